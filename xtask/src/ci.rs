@@ -1,0 +1,86 @@
+//! Everything a change must pass, in order of price: the cheapest check fails first.
+
+use std::time::Instant;
+
+use crate::Failure;
+use crate::cargo::{cargo, cargo_with_env, has_subcommand};
+use crate::{commands, tidy};
+
+/// Enough kills to meet every named crash point more than once, and still a minute or so.
+const TORTURE_CYCLES: &str = "50";
+
+/// Each line must compile alone: a user picks features, we only ever build our own mix.
+const FEATURE_SETS: &[&[&str]] = &[
+    &["--no-default-features", "--features", "sqlite"],
+    &["--no-default-features", "--features", "sqlite,derive"],
+    &["--all-features"],
+];
+
+type Step = (&'static str, fn() -> Result<(), Failure>);
+
+const STEPS: &[Step] = &[
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("doc", doc),
+    ("tidy", || tidy::run(&[])),
+    ("test", || commands::test(&[])),
+    ("torture", torture),
+];
+
+const FULL_STEPS: &[Step] =
+    &[("deny", deny), ("features", features), ("bench", || commands::bench(&[]))];
+
+/// Runs the steps and stops at the first that fails.
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let more_steps = match args {
+        [] => &[],
+        [flag] if flag == "--full" => FULL_STEPS,
+        _ => return Err(Failure::Usage("ci takes --full and nothing else".to_owned())),
+    };
+    let started = Instant::now();
+    for step in STEPS.iter().chain(more_steps) {
+        timed(step)?;
+    }
+    println!("== ci passed in {:.1} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn timed((name, action): &Step) -> Result<(), Failure> {
+    println!("== {name}");
+    let started = Instant::now();
+    let result = action();
+    let verdict = if result.is_ok() { "done" } else { "FAILED" };
+    println!("== {name} {verdict} in {:.1} s", started.elapsed().as_secs_f64());
+    result
+}
+
+fn fmt() -> Result<(), Failure> {
+    cargo(&["fmt", "--all", "--check"], &[])
+}
+
+fn clippy() -> Result<(), Failure> {
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+}
+
+fn doc() -> Result<(), Failure> {
+    let deny_warnings = [("RUSTDOCFLAGS", "-D warnings")];
+    cargo_with_env(&["doc", "--workspace", "--no-deps"], &[], &deny_warnings)
+}
+
+fn torture() -> Result<(), Failure> {
+    commands::torture(&["--cycles", TORTURE_CYCLES].map(str::to_owned))
+}
+
+fn deny() -> Result<(), Failure> {
+    if !has_subcommand("deny") {
+        println!("skipped: cargo-deny is not installed");
+        return Ok(());
+    }
+    cargo(&["deny", "check", "bans", "licenses", "sources"], &[])
+}
+
+fn features() -> Result<(), Failure> {
+    FEATURE_SETS
+        .iter()
+        .try_for_each(|set| cargo(&[&["check", "-p", "windlass"], *set].concat(), &[]))
+}

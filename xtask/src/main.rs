@@ -1,0 +1,88 @@
+//! Development commands: `cargo xtask ci | test | tidy | bench | db | torture`.
+//!
+//! Standard library only, so a fresh checkout reaches its first test quickly.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
+
+mod cargo;
+mod ci;
+mod commands;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND [ARGS]
+
+  test [ARGS]         every test; ARGS go to the test runner
+  ci [--full]         format, lints, docs, tidy, tests, torture; --full adds deny, features, bench
+  tidy                the house rules a compiler does not know
+  bench [ARGS]        throughput and latency; ARGS go to `windlass bench`
+  torture [ARGS]      kill -9 a worker over and over and reconcile a journal
+  db up|down|status   which databases the tests use";
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+enum Failure {
+    /// The command line is at fault: the text is followed by the usage.
+    Usage(String),
+    /// Something that was run, or checked, failed.
+    Failed(String),
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            eprintln!("error: {message}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), Failure> {
+    let Some((command, rest)) = args.split_first() else {
+        return Err(Failure::Usage("no command given".to_owned()));
+    };
+    match command.as_str() {
+        "test" => commands::test(rest),
+        "ci" => ci::run(rest),
+        "tidy" => tidy::run(rest),
+        "bench" => commands::bench(rest),
+        "torture" => commands::torture(rest),
+        "db" => commands::db(rest),
+        "help" | "-h" | "--help" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => Err(Failure::Usage(format!("unknown command `{other}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_a_usage_error() {
+        for line in ["", "tset", "ci --fast", "ci --full --full", "tidy all", "db", "db sideways"] {
+            assert!(matches!(run(&words(line)), Err(Failure::Usage(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn db_needs_no_server() {
+        for line in ["db up", "db down", "db status"] {
+            assert!(run(&words(line)).is_ok(), "{line}");
+        }
+    }
+}
