@@ -1,0 +1,33 @@
+//! What the tests of all crates share: a fresh database per test, a clock that only the test moves,
+//! jobs and handlers in a line, and the check of all invariants at the end.
+
+mod harness;
+mod script;
+
+pub use harness::{Harness, JobBuilder};
+pub use script::{Act, Script};
+
+/// Runs each behaviour on every backend. A behaviour that is not listed is dead code and fails the
+/// build, so none can be forgotten.
+///
+/// A behaviour is an `async fn(&Harness)`; when it returns, the invariants of the database are
+/// checked.
+#[macro_export]
+macro_rules! every_backend {
+    ($($behaviour:ident),+ $(,)?) => {
+        mod sqlite_file {
+            $(#[tokio::test] async fn $behaviour() {
+                let harness = $crate::Harness::sqlite_file().await;
+                super::$behaviour(&harness).await;
+                harness.check().await;
+            })+
+        }
+        mod sqlite_memory {
+            $(#[tokio::test] async fn $behaviour() {
+                let harness = $crate::Harness::sqlite_memory().await;
+                super::$behaviour(&harness).await;
+                harness.check().await;
+            })+
+        }
+    };
+}

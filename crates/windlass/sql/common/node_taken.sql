@@ -1,0 +1,3 @@
+-- Node numbers in use.
+--                                             returns: n, holder; ascending
+select n, holder from {prefix}node order by n

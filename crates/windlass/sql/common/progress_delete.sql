@@ -1,0 +1,3 @@
+-- Delete a job's progress.
+-- $1 job_id
+delete from {prefix}progress where job_id = $1

@@ -1,0 +1,6 @@
+-- Workers that are alive.
+-- $1 now_us                  returns: id, namespace_id, name, queues, kinds, slots, started_at, expires_at
+select id, namespace_id, name, queues, kinds, slots, started_at, expires_at
+from {prefix}worker
+where expires_at > $1
+order by id

@@ -1,0 +1,68 @@
+//! Durations as people write them: `90s`, `5m`, `1h30m`, `250ms`.
+
+use std::time::Duration;
+
+/// Units by length, longest first, in milliseconds.
+const UNITS: [(&str, u64); 5] =
+    [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// Reads a duration such as `90s`, `1h30m` or `250ms` (units d, h, m, s, ms; whole numbers).
+///
+/// # Errors
+/// A sentence that names the text and the form expected.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration such as 90s, 1h30m or 250ms");
+    let mut millis: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, tail) = rest.split_at(digits);
+        let unit = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit);
+        let (_, length) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let span = number.checked_mul(*length).ok_or_else(wrong)?;
+        millis = millis.checked_add(span).ok_or_else(wrong)?;
+        rest = tail;
+    }
+    if text.is_empty() { Err(wrong()) } else { Ok(Duration::from_millis(millis)) }
+}
+
+/// Writes a duration in the form [`parse_duration`] reads, to the millisecond.
+pub fn format_duration(span: Duration) -> String {
+    let mut millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    if millis == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    for (unit, length) in UNITS {
+        let count = millis / length;
+        if count > 0 {
+            text.push_str(&count.to_string());
+            text.push_str(unit);
+            millis %= length;
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["0s", "250ms", "90s", "1h30m", "2d3h4m5s6ms"] {
+            let span = parse_duration(text).unwrap();
+
+            assert_eq!(parse_duration(&format_duration(span)), Ok(span), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in ["", "5", "s", "-1s", "1.5h", "1y", "99999999999999999999s"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

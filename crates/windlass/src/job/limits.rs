@@ -1,0 +1,50 @@
+//! Every bound on a job, in one place: name, unit and reason.
+
+use std::time::Duration;
+
+/// Bytes of a payload, a result or a checkpoint: 1 MiB. Larger things belong in an object store, with
+/// their address in the payload.
+pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
+
+/// Jobs in one bulk enqueue: one transaction stays short enough for the callers beside it.
+pub const BATCH_JOBS_MAX: usize = 10_000;
+
+/// Bytes of a kind, queue or namespace name.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of an idempotency key or correlation id.
+pub const KEY_BYTES_MAX: usize = 256;
+
+/// Tags and metadata entries of a job, each.
+pub const TAGS_MAX: usize = 64;
+
+/// Bytes of a tag's or metadata entry's key.
+pub const TAG_KEY_BYTES_MAX: usize = 128;
+
+/// Bytes of a tag's or metadata entry's value.
+pub const TAG_VALUE_BYTES_MAX: usize = 256;
+
+/// Bytes kept of an error message and of a backtrace, each.
+pub const ERROR_BYTES_MAX: usize = 16 << 10;
+
+/// Levels of nesting in a JSON payload that is handed out as JSON rather than as base64.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// Attempts a job may be given.
+pub const ATTEMPTS_MAX: u32 = i32::MAX as u32;
+
+/// Lost leases a job may be given before quarantine.
+pub const CRASHES_MAX: u32 = 100;
+
+/// Longest run of one attempt: a week.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Longest wait between two attempts, and longest snooze: a year.
+pub const DELAY_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Shortest and longest lease. Below a second a slow disk looks like a crash.
+pub const LEASE_RANGE: (Duration, Duration) =
+    (Duration::from_secs(1), Duration::from_secs(24 * 3600));
+
+/// Jobs one claim may take.
+pub const CLAIM_JOBS_MAX: usize = 1000;

@@ -1,0 +1,64 @@
+//! What a job is: types without I/O.
+//!
+//! Invariant: a [`NewJob`] that passed `check` can be stored without a further question.
+
+mod backoff;
+mod duration;
+mod id;
+mod limits;
+mod new_job;
+mod outcome;
+mod policy;
+mod priority;
+mod record;
+mod timestamp;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use backoff::{Backoff, Strategy};
+pub use duration::{format_duration, parse_duration};
+pub use id::JobId;
+pub use limits::*;
+pub use new_job::NewJob;
+pub(crate) use new_job::RunAt;
+pub(crate) use new_job::check_name;
+pub use outcome::{IntoOutcome, JobError, Outcome};
+pub(crate) use outcome::{Ending, Failure, FailureClass, truncated};
+pub use policy::Policy;
+pub use priority::Priority;
+pub use record::{AttemptRecord, JobRecord};
+pub use timestamp::Timestamp;
+
+/// A kind of job: its payload's type, the name of its handler, and its defaults.
+///
+/// `#[derive(Job)]` writes this impl; by hand it is one line. The kind is stored with every job:
+/// renaming the Rust type must not change it.
+///
+/// ```
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Greet { name: String }
+///
+/// impl windlass::Job for Greet { const KIND: &'static str = "greet"; type Output = (); }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job",
+    label = "not a job: the first parameter of a handler must be the job",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize, windlass::Job)]` to it"
+)]
+pub trait Job: Serialize + DeserializeOwned + Send + 'static {
+    /// Name of the handler, `[A-Za-z0-9._:-]{1,128}`; unique within a worker.
+    const KIND: &'static str;
+
+    /// Queue used unless the call names one.
+    const QUEUE: &'static str = "default";
+
+    /// What the handler returns, stored as JSON.
+    type Output: Serialize + DeserializeOwned + Send + 'static;
+
+    /// Attempts, timeout, backoff and priority of this kind.
+    fn policy() -> Policy {
+        Policy::default()
+    }
+}

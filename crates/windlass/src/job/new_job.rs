@@ -1,0 +1,325 @@
+//! A job as it is asked for: kind, payload bytes and options, checked before anything is stored.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, Job, KEY_BYTES_MAX, NAME_BYTES_MAX,
+    PAYLOAD_BYTES_MAX, Policy, Priority, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
+    TIMEOUT_MAX, Timestamp,
+};
+use crate::{Error, FieldError};
+
+/// A job to be enqueued, by the name of its kind.
+///
+/// Programs with types use [`Queue::enqueue`](crate::Queue::enqueue), which makes one of these.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    pub(crate) kind: String,
+    pub(crate) queue: String,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) policy: Policy,
+    pub(crate) run_at: Option<RunAt>,
+    pub(crate) start_by: Option<RunAt>,
+    pub(crate) deadline: Option<RunAt>,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+}
+
+/// An instant, or a span counted from the moment the job is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunAt {
+    At(Timestamp),
+    In(Duration),
+}
+
+impl RunAt {
+    pub(crate) fn resolve(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(instant) => instant,
+            Self::In(span) => now + span,
+        }
+    }
+}
+
+impl NewJob {
+    /// A job of `kind` in queue `default`, with these payload bytes (JSON by convention).
+    pub fn new(kind: impl Into<String>, payload: impl Into<Vec<u8>>) -> Self {
+        Self {
+            kind: kind.into(),
+            queue: "default".to_owned(),
+            payload: payload.into(),
+            policy: Policy::default(),
+            run_at: None,
+            start_by: None,
+            deadline: None,
+            idempotency_key: None,
+            correlation_id: None,
+            tags: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    /// The job `job`, with its kind's queue and policy.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the payload cannot be written as JSON.
+    pub fn of<J: Job>(job: &J) -> Result<Self, Error> {
+        let payload = to_json(job, "/payload")?;
+        let mut new = Self::new(J::KIND, payload).queue(J::QUEUE);
+        new.policy = J::policy();
+        Ok(new)
+    }
+
+    /// Puts the job into this queue.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Sets the priority (default 2, normal).
+    #[must_use]
+    pub const fn priority(mut self, priority: Priority) -> Self {
+        self.policy.priority = priority;
+        self
+    }
+
+    /// Runs no earlier than `delay` after it was stored.
+    #[must_use]
+    pub const fn delay(mut self, delay: Duration) -> Self {
+        self.run_at = Some(RunAt::In(delay));
+        self
+    }
+
+    /// Runs no earlier than this instant; one in the past means at once.
+    #[must_use]
+    pub fn at(mut self, instant: impl Into<Timestamp>) -> Self {
+        self.run_at = Some(RunAt::At(instant.into()));
+        self
+    }
+
+    /// Longest run of one attempt (default 30 minutes).
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.policy.timeout = timeout;
+        self
+    }
+
+    /// No attempt starts later than this; by then the job ends `failed (expired)`.
+    #[must_use]
+    pub fn start_by(mut self, instant: impl Into<Timestamp>) -> Self {
+        self.start_by = Some(RunAt::At(instant.into()));
+        self
+    }
+
+    /// Like [`start_by`](Self::start_by), counted from the moment the job is stored.
+    #[must_use]
+    pub const fn start_within(mut self, span: Duration) -> Self {
+        self.start_by = Some(RunAt::In(span));
+        self
+    }
+
+    /// End of the job's whole life, attempts and waits included: `dead_letter (deadline)`.
+    #[must_use]
+    pub fn deadline(mut self, instant: impl Into<Timestamp>) -> Self {
+        self.deadline = Some(RunAt::At(instant.into()));
+        self
+    }
+
+    /// Like [`deadline`](Self::deadline), counted from the moment the job is stored.
+    #[must_use]
+    pub const fn deadline_in(mut self, span: Duration) -> Self {
+        self.deadline = Some(RunAt::In(span));
+        self
+    }
+
+    /// Attempts before the job becomes a dead letter (default 20).
+    #[must_use]
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.policy.max_attempts = attempts;
+        self
+    }
+
+    /// Lost leases before quarantine (default 3, 1 to 100).
+    #[must_use]
+    pub const fn max_crashes(mut self, crashes: u32) -> Self {
+        self.policy.max_crashes = crashes;
+        self
+    }
+
+    /// The wait between attempts.
+    #[must_use]
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.policy.backoff = backoff;
+        self
+    }
+
+    /// Same key, same job: a second enqueue returns the first job while that is kept.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// A string of the caller's that ties jobs, logs and requests together.
+    #[must_use]
+    pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
+        self.correlation_id = Some(id.into());
+        self
+    }
+
+    /// Adds a tag to filter by.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds an entry that is handed to the handler and otherwise left alone.
+    #[must_use]
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Checks every bound and names each broken one.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let mut broken = Vec::new();
+        let mut refuse = |pointer: &str, detail: String| {
+            broken.push(FieldError::new(pointer, detail));
+        };
+        for (pointer, name) in [("/type", &self.kind), ("/queue", &self.queue)] {
+            if let Err(detail) = check_name(name) {
+                refuse(pointer, detail);
+            }
+        }
+        if self.payload.len() > PAYLOAD_BYTES_MAX {
+            let bytes = self.payload.len();
+            refuse("/payload", format!("is {bytes} bytes long (at most {PAYLOAD_BYTES_MAX})"));
+        }
+        self.check_policy(&mut refuse);
+        self.check_times(&mut refuse);
+        self.check_texts(&mut refuse);
+        if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
+    }
+
+    fn check_policy(&self, refuse: &mut impl FnMut(&str, String)) {
+        let policy = &self.policy;
+        if !(1..=ATTEMPTS_MAX).contains(&policy.max_attempts) {
+            let attempts = policy.max_attempts;
+            refuse("/max_attempts", format!("is {attempts} (1 to {ATTEMPTS_MAX} allowed)"));
+        }
+        if !(1..=CRASHES_MAX).contains(&policy.max_crashes) {
+            let crashes = policy.max_crashes;
+            refuse("/max_crashes", format!("is {crashes} (1 to {CRASHES_MAX} allowed)"));
+        }
+        if policy.timeout < Duration::from_millis(1) || policy.timeout > TIMEOUT_MAX {
+            refuse("/timeout", "must be between 1 ms and 7 days".to_owned());
+        }
+        if let Err((member, detail)) = policy.backoff.check() {
+            refuse(&format!("/backoff/{member}"), detail);
+        }
+    }
+
+    fn check_times(&self, refuse: &mut impl FnMut(&str, String)) {
+        let spans =
+            [("/delay", self.run_at), ("/start_by", self.start_by), ("/deadline", self.deadline)];
+        for (pointer, when) in spans {
+            if matches!(when, Some(RunAt::In(span)) if span > DELAY_MAX) {
+                refuse(pointer, "is longer than 366 days".to_owned());
+            }
+        }
+    }
+
+    fn check_texts(&self, refuse: &mut impl FnMut(&str, String)) {
+        let keys = [
+            ("/idempotency_key", &self.idempotency_key),
+            ("/correlation_id", &self.correlation_id),
+        ];
+        for (pointer, key) in keys {
+            if key.as_ref().is_some_and(|key| !(1..=KEY_BYTES_MAX).contains(&key.len())) {
+                refuse(pointer, format!("must be 1 to {KEY_BYTES_MAX} bytes long"));
+            }
+        }
+        for (pointer, map) in [("/tags", &self.tags), ("/metadata", &self.metadata)] {
+            if map.len() > TAGS_MAX {
+                refuse(pointer, format!("has {} entries (at most {TAGS_MAX})", map.len()));
+            }
+            for (key, value) in map {
+                if !(1..=TAG_KEY_BYTES_MAX).contains(&key.len())
+                    || value.len() > TAG_VALUE_BYTES_MAX
+                {
+                    let detail = format!(
+                        "has a key of {} and a value of {} bytes (1 to {TAG_KEY_BYTES_MAX} and at \
+                         most {TAG_VALUE_BYTES_MAX} allowed)",
+                        key.len(),
+                        value.len()
+                    );
+                    refuse(pointer, detail);
+                }
+            }
+        }
+    }
+}
+
+/// Checks a kind, queue or namespace name; the sentence says what is allowed.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
+        let bytes = name.len();
+        return Err(format!("is {bytes} bytes long (1 to {NAME_BYTES_MAX} allowed)"));
+    }
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+    if name.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err("may only contain letters, digits and . _ : -".to_owned())
+    }
+}
+
+/// Writes `value` as JSON bytes, or names `pointer` as unwritable.
+pub(crate) fn to_json<T: Serialize>(value: &T, pointer: &str) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value)
+        .map_err(|error| Error::invalid(pointer, format!("cannot be written as JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_broken_rule_is_named() {
+        let job = NewJob::new("no spaces", vec![0; PAYLOAD_BYTES_MAX + 1])
+            .queue("")
+            .max_attempts(0)
+            .max_crashes(101)
+            .timeout(Duration::ZERO)
+            .delay(DELAY_MAX + Duration::from_secs(1))
+            .idempotency_key("")
+            .tag("", "x")
+            .backoff(Backoff::default().jitter(f64::NAN));
+
+        let Err(Error::Invalid(broken)) = job.check() else { panic!("accepted") };
+
+        let pointers: Vec<_> = broken.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/type",
+                "/queue",
+                "/payload",
+                "/max_attempts",
+                "/max_crashes",
+                "/timeout",
+                "/backoff/jitter",
+                "/delay",
+                "/idempotency_key",
+                "/tags"
+            ]
+        );
+    }
+}

@@ -1,0 +1,37 @@
+#![doc = include_str!("../../../README.md")]
+
+mod core;
+#[cfg(feature = "crash-points")]
+#[doc(hidden)]
+pub mod crash;
+#[cfg(not(feature = "crash-points"))]
+mod crash;
+mod error;
+mod job;
+
+mod queue;
+mod runtime;
+mod store;
+mod upkeep;
+mod worker;
+
+pub use crate::core::{Reason, State};
+pub use error::{Error, FieldError};
+pub use job::*;
+pub use queue::{
+    Enqueue, Enqueued, JobFilter, KindStats, Page, Queue, QueueBuilder, Stats, WorkerStats,
+};
+pub use runtime::Clock;
+pub use store::RetryOptions;
+#[cfg(feature = "derive")]
+pub use windlass_derive::Job;
+pub use worker::{Ctx, Event, HandlerOptions, JobInfo, RunningWorker, Worker};
+
+/// What a handler returns: its output or a [`JobError`].
+pub type Result<T = (), E = JobError> = std::result::Result<T, E>;
+
+/// `Ok` with the error type of handlers, for closures whose error nothing else names.
+#[expect(non_snake_case, reason = "stands for the variant of the same name")]
+pub const fn Ok<T>(value: T) -> Result<T> {
+    Result::Ok(value)
+}

@@ -1,0 +1,200 @@
+//! Enqueue of typed jobs: a builder that is awaited, and what it leaves in hand.
+
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::Queue;
+use crate::core::State;
+use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Priority, Timestamp};
+use crate::store::Stored;
+use crate::Error;
+
+/// A job about to be enqueued: set options, then await it.
+#[derive(Debug)]
+#[must_use = "nothing is enqueued until this is awaited"]
+pub struct Enqueue<J> {
+    queue: Queue,
+    job: Result<NewJob, Error>,
+    kind: PhantomData<fn() -> J>,
+}
+
+impl Queue {
+    /// Enqueues a typed job, with the queue and policy of its kind unless options say otherwise.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Greet { name: String }
+    /// # impl windlass::Job for Greet { const KIND: &'static str = "greet"; type Output = (); }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), windlass::Error> {
+    /// # let queue = windlass::Queue::open("memory:").await?;
+    /// # use std::time::Duration;
+    /// let job = Greet { name: "Ada".into() };
+    /// queue.enqueue(job).delay(Duration::from_secs(5)).tag("team", "growth").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn enqueue<J: Job>(&self, job: J) -> Enqueue<J> {
+        Enqueue { queue: self.clone(), job: NewJob::of(&job), kind: PhantomData }
+    }
+
+    /// Enqueues jobs of one kind in one transaction, all or none, and returns their ids in order.
+    ///
+    /// # Errors
+    /// As [`enqueue_batch`](Self::enqueue_batch).
+    pub async fn enqueue_all<J: Job>(
+        &self,
+        jobs: impl IntoIterator<Item = J>,
+    ) -> Result<Vec<JobId>, Error> {
+        let jobs: Result<Vec<NewJob>, Error> =
+            jobs.into_iter().map(|job| NewJob::of(&job)).collect();
+        let replies = self.enqueue_batch(jobs?, true).await?;
+        replies.into_iter().map(|reply| Ok(reply?.id())).collect()
+    }
+}
+
+impl<J> Enqueue<J> {
+    fn with(mut self, change: impl FnOnce(NewJob) -> NewJob) -> Self {
+        self.job = self.job.map(change);
+        self
+    }
+
+    /// Puts the job into this queue.
+    pub fn queue(self, queue: impl Into<String>) -> Self {
+        self.with(|job| job.queue(queue))
+    }
+
+    /// Sets the priority.
+    pub fn priority(self, priority: Priority) -> Self {
+        self.with(|job| job.priority(priority))
+    }
+
+    /// Runs no earlier than `delay` after it was stored.
+    pub fn delay(self, delay: Duration) -> Self {
+        self.with(|job| job.delay(delay))
+    }
+
+    /// Runs no earlier than this instant.
+    pub fn at(self, instant: impl Into<Timestamp>) -> Self {
+        self.with(|job| job.at(instant))
+    }
+
+    /// Longest run of one attempt.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|job| job.timeout(timeout))
+    }
+
+    /// No attempt starts later than this.
+    pub fn start_by(self, instant: impl Into<Timestamp>) -> Self {
+        self.with(|job| job.start_by(instant))
+    }
+
+    /// End of the job's whole life.
+    pub fn deadline(self, instant: impl Into<Timestamp>) -> Self {
+        self.with(|job| job.deadline(instant))
+    }
+
+    /// Attempts before the job becomes a dead letter.
+    pub fn max_attempts(self, attempts: u32) -> Self {
+        self.with(|job| job.max_attempts(attempts))
+    }
+
+    /// The wait between attempts.
+    pub fn backoff(self, backoff: Backoff) -> Self {
+        self.with(|job| job.backoff(backoff))
+    }
+
+    /// Same key, same job: a second enqueue returns the first job while that is kept.
+    pub fn idempotency_key(self, key: impl Into<String>) -> Self {
+        self.with(|job| job.idempotency_key(key))
+    }
+
+    /// A string of the caller's that ties jobs, logs and requests together.
+    pub fn correlation_id(self, id: impl Into<String>) -> Self {
+        self.with(|job| job.correlation_id(id))
+    }
+
+    /// Adds a tag to filter by.
+    pub fn tag(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with(|job| job.tag(key, value))
+    }
+
+    /// Adds an entry that is handed to the handler.
+    pub fn metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with(|job| job.metadata(key, value))
+    }
+}
+
+impl<J: Job> IntoFuture for Enqueue<J> {
+    type Output = Result<Enqueued<J>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let stored = self.queue.enqueue_new(self.job?).await?;
+            Ok(Enqueued { queue: stored.queue, stored: stored.stored, kind: PhantomData })
+        })
+    }
+}
+
+/// An enqueued job: its id, and a way to its end.
+#[derive(Debug, Clone)]
+pub struct Enqueued<J = ()> {
+    queue: Queue,
+    stored: Stored,
+    kind: PhantomData<fn() -> J>,
+}
+
+impl Enqueued {
+    pub(super) fn new(queue: &Queue, stored: Stored) -> Self {
+        Self { queue: queue.clone(), stored, kind: PhantomData }
+    }
+}
+
+impl<J> Enqueued<J> {
+    /// The job's id.
+    pub const fn id(&self) -> JobId {
+        self.stored.id
+    }
+
+    /// False when an earlier job already had the idempotency key: this is that job.
+    pub const fn is_new(&self) -> bool {
+        self.stored.is_new
+    }
+
+    /// Waits until the job has ended, at most `timeout`.
+    ///
+    /// # Errors
+    /// As [`Queue::wait`].
+    pub async fn wait(&self, timeout: Duration) -> Result<JobRecord, Error> {
+        self.queue.wait(self.id(), timeout).await
+    }
+}
+
+impl<J: Job> Enqueued<J> {
+    /// Waits until the job has completed, however long that takes, and returns its output.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it ended without success, [`Error::Bug`] when the stored output is
+    /// not of the expected type.
+    pub async fn output(&self) -> Result<J::Output, Error> {
+        loop {
+            let job = self.wait(Duration::from_secs(3600)).await?;
+            match job.state {
+                State::Completed => {
+                    let result = job.result.as_deref().unwrap_or(b"null");
+                    return serde_json::from_slice(result).map_err(|error| {
+                        Error::bug(format!("the output of job {} is unreadable: {error}", job.id))
+                    });
+                }
+                state if state.is_terminal() => {
+                    let why = job.last_error.unwrap_or_default();
+                    return Err(Error::conflict(format!("job {} ended {state}: {why}", job.id)));
+                }
+                _ => {}
+            }
+        }
+    }
+}

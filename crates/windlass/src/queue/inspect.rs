@@ -1,0 +1,244 @@
+//! What a client reads: pages of jobs, counts.
+
+use std::collections::BTreeMap;
+
+use crate::core::State;
+use crate::job::{JobId, JobRecord, Priority, Timestamp};
+use crate::store::{Counted, ListQuery, Measure};
+
+/// Jobs on a page unless a filter says otherwise, and at most.
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 500;
+
+/// Which jobs to list; what is not set does not filter. Newest first unless told otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    query: ListQuery,
+}
+
+impl JobFilter {
+    /// All jobs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Jobs in this state; several mean any of them.
+    #[must_use]
+    pub fn state(mut self, state: State) -> Self {
+        self.query.states.push(state);
+        self
+    }
+
+    /// Jobs of this kind; several mean any of them.
+    #[must_use]
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.query.kinds.push(kind.into());
+        self
+    }
+
+    /// Jobs in this queue; several mean any of them.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.query.queues.push(queue.into());
+        self
+    }
+
+    /// Jobs of this priority; several mean any of them.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.query.priorities.push(priority);
+        self
+    }
+
+    /// Jobs with this correlation id.
+    #[must_use]
+    pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
+        self.query.correlation_id = Some(id.into());
+        self
+    }
+
+    /// Jobs stored at or after this instant.
+    #[must_use]
+    pub const fn created_after(mut self, instant: Timestamp) -> Self {
+        self.query.created_after = Some(instant);
+        self
+    }
+
+    /// Jobs stored before this instant.
+    #[must_use]
+    pub const fn created_before(mut self, instant: Timestamp) -> Self {
+        self.query.created_before = Some(instant);
+        self
+    }
+
+    /// Continues after the last job of an earlier page.
+    #[must_use]
+    pub const fn after(mut self, cursor: JobId) -> Self {
+        self.query.cursor = Some(cursor);
+        self
+    }
+
+    /// Oldest first.
+    #[must_use]
+    pub const fn oldest_first(mut self) -> Self {
+        self.query.ascending = true;
+        self
+    }
+
+    /// Jobs on a page, 1 to 500 (default 100); other numbers mean the nearest of these.
+    #[must_use]
+    pub const fn limit(mut self, limit: usize) -> Self {
+        self.query.limit = limit;
+        self
+    }
+
+    pub(super) fn page_size(&self) -> usize {
+        match self.query.limit {
+            0 => PAGE_DEFAULT,
+            limit => limit.min(PAGE_MAX),
+        }
+    }
+
+    /// The query asks for one job more than the page holds: whether there is more costs nothing.
+    pub(super) fn into_query(self) -> ListQuery {
+        let limit = self.page_size() + 1;
+        ListQuery { limit, ..self.query }
+    }
+}
+
+/// A page of jobs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Page {
+    /// The jobs.
+    pub jobs: Vec<JobRecord>,
+    /// Where the next page begins; none on the last page.
+    pub next_cursor: Option<JobId>,
+}
+
+impl Page {
+    pub(super) fn new(mut jobs: Vec<JobRecord>, limit: usize) -> Self {
+        let has_more = jobs.len() > limit;
+        jobs.truncate(limit);
+        let next_cursor = jobs.last().filter(|_| has_more).map(|job| job.id);
+        Self { jobs, next_cursor }
+    }
+}
+
+/// Counts of a namespace.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// By queue and kind.
+    pub kinds: Vec<KindStats>,
+    /// Live workers.
+    pub workers: Vec<WorkerStats>,
+    /// Size of the whole database in bytes.
+    pub storage_bytes: u64,
+}
+
+/// Counts of one kind in one queue. `jobs` says how many are in a state now; the others only grow.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct KindStats {
+    /// The queue.
+    pub queue: String,
+    /// The kind.
+    pub kind: String,
+    /// Jobs by state.
+    pub jobs: BTreeMap<State, u64>,
+    /// Jobs stored.
+    pub enqueues: u64,
+    /// Leases given.
+    pub claims: u64,
+    /// Jobs completed.
+    pub completions: u64,
+    /// Attempts that failed.
+    pub failed_attempts: u64,
+    /// Entries into retrying.
+    pub retries: u64,
+    /// Jobs that became dead letters.
+    pub dead_letters: u64,
+    /// Jobs that failed for good.
+    pub failures: u64,
+    /// Jobs cancelled.
+    pub cancels: u64,
+    /// Leases lost.
+    pub crashes: u64,
+    /// Outcomes refused because their lease was gone.
+    pub stale_settles: u64,
+}
+
+/// A live worker.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct WorkerStats {
+    /// Its name.
+    pub name: String,
+    /// Jobs it runs at a time.
+    pub slots: u64,
+    /// Queues it serves; empty means all.
+    pub queues: Vec<String>,
+    /// Kinds it serves; empty means all.
+    pub kinds: Vec<String>,
+}
+
+impl Stats {
+    /// Jobs in `state` now.
+    pub fn jobs(&self, state: State) -> u64 {
+        self.sum(|kind| kind.jobs.get(&state).copied().unwrap_or(0))
+    }
+
+    /// Sums one count over all kinds.
+    pub fn sum(&self, count: impl Fn(&KindStats) -> u64) -> u64 {
+        self.kinds.iter().map(count).sum()
+    }
+
+    pub(super) fn of(counted: Counted) -> Self {
+        let mut kinds: Vec<KindStats> = Vec::new();
+        for tally in counted.tallies {
+            let same = |last: &KindStats| last.queue == tally.queue && last.kind == tally.kind;
+            if !kinds.last().is_some_and(same) {
+                let (queue, kind) = (tally.queue, tally.kind);
+                kinds.push(KindStats { queue, kind, ..KindStats::default() });
+            }
+            if let Some(last) = kinds.last_mut() {
+                last.put(tally.measure, u64::try_from(tally.n).unwrap_or(0));
+            }
+        }
+        let count = |n| u64::try_from(n).unwrap_or(0);
+        let workers = counted.workers.into_iter().map(|worker| WorkerStats {
+            name: worker.name,
+            slots: count(worker.slots),
+            queues: worker.queues,
+            kinds: worker.kinds,
+        });
+        Self { kinds, workers: workers.collect(), storage_bytes: count(counted.storage_bytes) }
+    }
+}
+
+impl KindStats {
+    fn put(&mut self, code: i64, n: u64) {
+        if let Some(state) = State::from_code(code) {
+            self.jobs.insert(state, n);
+            return;
+        }
+        let totals = [
+            (Measure::Enqueues, &mut self.enqueues),
+            (Measure::Claims, &mut self.claims),
+            (Measure::Completions, &mut self.completions),
+            (Measure::FailedAttempts, &mut self.failed_attempts),
+            (Measure::Retries, &mut self.retries),
+            (Measure::DeadLetters, &mut self.dead_letters),
+            (Measure::Failures, &mut self.failures),
+            (Measure::Cancels, &mut self.cancels),
+            (Measure::Crashes, &mut self.crashes),
+            (Measure::StaleSettles, &mut self.stale_settles),
+        ];
+        for (measure, total) in totals {
+            if measure.code() == code {
+                *total = n;
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The client: opens a database, enqueues, looks, steers.
+
+mod enqueue;
+mod inspect;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use enqueue::{Enqueue, Enqueued};
+pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
+
+use crate::job::{AttemptRecord, BATCH_JOBS_MAX, JobId, JobRecord, NewJob, check_name};
+use crate::runtime::Clock;
+use crate::store::{self, RetryOptions, Store};
+use crate::upkeep::Health;
+use crate::worker::Worker;
+use crate::{Error, FieldError, Timestamp};
+
+/// How often a wait looks again although nothing was announced.
+const WAIT_POLL: Duration = Duration::from_secs(1);
+
+/// A handle on one database and one namespace in it. Cheap to clone; every clone shares the same
+/// connections.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), windlass::Error> {
+/// use windlass::{NewJob, Queue};
+///
+/// let queue = Queue::open("memory:").await?;
+/// let job = queue.enqueue_new(NewJob::new("greet", r#"{"name":"Ada"}"#)).await?;
+/// assert_eq!(queue.get(job.id()).await?.kind, "greet");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Queue {
+    store: Arc<dyn Store>,
+    namespace: Arc<str>,
+    health: Arc<Health>,
+}
+
+/// Options of [`Queue::open`].
+#[derive(Debug, Clone)]
+pub struct QueueBuilder {
+    namespace: String,
+    clock: Clock,
+}
+
+impl QueueBuilder {
+    /// Works in this namespace (default `default`). It must exist when it is first used.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// Takes the time from this clock.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// As [`Queue::open`].
+    pub async fn open(self, url: &str) -> Result<Queue, Error> {
+        check_name(&self.namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
+        let store = store::open(url, self.clock).await?;
+        Ok(Queue { store, namespace: self.namespace.into(), health: Arc::default() })
+    }
+}
+
+impl Queue {
+    /// Opens `sqlite:PATH`, creating and migrating the file where needed, or `memory:`.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] for another kind of URL or a database of a newer release,
+    /// [`Error::Unavailable`] when it cannot be opened.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        Self::builder().open(url).await
+    }
+
+    /// Options before opening.
+    pub fn builder() -> QueueBuilder {
+        QueueBuilder { namespace: "default".to_owned(), clock: Clock::system() }
+    }
+
+    /// The same database, another namespace.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name is not a name.
+    pub fn in_namespace(&self, namespace: &str) -> Result<Self, Error> {
+        check_name(namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
+        Ok(Self { namespace: namespace.into(), ..self.clone() })
+    }
+
+    /// The namespace this handle works in.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The clock this handle takes the time from.
+    pub fn clock(&self) -> &Clock {
+        self.store.clock()
+    }
+
+    /// Stores one job; `Ok` means that it is on stable storage.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming each broken rule, [`Error::Conflict`] when the idempotency key
+    /// belongs to a different job, [`Error::Unavailable`] when the database does not answer (repeat
+    /// with an idempotency key to be safe).
+    pub async fn enqueue_new(&self, job: NewJob) -> Result<Enqueued, Error> {
+        let mut replies = self.store.enqueue(&self.namespace, vec![job], false).await?;
+        let reply = replies.pop().unwrap_or_else(|| Err(Error::bug("an enqueue was not answered")));
+        Ok(Enqueued::new(self, reply?))
+    }
+
+    /// Stores up to 10,000 jobs in one transaction and answers in their order.
+    ///
+    /// With `atomic`, one refused job refuses all; without, each stands for itself.
+    ///
+    /// # Errors
+    /// As [`enqueue_new`](Self::enqueue_new) for the whole; each answer is the same for its job.
+    pub async fn enqueue_batch(
+        &self,
+        jobs: Vec<NewJob>,
+        atomic: bool,
+    ) -> Result<Vec<Result<Enqueued, Error>>, Error> {
+        let count = jobs.len();
+        if count > BATCH_JOBS_MAX {
+            let detail = format!("has {count} jobs (at most {BATCH_JOBS_MAX})");
+            return Err(Error::Invalid(vec![FieldError::new("/jobs", detail)]));
+        }
+        let replies = self.store.enqueue(&self.namespace, jobs, atomic).await?;
+        Ok(replies.into_iter().map(|reply| Ok(Enqueued::new(self, reply?))).collect())
+    }
+
+    /// Reads one job.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn get(&self, job: JobId) -> Result<JobRecord, Error> {
+        self.store.get(&self.namespace, job).await
+    }
+
+    /// Reads the attempts of one job: failed ones, then the running or final one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn attempts(&self, job: JobId) -> Result<Vec<AttemptRecord>, Error> {
+        self.store.attempts(&self.namespace, job).await
+    }
+
+    /// Reads a page of jobs.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown namespace, [`Error::Unavailable`].
+    pub async fn list(&self, filter: JobFilter) -> Result<Page, Error> {
+        let limit = filter.page_size();
+        let jobs = self.store.list(&self.namespace, filter.into_query()).await?;
+        Ok(Page::new(jobs, limit))
+    }
+
+    /// Cancels one job and returns it: a waiting one ends now, a running one is asked to stop
+    /// (`running (cancelling)`) and is cut off after 30 s.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it has already ended, [`Error::NotFound`].
+    pub async fn cancel(&self, job: JobId, reason: Option<&str>) -> Result<JobRecord, Error> {
+        let reason = reason.map(|text| crate::job::truncated(text.to_owned()));
+        self.store.cancel(&self.namespace, job, reason, false).await
+    }
+
+    /// Cancels one job now, also when it runs: whatever its worker reports later is refused.
+    ///
+    /// # Errors
+    /// As [`cancel`](Self::cancel).
+    pub async fn cancel_by_force(
+        &self,
+        job: JobId,
+        reason: Option<&str>,
+    ) -> Result<JobRecord, Error> {
+        let reason = reason.map(|text| crate::job::truncated(text.to_owned()));
+        self.store.cancel(&self.namespace, job, reason, true).await
+    }
+
+    /// Gives an ended job another attempt, or runs a waiting one now; returns it.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it is pending or running, [`Error::NotFound`].
+    pub async fn retry(&self, job: JobId, options: RetryOptions) -> Result<JobRecord, Error> {
+        self.store.retry(&self.namespace, job, options).await
+    }
+
+    /// Deletes one job with its history; a running one only with `force`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it runs and `force` is false, [`Error::NotFound`].
+    pub async fn delete(&self, job: JobId, force: bool) -> Result<(), Error> {
+        self.store.delete(&self.namespace, job, force).await
+    }
+
+    /// Waits until a job has ended, at most `timeout`; returns it as it stands then.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such job, also when it is deleted meanwhile.
+    pub async fn wait(&self, job: JobId, timeout: Duration) -> Result<JobRecord, Error> {
+        let clock = self.clock();
+        let end = clock.now() + timeout;
+        let waiter = self.store.signals().ended.of(job);
+        loop {
+            let news = waiter.news();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            let record = self.get(job).await?;
+            let left = end.since(clock.now());
+            if record.state.is_terminal() || left.is_zero() {
+                return Ok(record);
+            }
+            tokio::select! {
+                () = news => {}
+                () = clock.sleep(left.min(WAIT_POLL)) => {}
+            }
+        }
+    }
+
+    /// Reads the maintained counts of this namespace: cheap at any number of jobs.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown namespace, [`Error::Unavailable`].
+    pub async fn stats(&self) -> Result<Stats, Error> {
+        Ok(Stats::of(self.store.stats(&self.namespace).await?))
+    }
+
+    /// Checks every invariant of the whole database; an empty list means that all hold.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn verify(&self) -> Result<Vec<String>, Error> {
+        self.store.verify().await
+    }
+
+    /// A worker on this database; give it handlers and run it.
+    pub fn worker(&self) -> Worker<()> {
+        Worker::new(self.clone())
+    }
+
+    /// Ends when the database can no longer be trusted, after a failed fsync or with a damaged
+    /// file: the process should end then. Never ends while all is well.
+    pub async fn storage_failed(&self) {
+        self.store.failed().cancelled().await;
+    }
+
+    /// Finishes what is under way and closes the database for every clone of this handle.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+
+    /// When each upkeep loop of this process last succeeded; empty where no worker runs.
+    pub fn upkeep_health(&self) -> Vec<(&'static str, Timestamp)> {
+        self.health.last_successes()
+    }
+
+    pub(crate) const fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}

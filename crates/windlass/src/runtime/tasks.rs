@@ -1,0 +1,69 @@
+//! Spawning: every task is named and tracked here, so that a stop can wait for it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// First and longest wait before a loop that panicked is started again.
+const RESTART_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+
+/// The tasks of one service and the token that stops them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Trips when the service is to stop.
+    pub(crate) const fn stop_token(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Starts a task that ends by itself.
+    pub(crate) fn spawn<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tracker.spawn(task);
+    }
+
+    /// Starts a loop that runs until the stop. A panic in it is a defect: it is logged, and the loop
+    /// starts again after a growing wait.
+    pub(crate) fn supervise<F, R>(&self, name: &'static str, run: F)
+    where
+        F: Fn(CancellationToken) -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let tracker = self.tracker.clone();
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            let mut wait = RESTART_WAIT.0;
+            while let Err(error) = tracker.spawn(run(stop.clone())).await {
+                tracing::error!(task = name, %error, "a loop panicked and is started again");
+                if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                    break;
+                }
+                wait = (wait * 2).min(RESTART_WAIT.1);
+            }
+        });
+    }
+
+    /// Stops every loop and waits for all tasks.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+/// Runs blocking work on the runtime's threads for that.
+pub(crate) async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, crate::Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| crate::Error::bug(format!("a database call panicked: {error}")))
+}

@@ -1,0 +1,133 @@
+//! Names and ids of namespaces, queues and kinds, remembered so that the hot path need not ask.
+//!
+//! Invariant: a pair is remembered only after the transaction that read it has committed, because
+//! that may be the one that made it and may yet be rolled back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::driver::Tx;
+use super::statements::Sql;
+use crate::Error;
+
+/// A queue and a kind that occur together.
+#[derive(Debug, Clone)]
+pub(crate) struct Pair {
+    id: i64,
+    pub(crate) namespace_id: i64,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) queue_id: i64,
+    pub(crate) queue: Arc<str>,
+    pub(crate) kind_id: i64,
+    pub(crate) kind: Arc<str>,
+}
+
+/// What one process knows of the catalogue tables.
+#[derive(Debug, Default)]
+pub(crate) struct Catalog {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    pairs: Vec<Pair>,
+    ids: HashMap<(i64, Arc<str>, Arc<str>), (i64, i64)>,
+    namespaces: HashMap<String, i64>,
+}
+
+impl Catalog {
+    /// The id of a namespace.
+    pub(crate) async fn namespace<T: Tx>(&self, tx: &mut T, name: &str) -> Result<i64, Error> {
+        if let Some(id) = self.lock().namespaces.get(name) {
+            return Ok(*id);
+        }
+        let rows = tx.query(Sql::NamespaceGet, &[name.into()]).await?;
+        let id = rows
+            .first(|row| row.int())?
+            .ok_or_else(|| Error::not_found(format!("namespace `{name}`")))?;
+        self.lock().namespaces.insert(name.to_owned(), id);
+        Ok(id)
+    }
+
+    /// Ids of a queue and a kind, made known if they are new.
+    pub(crate) async fn pair<T: Tx>(
+        &self,
+        tx: &mut T,
+        namespace_id: i64,
+        queue: &str,
+        kind: &str,
+    ) -> Result<(i64, i64), Error> {
+        let key = (namespace_id, Arc::from(queue), Arc::from(kind));
+        if let Some(ids) = self.lock().ids.get(&key) {
+            return Ok(*ids);
+        }
+        tx.execute(Sql::QueueAdd, &[namespace_id.into(), queue.into()]).await?;
+        tx.execute(Sql::KindAdd, &[namespace_id.into(), kind.into()]).await?;
+        let queue_id = id_of(tx, Sql::QueueGet, namespace_id, queue).await?;
+        let kind_id = id_of(tx, Sql::KindGet, namespace_id, kind).await?;
+        tx.execute(Sql::QueueKindAdd, &[queue_id.into(), kind_id.into()]).await?;
+        self.fresh(tx).await?;
+        Ok((queue_id, kind_id))
+    }
+
+    /// The pairs that pass `wanted`, those of other processes included.
+    pub(crate) async fn pairs<T: Tx>(
+        &self,
+        tx: &mut T,
+        wanted: impl Fn(&Pair) -> bool + Send,
+    ) -> Result<Vec<Pair>, Error> {
+        let fresh = self.fresh(tx).await?;
+        let known = self.lock();
+        Ok(known.pairs.iter().chain(&fresh).filter(|pair| wanted(pair)).cloned().collect())
+    }
+
+    /// Remembers pairs whose transaction has committed.
+    pub(crate) fn learn(&self, pairs: &[Pair]) {
+        let mut known = self.lock();
+        for pair in pairs {
+            if pair.id > known.last() {
+                let key = (pair.namespace_id, pair.queue.clone(), pair.kind.clone());
+                known.ids.insert(key, (pair.queue_id, pair.kind_id));
+                known.pairs.push(pair.clone());
+            }
+        }
+    }
+
+    /// Pairs not remembered yet: one probe when there are none.
+    async fn fresh<T: Tx>(&self, tx: &mut T) -> Result<Vec<Pair>, Error> {
+        let last = self.lock().last();
+        let rows = tx.query(Sql::QueueKindSince, &[last.into()]).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let fresh = rows.read(|row| {
+            Ok(Pair {
+                id: row.int()?,
+                namespace_id: row.int()?,
+                namespace: row.text()?.into(),
+                queue_id: row.int()?,
+                queue: row.text()?.into(),
+                kind_id: row.int()?,
+                kind: row.text()?.into(),
+            })
+        })?;
+        tx.effects().learned(&fresh);
+        Ok(fresh)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn last(&self) -> i64 {
+        self.pairs.last().map_or(0, |pair| pair.id)
+    }
+}
+
+async fn id_of<T: Tx>(tx: &mut T, sql: Sql, namespace_id: i64, name: &str) -> Result<i64, Error> {
+    let rows = tx.query(sql, &[namespace_id.into(), name.into()]).await?;
+    rows.first(|row| row.int())?
+        .ok_or_else(|| Error::bug(format!("`{name}` was made known and is not there")))
+}

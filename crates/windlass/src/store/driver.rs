@@ -1,0 +1,269 @@
+//! The seam between the verbs and a database: values, rows, transactions.
+//!
+//! A verb is written once, against [`Tx`]. A driver runs it inside a transaction of its database;
+//! only drivers name a database crate.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::effects::Effects;
+use super::list::ListFilter;
+use super::statements::Sql;
+use crate::Error;
+
+/// A value on its way into a statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Param<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+impl From<i64> for Param<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<u32> for Param<'_> {
+    fn from(value: u32) -> Self {
+        Self::Int(i64::from(value))
+    }
+}
+
+impl<'a> From<&'a str> for Param<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Param<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl<'a, T: Into<Self>> From<Option<T>> for Param<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// Parameter rows of one statement, for the drivers to send in the way their database likes best:
+/// one by one, as arrays, or as one long list of tuples.
+#[derive(Debug)]
+pub(crate) struct Batch<'a> {
+    width: usize,
+    params: Vec<Param<'a>>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn with_capacity(width: usize, rows: usize) -> Self {
+        Self { width, params: Vec::with_capacity(width * rows) }
+    }
+
+    pub(crate) fn push<const N: usize>(&mut self, row: [Param<'a>; N]) {
+        debug_assert_eq!(N, self.width);
+        self.params.extend_from_slice(&row);
+    }
+
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[Param<'a>]> {
+        self.params.chunks_exact(self.width)
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.params.is_empty()
+    }
+}
+
+/// A value on its way out of a statement.
+#[derive(Debug)]
+pub(crate) enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// The rows of an answer, flat.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    width: usize,
+    values: Vec<Value>,
+}
+
+impl Rows {
+    pub(crate) const fn new(width: usize) -> Self {
+        Self { width, values: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, value: Value) {
+        self.values.push(value);
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Reads every row with `read`, which takes the columns from left to right.
+    pub(crate) fn read<T>(
+        self,
+        mut read: impl FnMut(&mut Row<'_>) -> Result<T, Error>,
+    ) -> Result<Vec<T>, Error> {
+        let count = self.values.len().checked_div(self.width).unwrap_or(0);
+        let mut values = self.values.into_iter();
+        let mut all = Vec::with_capacity(count);
+        for _ in 0..count {
+            let mut row = Row { values: values.by_ref(), left: self.width };
+            all.push(read(&mut row)?);
+            for _ in 0..row.left {
+                values.next();
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads the first row, if there is one.
+    pub(crate) fn first<T>(
+        self,
+        read: impl FnMut(&mut Row<'_>) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        Ok(self.read(read)?.into_iter().next())
+    }
+}
+
+/// One row, read from left to right.
+pub(crate) struct Row<'a> {
+    values: &'a mut std::vec::IntoIter<Value>,
+    left: usize,
+}
+
+impl Row<'_> {
+    fn next(&mut self) -> Result<Value, Error> {
+        self.left =
+            self.left.checked_sub(1).ok_or_else(|| Error::bug("a row has too few columns"))?;
+        self.values.next().ok_or_else(|| Error::bug("a row has too few columns"))
+    }
+
+    pub(crate) fn int(&mut self) -> Result<i64, Error> {
+        self.opt_int()?.ok_or_else(|| Error::bug("a row holds null where a number belongs"))
+    }
+
+    pub(crate) fn opt_int(&mut self) -> Result<Option<i64>, Error> {
+        match self.next()? {
+            Value::Int(value) => Ok(Some(value)),
+            Value::Null => Ok(None),
+            other => Err(Error::bug(format!("a row holds {other:?} where a number belongs"))),
+        }
+    }
+
+    /// A counter, which the schema keeps between 0 and `u32::MAX`.
+    pub(crate) fn count(&mut self) -> Result<u32, Error> {
+        let value = self.int()?;
+        u32::try_from(value).map_err(|_| Error::bug(format!("a row holds {value} as a count")))
+    }
+
+    pub(crate) fn text(&mut self) -> Result<String, Error> {
+        self.opt_text()?.ok_or_else(|| Error::bug("a row holds null where text belongs"))
+    }
+
+    pub(crate) fn opt_text(&mut self) -> Result<Option<String>, Error> {
+        match self.next()? {
+            Value::Text(value) => Ok(Some(value)),
+            Value::Null => Ok(None),
+            other => Err(Error::bug(format!("a row holds {other:?} where text belongs"))),
+        }
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<Vec<u8>, Error> {
+        self.opt_bytes()?.ok_or_else(|| Error::bug("a row holds null where bytes belong"))
+    }
+
+    pub(crate) fn opt_bytes(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        match self.next()? {
+            Value::Bytes(value) => Ok(Some(value)),
+            Value::Null => Ok(None),
+            other => Err(Error::bug(format!("a row holds {other:?} where bytes belong"))),
+        }
+    }
+}
+
+/// One transaction of a database.
+pub(crate) trait Tx: Send {
+    /// Runs a statement and returns its rows.
+    fn query(
+        &mut self,
+        sql: Sql,
+        params: &[Param<'_>],
+    ) -> impl Future<Output = Result<Rows, Error>> + Send;
+
+    /// Runs a statement once per row of `batch` and returns all rows.
+    fn query_each(
+        &mut self,
+        sql: Sql,
+        batch: &Batch<'_>,
+    ) -> impl Future<Output = Result<Rows, Error>> + Send;
+
+    /// Runs a list statement with its filter.
+    fn query_list(
+        &mut self,
+        sql: Sql,
+        filter: &ListFilter,
+    ) -> impl Future<Output = Result<Rows, Error>> + Send;
+
+    /// Runs a statement and returns how many rows it changed.
+    fn execute(
+        &mut self,
+        sql: Sql,
+        params: &[Param<'_>],
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Runs a statement once per row of `batch` and returns how many rows changed in all.
+    fn execute_each(
+        &mut self,
+        sql: Sql,
+        batch: &Batch<'_>,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// What becomes visible, counted or signalled when this transaction commits.
+    fn effects(&mut self) -> &mut Effects;
+}
+
+/// A unit of work that runs inside one transaction, and may run again if that one is rolled back.
+pub(crate) trait Verb: Send + Sync + 'static {
+    type Reply: Send + 'static;
+
+    /// Does the work. An error rolls back everything this call did.
+    fn run<T: Tx>(&self, tx: &mut T)
+    -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+
+    /// Rows this touches, roughly: keeps a group commit short.
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+/// A database.
+pub(crate) trait Driver: Send + Sync + 'static {
+    /// Runs `verb` in a transaction and answers when that is on stable storage.
+    fn write<V: Verb>(&self, verb: V) -> impl Future<Output = Result<V::Reply, Error>> + Send;
+
+    /// Runs `verb`, which only reads, against a consistent snapshot.
+    fn read<V: Verb>(&self, verb: V) -> impl Future<Output = Result<V::Reply, Error>> + Send;
+
+    /// What this database's users in this process have in common.
+    fn shared(&self) -> &Arc<Shared>;
+
+    /// Trips when the database can no longer be trusted.
+    fn failed(&self) -> &CancellationToken;
+
+    /// The database's own check of its files, as a list of complaints.
+    fn check_files(&self) -> impl Future<Output = Result<Vec<String>, Error>> + Send;
+
+    /// Waits for what is under way and lets go of the database.
+    fn close(&self) -> impl Future<Output = ()> + Send;
+}

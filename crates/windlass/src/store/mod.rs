@@ -1,0 +1,126 @@
+//! The store: batches of verbs with fenced writes. The only place with SQL and database drivers.
+//!
+//! [`Store`] is what the rest of the library sees. [`SqlStore`] implements it once, over a
+//! [`Driver`](driver::Driver) per database.
+
+mod catalog;
+mod driver;
+mod effects;
+mod ids;
+mod list;
+mod rows;
+mod sql_store;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod statements;
+mod types;
+mod verb;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::core::Settlement;
+use crate::job::{AttemptRecord, JobId, JobRecord, NewJob};
+use crate::runtime::{Clock, Signals};
+
+pub(crate) use effects::Measure;
+pub use types::RetryOptions;
+pub(crate) use types::{
+    Beat, Claimed, Claims, Counted, ListQuery, NewWorker, ProgressNote, Promoted, Served, Settled,
+    Stored, Tally, WorkerKey, WorkerRecord,
+};
+
+/// What the users of one database in one process have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    pub(crate) signals: Signals,
+    pub(crate) catalog: catalog::Catalog,
+}
+
+/// The answer of a verb, some time later.
+pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
+/// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
+pub(crate) trait Store: Send + Sync + 'static {
+    /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
+    fn enqueue(
+        &self,
+        namespace: &Arc<str>,
+        jobs: Vec<NewJob>,
+        atomic: bool,
+    ) -> Reply<'_, Vec<Result<Stored, Error>>>;
+
+    fn register(&self, worker: NewWorker) -> Reply<'_, i64>;
+    fn claim(
+        &self,
+        worker: &WorkerKey,
+        served: &Arc<Served>,
+        limit: usize,
+        turn: usize,
+    ) -> Reply<'_, Claims>;
+    fn settle(&self, worker: &WorkerKey, items: Vec<Settlement>) -> Reply<'_, Vec<Settled>>;
+    fn heartbeat(&self, worker: &WorkerKey, renew: Option<std::time::Duration>)
+    -> Reply<'_, Beat>;
+    fn progress(&self, worker: &WorkerKey, notes: Vec<ProgressNote>) -> Reply<'_, ()>;
+    fn leave(&self, worker: &WorkerKey) -> Reply<'_, usize>;
+
+    fn promote(&self, limit: usize) -> Reply<'_, Promoted>;
+    fn rescue(&self, limit: usize) -> Reply<'_, usize>;
+    fn expire(&self, limit: usize) -> Reply<'_, usize>;
+
+    fn cancel(
+        &self,
+        namespace: &Arc<str>,
+        job: JobId,
+        reason: Option<String>,
+        force: bool,
+    ) -> Reply<'_, JobRecord>;
+    fn retry(
+        &self,
+        namespace: &Arc<str>,
+        job: JobId,
+        options: RetryOptions,
+    ) -> Reply<'_, JobRecord>;
+    fn delete(&self, namespace: &Arc<str>, job: JobId, force: bool) -> Reply<'_, ()>;
+
+    fn get(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, JobRecord>;
+    fn attempts(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<AttemptRecord>>;
+    fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Vec<JobRecord>>;
+    fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted>;
+    fn verify(&self) -> Reply<'_, Vec<String>>;
+
+    fn clock(&self) -> &Clock;
+    fn signals(&self) -> &Signals;
+
+    /// Trips when the database can no longer be trusted (a failed fsync, damage): the process
+    /// should end.
+    fn failed(&self) -> &CancellationToken;
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Opens the database that `url` names, creating and migrating it where needed.
+pub(crate) async fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>, Error> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    match scheme {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            let driver = sqlite::Sqlite::open_file(path.into(), &clock).await?;
+            Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
+        }
+        #[cfg(feature = "sqlite")]
+        "memory" => {
+            let driver = sqlite::Sqlite::open_memory(&clock).await?;
+            Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
+        }
+        _ => Err(Error::incompatible(format!(
+            "`{scheme}` names no database this build knows (sqlite:PATH or memory:)"
+        ))),
+    }
+}

@@ -1,0 +1,234 @@
+//! The store over any SQL database: makes verbs, hands them to the driver.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::driver::Driver;
+use super::ids::Ids;
+use super::types::{
+    Beat, Claims, Counted, ListQuery, NewWorker, ProgressNote, Promoted, RetryOptions, Served,
+    Settled, Stored, WorkerKey,
+};
+use super::verb::{self, Prepared};
+use super::{Reply, Shared, Store};
+use crate::Error;
+use crate::core::Settlement;
+use crate::job::{AttemptRecord, JobId, JobRecord, NewJob};
+use crate::runtime::{Clock, Signals};
+
+/// [`Store`] over a driver.
+#[derive(Debug)]
+pub(crate) struct SqlStore<D> {
+    driver: D,
+    clock: Clock,
+    ids: Arc<Ids>,
+}
+
+impl<D: Driver> SqlStore<D> {
+    pub(crate) fn new(driver: D, clock: Clock) -> Result<Self, Error> {
+        let holder = crate::core::random_i64()?;
+        Ok(Self { driver, clock, ids: Arc::new(Ids::new(holder)) })
+    }
+
+    fn shared(&self) -> Arc<Shared> {
+        Arc::clone(self.driver.shared())
+    }
+}
+
+impl<D: Driver> Store for SqlStore<D> {
+    fn enqueue(
+        &self,
+        namespace: &Arc<str>,
+        jobs: Vec<NewJob>,
+        atomic: bool,
+    ) -> Reply<'_, Vec<Result<Stored, Error>>> {
+        let namespace = Arc::clone(namespace);
+        Box::pin(async move {
+            let mut refused = Vec::new();
+            let mut good = Vec::with_capacity(jobs.len());
+            for (index, job) in jobs.into_iter().enumerate() {
+                match Prepared::new(job) {
+                    Ok(prepared) => good.push(prepared),
+                    Err(error) => refused.push((index, error)),
+                }
+            }
+            if atomic && !refused.is_empty() {
+                return Err(all_refused(refused));
+            }
+            let now = self.clock.now();
+            let mut replies = if good.is_empty() {
+                Vec::new()
+            } else {
+                self.ids.ready(&self.driver, now).await?;
+                let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
+                let verb = verb::Enqueue { jobs: good, namespace, atomic, now, shared, ids };
+                self.driver.write(verb).await?
+            };
+            for (index, error) in refused {
+                replies.insert(index, Err(error));
+            }
+            Ok(replies)
+        })
+    }
+
+    fn register(&self, worker: NewWorker) -> Reply<'_, i64> {
+        Box::pin(self.driver.write(verb::Register { worker, now: self.clock.now() }))
+    }
+
+    fn claim(
+        &self,
+        worker: &WorkerKey,
+        served: &Arc<Served>,
+        limit: usize,
+        turn: usize,
+    ) -> Reply<'_, Claims> {
+        Box::pin(self.driver.write(verb::Claim {
+            worker: worker.clone(),
+            served: Arc::clone(served),
+            limit,
+            turn,
+            now: self.clock.now(),
+            shared: self.shared(),
+        }))
+    }
+
+    fn settle(&self, worker: &WorkerKey, items: Vec<Settlement>) -> Reply<'_, Vec<Settled>> {
+        let verb = verb::Settle { worker: worker.clone(), items, now: self.clock.now() };
+        Box::pin(self.driver.write(verb))
+    }
+
+    fn heartbeat(&self, worker: &WorkerKey, renew: Option<Duration>) -> Reply<'_, Beat> {
+        let now = self.clock.now();
+        let renew_until = renew.map(|lease| now + lease);
+        let verb = verb::Heartbeat { worker: worker.clone(), renew_until, now };
+        if renew.is_some() {
+            Box::pin(self.driver.write(verb))
+        } else {
+            Box::pin(self.driver.read(verb))
+        }
+    }
+
+    fn progress(&self, worker: &WorkerKey, notes: Vec<ProgressNote>) -> Reply<'_, ()> {
+        let verb = verb::Progress { worker: worker.clone(), notes, now: self.clock.now() };
+        Box::pin(self.driver.write(verb))
+    }
+
+    fn leave(&self, worker: &WorkerKey) -> Reply<'_, usize> {
+        let verb = verb::Leave { worker: worker.clone(), now: self.clock.now() };
+        Box::pin(self.driver.write(verb))
+    }
+
+    fn promote(&self, limit: usize) -> Reply<'_, Promoted> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            self.ids.ready(&self.driver, now).await?;
+            self.driver.write(verb::Promote { limit, now, ids: Arc::clone(&self.ids) }).await
+        })
+    }
+
+    fn rescue(&self, limit: usize) -> Reply<'_, usize> {
+        Box::pin(self.driver.write(verb::Rescue { limit, now: self.clock.now() }))
+    }
+
+    fn expire(&self, limit: usize) -> Reply<'_, usize> {
+        Box::pin(self.driver.write(verb::Expire { limit, now: self.clock.now() }))
+    }
+
+    fn cancel(
+        &self,
+        namespace: &Arc<str>,
+        job: JobId,
+        reason: Option<String>,
+        force: bool,
+    ) -> Reply<'_, JobRecord> {
+        let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
+        Box::pin(self.driver.write(verb::Cancel { namespace, job, reason, force, now, shared }))
+    }
+
+    fn retry(
+        &self,
+        namespace: &Arc<str>,
+        job: JobId,
+        options: RetryOptions,
+    ) -> Reply<'_, JobRecord> {
+        let namespace = Arc::clone(namespace);
+        Box::pin(async move {
+            let now = self.clock.now();
+            self.ids.ready(&self.driver, now).await?;
+            let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
+            let verb = verb::Retry { namespace, job, options, now, shared, ids };
+            self.driver.write(verb).await
+        })
+    }
+
+    fn delete(&self, namespace: &Arc<str>, job: JobId, force: bool) -> Reply<'_, ()> {
+        let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
+        Box::pin(self.driver.write(verb::Delete { namespace, job, force, now, shared }))
+    }
+
+    fn get(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, JobRecord> {
+        let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
+        Box::pin(self.driver.read(verb::Get { namespace, job, now, shared }))
+    }
+
+    fn attempts(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<AttemptRecord>> {
+        let (namespace, shared) = (Arc::clone(namespace), self.shared());
+        Box::pin(self.driver.read(verb::Attempts { namespace, job, shared }))
+    }
+
+    fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Vec<JobRecord>> {
+        let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
+        Box::pin(self.driver.read(verb::List { namespace, query, now, shared }))
+    }
+
+    fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted> {
+        let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
+        Box::pin(self.driver.read(verb::Stats { namespace, now, shared }))
+    }
+
+    fn verify(&self) -> Reply<'_, Vec<String>> {
+        Box::pin(async move {
+            let mut found = self.driver.check_files().await?;
+            found.extend(self.driver.read(verb::Verify).await?);
+            Ok(found)
+        })
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn signals(&self) -> &Signals {
+        &self.driver.shared().signals
+    }
+
+    fn failed(&self) -> &CancellationToken {
+        self.driver.failed()
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            self.ids.release(&self.driver).await;
+            self.driver.close().await;
+        })
+    }
+}
+
+/// One error out of those of several jobs, each under its place in the batch.
+fn all_refused(refused: Vec<(usize, Error)>) -> Error {
+    let mut all = Vec::new();
+    for (index, error) in refused {
+        match error {
+            Error::Invalid(broken) => {
+                let prefix = format!("/jobs/{index}");
+                all.extend(broken.into_iter().map(|field| field.under(&prefix)));
+            }
+            other => return other,
+        }
+    }
+    Error::Invalid(all)
+}

@@ -1,0 +1,94 @@
+//! SQLite: one writer thread with group commit, a few read connections, WAL with full durability.
+
+mod connection;
+mod migrate;
+mod readers;
+mod transaction;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use self::connection::{Place, Texts};
+use self::readers::Readers;
+use self::writer::Writer;
+use super::Shared;
+use super::driver::{Driver, Verb};
+use crate::Error;
+use crate::runtime::{Clock, tasks};
+
+/// An open SQLite database.
+#[derive(Debug)]
+pub(crate) struct Sqlite {
+    shared: Arc<Shared>,
+    writer: Writer,
+    /// None for a database in memory: it has one connection, the writer's.
+    readers: Option<Readers>,
+    failed: CancellationToken,
+}
+
+impl Sqlite {
+    /// Opens or creates the database file at `path`.
+    pub(crate) async fn open_file(path: PathBuf, clock: &Clock) -> Result<Self, Error> {
+        Self::open(Place::File(path), clock).await
+    }
+
+    /// Makes a new database in memory.
+    pub(crate) async fn open_memory(clock: &Clock) -> Result<Self, Error> {
+        Self::open(Place::Memory, clock).await
+    }
+
+    async fn open(place: Place, clock: &Clock) -> Result<Self, Error> {
+        let texts = Arc::new(Texts::new());
+        let shared = Arc::new(Shared::default());
+        let failed = CancellationToken::new();
+        let readers = match &place {
+            Place::File(path) => Some(Readers::new(path.clone(), Arc::clone(&texts))),
+            Place::Memory => None,
+        };
+        let now = clock.now();
+        let session = tasks::blocking(move || {
+            let connection = place.prepare_and_connect()?;
+            migrate::migrate(&connection, now)?;
+            Ok(transaction::SqliteTx::new(connection, texts))
+        })
+        .await??;
+        let polls = readers.is_some();
+        let writer = Writer::start(session, Arc::clone(&shared), failed.clone(), polls)?;
+        Ok(Self { shared, writer, readers, failed })
+    }
+}
+
+impl Driver for Sqlite {
+    async fn write<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
+        self.writer.run(verb).await
+    }
+
+    async fn read<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
+        match &self.readers {
+            Some(readers) => readers.run(verb, &self.shared).await,
+            None => self.writer.run(verb).await,
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn failed(&self) -> &CancellationToken {
+        &self.failed
+    }
+
+    async fn check_files(&self) -> Result<Vec<String>, Error> {
+        match &self.readers {
+            Some(readers) => readers.integrity_check().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn close(&self) {
+        self.writer.stop().await;
+    }
+}

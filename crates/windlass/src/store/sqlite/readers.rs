@@ -1,0 +1,94 @@
+//! Read connections: a few of them, opened when first needed, each used by one call at a time.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use super::connection::{Texts, connect_reader};
+use super::transaction::{SqliteTx, finish};
+use crate::Error;
+use crate::runtime::tasks;
+use crate::store::Shared;
+use crate::store::driver::Verb;
+
+/// Reads at a time: enough to keep two cores busy beside the writer.
+const CONNECTIONS: usize = 4;
+
+/// The pool.
+#[derive(Debug)]
+pub(super) struct Readers {
+    pool: Arc<Pool>,
+    room: Arc<Semaphore>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    path: PathBuf,
+    texts: Arc<Texts>,
+    idle: Mutex<Vec<SqliteTx>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf, texts: Arc<Texts>) -> Self {
+        let pool = Pool { path, texts, idle: Mutex::new(Vec::new()) };
+        Self { pool: Arc::new(pool), room: Arc::new(Semaphore::new(CONNECTIONS)) }
+    }
+
+    /// Runs `verb` against a snapshot.
+    pub(super) async fn run<V: Verb>(
+        &self,
+        verb: V,
+        shared: &Arc<Shared>,
+    ) -> Result<V::Reply, Error> {
+        let shared = Arc::clone(shared);
+        self.with(move |tx| {
+            tx.begin(false)?;
+            let reply = finish(verb.run(tx)).and_then(|reply| reply);
+            if reply.is_ok() {
+                tx.commit()?.announce(&shared);
+            } else {
+                tx.roll_back();
+            }
+            reply
+        })
+        .await
+    }
+
+    pub(super) async fn integrity_check(&self) -> Result<Vec<String>, Error> {
+        self.with(SqliteTx::integrity_check).await
+    }
+
+    async fn with<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut SqliteTx) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Error> {
+        let closed = |_| Error::unavailable("the database is closed");
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(closed)?;
+        let pool = Arc::clone(&self.pool);
+        tasks::blocking(move || {
+            let mut tx = pool.take()?;
+            let reply = work(&mut tx);
+            if tx.fatal().is_none() {
+                pool.give_back(tx);
+            }
+            drop(room);
+            reply
+        })
+        .await?
+    }
+}
+
+impl Pool {
+    fn take(&self) -> Result<SqliteTx, Error> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(tx) => Ok(tx),
+            None => Ok(SqliteTx::new(connect_reader(&self.path)?, Arc::clone(&self.texts))),
+        }
+    }
+
+    fn give_back(&self, tx: SqliteTx) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(tx);
+    }
+}

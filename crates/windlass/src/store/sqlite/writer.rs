@@ -1,0 +1,270 @@
+//! The writer: one thread that runs every write, many of them per commit.
+//!
+//! Whatever queued while the last commit was under way goes into the next one; nothing waits for
+//! company. Invariant: a caller is answered after the commit that holds its work, and after a
+//! failed fsync nobody is answered with success ever again.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::transaction::{SqliteTx, finish};
+use crate::store::Shared;
+use crate::store::driver::Verb;
+use crate::{Error, crash_point};
+
+/// Calls under way; more wait for their turn outside.
+const CALLS_MAX: usize = 4096;
+
+/// Calls and rows in one commit: bounds how long the ones behind it wait.
+const GROUP_CALLS_MAX: usize = 512;
+const GROUP_ROWS_MAX: usize = 20_000;
+
+/// How often an idle writer looks for commits of other processes (1.6 us each).
+const FOREIGN_POLL: Duration = Duration::from_millis(20);
+
+/// Attempts to get the write lock, of 5 s each, before the callers are told.
+const LOCK_ATTEMPTS: u32 = 6;
+
+/// Handle of the writer thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    calls: Sender<Message>,
+    room: Arc<Semaphore>,
+}
+
+enum Message {
+    Call(Box<dyn Call>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// A verb on its way through the writer.
+trait Call: Send {
+    /// Runs the verb; true when it succeeded so far.
+    fn run(&mut self, tx: &mut SqliteTx) -> bool;
+    fn weight(&self) -> usize;
+    /// Answers the caller: with the verb's reply, or with why the commit failed.
+    fn answer(self: Box<Self>, commit: Result<(), &Error>);
+}
+
+struct VerbCall<V: Verb> {
+    verb: V,
+    reply: Option<Result<V::Reply, Error>>,
+    caller: oneshot::Sender<Result<V::Reply, Error>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Writer {
+    pub(super) fn start(
+        tx: SqliteTx,
+        shared: Arc<Shared>,
+        failed: CancellationToken,
+        polls: bool,
+    ) -> Result<Self, Error> {
+        let (calls, queue) = channel();
+        let thread = WriterThread { tx, queue, shared, failed, polls, version: 0 };
+        thread::Builder::new()
+            .name("windlass-sqlite".to_owned())
+            .spawn(move || thread.run())
+            .map_err(|error| Error::unavailable(format!("cannot start a thread: {error}")))?;
+        Ok(Self { calls, room: Arc::new(Semaphore::new(CALLS_MAX)) })
+    }
+
+    /// Runs `verb` in a group commit. The work is done even if the caller goes away.
+    pub(super) async fn run<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
+        let closed = || Error::unavailable("the database is closed");
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
+        let (caller, reply) = oneshot::channel();
+        let call = VerbCall { verb, reply: None, caller, _room: room };
+        self.calls.send(Message::Call(Box::new(call))).map_err(|_| closed())?;
+        reply.await.map_err(|_| closed())?
+    }
+
+    /// Finishes what is queued and ends the thread.
+    pub(super) async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.calls.send(Message::Stop(done)).is_ok() {
+            // An error means that the thread has already gone.
+            drop(stopped.await);
+        }
+    }
+}
+
+impl<V: Verb> Call for VerbCall<V> {
+    fn run(&mut self, tx: &mut SqliteTx) -> bool {
+        let reply = finish(self.verb.run(tx)).and_then(|reply| reply);
+        let succeeded = reply.is_ok();
+        self.reply = Some(reply);
+        succeeded
+    }
+
+    fn weight(&self) -> usize {
+        self.verb.weight()
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), &Error>) {
+        let reply = match (self.reply, commit) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(reply)), Ok(())) => Ok(reply),
+            (_, Err(error)) => Err(Error::unavailable(error.to_string())),
+            (None, Ok(())) => Err(Error::bug("a verb was committed without being run")),
+        };
+        // The caller may have gone; the work is done all the same.
+        drop(self.caller.send(reply));
+    }
+}
+
+struct WriterThread {
+    tx: SqliteTx,
+    queue: Receiver<Message>,
+    shared: Arc<Shared>,
+    failed: CancellationToken,
+    polls: bool,
+    version: i64,
+}
+
+impl WriterThread {
+    fn run(mut self) {
+        loop {
+            match self.next() {
+                Some(Message::Call(first)) => {
+                    if let Some(stop) = self.serve(first) {
+                        return self.end(stop);
+                    }
+                }
+                Some(Message::Stop(done)) => return self.end(done),
+                None => return,
+            }
+        }
+    }
+
+    /// The next message. An idle writer looks at the other processes' commits meanwhile.
+    fn next(&mut self) -> Option<Message> {
+        loop {
+            if !self.polls {
+                return self.queue.recv().ok();
+            }
+            match self.queue.recv_timeout(FOREIGN_POLL) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) => self.look_at_others(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// Runs a group that begins with `first`; returns a stop that was queued behind it.
+    fn serve(&mut self, first: Box<dyn Call>) -> Option<oneshot::Sender<()>> {
+        let mut rows = first.weight();
+        let mut group = vec![first];
+        let mut stop = None;
+        while group.len() < GROUP_CALLS_MAX && rows < GROUP_ROWS_MAX {
+            match self.queue.try_recv() {
+                Ok(Message::Call(call)) => {
+                    rows += call.weight();
+                    group.push(call);
+                }
+                Ok(Message::Stop(done)) => {
+                    stop = Some(done);
+                    break;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        self.commit_group(group);
+        if self.polls {
+            self.look_at_others();
+        }
+        stop
+    }
+
+    fn commit_group(&mut self, mut group: Vec<Box<dyn Call>>) {
+        if let Some(why) = self.tx.fatal() {
+            let error = Error::unavailable(format!("stopped after a storage failure: {why}"));
+            return answer_all(group, Err(&error));
+        }
+        match self.attempt(&mut group) {
+            Ok(()) => answer_all(group, Ok(())),
+            // One call failed and took the others' work with it: each gets its own transaction.
+            Err(None) if group.len() > 1 => {
+                for call in group {
+                    self.commit_group(vec![call]);
+                }
+            }
+            Err(None) => answer_all(group, Ok(())),
+            Err(Some(error)) => answer_all(group, Err(&error)),
+        }
+        if self.tx.fatal().is_some() {
+            self.failed.cancel();
+        }
+    }
+
+    /// Runs the calls in one transaction. `Err(None)`: a call failed. `Err(Some)`: the database did.
+    fn attempt(&mut self, group: &mut [Box<dyn Call>]) -> Result<(), Option<Error>> {
+        self.lock()?;
+        for call in group.iter_mut() {
+            if !call.run(&mut self.tx) {
+                self.tx.roll_back();
+                return Err(None);
+            }
+        }
+        crash_point!("commit");
+        match self.tx.commit() {
+            Ok(effects) => {
+                crash_point!("committed");
+                effects.announce(&self.shared);
+                Ok(())
+            }
+            Err(error) => {
+                self.tx.roll_back();
+                Err(Some(error))
+            }
+        }
+    }
+
+    fn lock(&mut self) -> Result<(), Error> {
+        let mut attempt = 1;
+        loop {
+            match self.tx.begin(true) {
+                Err(error) if attempt < LOCK_ATTEMPTS && self.tx.fatal().is_none() => {
+                    tracing::warn!(%error, attempt, "waiting for the write lock");
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn look_at_others(&mut self) {
+        match self.tx.data_version() {
+            Ok(version) if version != self.version => {
+                self.version = version;
+                self.shared.signals.anything();
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot look for other processes' commits");
+                if self.tx.fatal().is_some() {
+                    self.failed.cancel();
+                    self.polls = false;
+                }
+            }
+        }
+    }
+
+    /// Closes the database before the one who asked is told.
+    fn end(self, done: oneshot::Sender<()>) {
+        drop(self.tx);
+        // Nobody may be waiting any more.
+        drop(done.send(()));
+    }
+}
+
+fn answer_all(group: Vec<Box<dyn Call>>, commit: Result<(), &Error>) {
+    for call in group {
+        call.answer(commit);
+    }
+}

@@ -1,0 +1,201 @@
+//! What goes into the verbs and comes out of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::catalog::Pair;
+use super::list::ListFilter;
+use crate::core::{Run, State};
+use crate::job::{JobId, Priority, Timestamp};
+
+/// The answer to one enqueued job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) id: JobId,
+    /// False when an earlier job already had the idempotency key.
+    pub(crate) is_new: bool,
+}
+
+/// A worker that registers.
+#[derive(Debug, Clone)]
+pub(crate) struct NewWorker {
+    pub(crate) name: String,
+    pub(crate) nonce: i64,
+    /// None serves every namespace.
+    pub(crate) namespace: Option<String>,
+    pub(crate) queues: Vec<String>,
+    pub(crate) kinds: Vec<String>,
+    pub(crate) slots: usize,
+    pub(crate) lease: Duration,
+}
+
+/// A registered worker: half of every fence.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerKey {
+    pub(crate) id: i64,
+    pub(crate) nonce: i64,
+    pub(crate) name: Arc<str>,
+}
+
+/// What a worker takes: empty lists mean everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Served {
+    pub(crate) namespace: Option<String>,
+    pub(crate) queues: Vec<String>,
+    /// Left out of "everything".
+    pub(crate) except_queues: Vec<String>,
+    pub(crate) kinds: Vec<String>,
+}
+
+impl Served {
+    pub(crate) fn serves(&self, pair: &Pair) -> bool {
+        let among = |names: &[String], name: &str| {
+            names.is_empty() || names.iter().any(|wanted| wanted == name)
+        };
+        self.namespace.as_deref().is_none_or(|namespace| namespace == &*pair.namespace)
+            && among(&self.queues, &pair.queue)
+            && !self.except_queues.iter().any(|queue| **queue == *pair.queue)
+            && among(&self.kinds, &pair.kind)
+    }
+
+    /// The place of a pair's queue in the order given.
+    pub(crate) fn queue_order(&self, pair: &Pair) -> usize {
+        self.queues.iter().position(|queue| **queue == *pair.queue).unwrap_or(0)
+    }
+}
+
+/// The answer to a claim.
+#[derive(Debug)]
+pub(crate) enum Claims {
+    /// Jobs under lease, most urgent first.
+    Jobs(Vec<Claimed>),
+    /// The worker missed its heartbeats and has to register anew.
+    WorkerExpired,
+}
+
+/// A job under lease.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) run: Run,
+    pub(crate) kind: Arc<str>,
+    pub(crate) queue: Arc<str>,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) priority: Priority,
+    pub(crate) timeout: Duration,
+    pub(crate) created_at: Timestamp,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// The answer to one settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    Applied(State),
+    /// The same settlement took effect before.
+    AlreadyApplied(State),
+    /// The lease belongs to someone else by now; nothing changed.
+    Lost,
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    /// False when the worker had already expired.
+    pub(crate) alive: bool,
+    /// Jobs of this worker that are to be stopped.
+    pub(crate) stop: Vec<JobId>,
+}
+
+/// Progress of one running job.
+#[derive(Debug, Clone)]
+pub(crate) struct ProgressNote {
+    pub(crate) job: JobId,
+    pub(crate) epoch: i64,
+    /// Thousandths of a percent.
+    pub(crate) thousandths: i64,
+    pub(crate) message: Option<String>,
+}
+
+/// The answer to a round of promotion.
+#[derive(Debug)]
+pub(crate) struct Promoted {
+    pub(crate) count: usize,
+    /// When the next delayed job is due.
+    pub(crate) next: Option<Timestamp>,
+}
+
+/// How to retry a job by hand.
+#[derive(Debug, Clone, Default)]
+pub struct RetryOptions {
+    /// Start counting attempts anew; otherwise one more attempt is granted.
+    pub reset_attempts: bool,
+    /// Run no earlier than this from now.
+    pub delay: Duration,
+    /// Change the priority.
+    pub priority: Option<Priority>,
+}
+
+/// A page of jobs to read; empty lists mean all.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ListQuery {
+    pub(crate) states: Vec<State>,
+    pub(crate) kinds: Vec<String>,
+    pub(crate) queues: Vec<String>,
+    pub(crate) priorities: Vec<Priority>,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) created_after: Option<Timestamp>,
+    pub(crate) created_before: Option<Timestamp>,
+    pub(crate) cursor: Option<JobId>,
+    pub(crate) ascending: bool,
+    pub(crate) limit: usize,
+}
+
+impl ListQuery {
+    /// Adds the conditions on the job itself, and the page.
+    pub(super) fn restrict(&self, filter: &mut ListFilter) {
+        if !self.priorities.is_empty() {
+            let classes = self.priorities.iter().map(|class| i64::from(class.get()));
+            filter.one_of("j.priority", classes);
+        }
+        if let Some(id) = &self.correlation_id {
+            filter.text_is("j.correlation_id", id);
+        }
+        if let Some(instant) = self.created_after {
+            filter.at("j.created_at", true, instant);
+        }
+        if let Some(instant) = self.created_before {
+            filter.at("j.created_at", false, instant);
+        }
+        filter.page(self.cursor, self.ascending, self.limit);
+    }
+}
+
+/// One maintained count.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    pub(crate) queue: String,
+    pub(crate) kind: String,
+    pub(crate) measure: i64,
+    pub(crate) n: i64,
+}
+
+/// The maintained counts of a namespace and its live workers.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    pub(crate) tallies: Vec<Tally>,
+    pub(crate) storage_bytes: i64,
+    pub(crate) workers: Vec<WorkerRecord>,
+}
+
+/// A live worker.
+#[derive(Debug)]
+pub(crate) struct WorkerRecord {
+    pub(crate) namespace_id: Option<i64>,
+    pub(crate) name: String,
+    pub(crate) queues: Vec<String>,
+    pub(crate) kinds: Vec<String>,
+    pub(crate) slots: i64,
+}

@@ -1,0 +1,289 @@
+//! Writes settlements: the one place where a lease ends and its job goes on.
+//!
+//! Invariant: every row written here follows from a lease row deleted in the same transaction.
+
+use std::collections::HashMap;
+
+use crate::core::{Event, Next, Settlement, State, cancelled};
+use crate::job::{FailureClass, JobId, Timestamp};
+use crate::store::driver::{Batch, Param, Tx};
+use crate::store::effects::Measure;
+use crate::store::rows::{JobRow, Room};
+use crate::store::statements::Sql;
+use crate::store::Settled;
+use crate::Error;
+
+/// A settlement with the holder of the lease it ends.
+#[derive(Debug)]
+pub(super) struct Fenced<'a> {
+    pub(super) settlement: Settlement,
+    pub(super) worker_id: i64,
+    pub(super) worker: &'a str,
+}
+
+/// What was found under a lease that is now deleted.
+struct Freed {
+    queue_id: i64,
+    kind_id: i64,
+    priority: i64,
+    cancelling: bool,
+    cancel_reason: Option<String>,
+}
+
+/// Ends the leases that are still the ones named, and writes what follows.
+pub(super) async fn apply<T: Tx>(
+    tx: &mut T,
+    items: Vec<Fenced<'_>>,
+    now: Timestamp,
+) -> Result<Vec<Settled>, Error> {
+    let mut freed = take(tx, &items).await?;
+    let mut statuses = Vec::with_capacity(items.len());
+    let mut accepted = Vec::with_capacity(items.len());
+    for item in items {
+        match freed.remove(&item.settlement.job.as_i64()) {
+            Some(lease) => {
+                let item = heed_cancel(item, &lease);
+                statuses.push(Settled::Applied(item.settlement.next.state()));
+                accepted.push((item, lease));
+            }
+            None => statuses.push(echo(tx, &item.settlement).await?),
+        }
+    }
+    for (item, lease) in &accepted {
+        count(tx, &item.settlement, (lease.queue_id, lease.kind_id));
+    }
+    write_history(tx, &accepted, now).await?;
+    write_ended(tx, &accepted, now).await?;
+    write_waiting(tx, &accepted).await?;
+    Ok(statuses)
+}
+
+async fn take<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<HashMap<i64, Freed>, Error> {
+    let mut keys = Batch::with_capacity(3, items.len());
+    for item in items {
+        let settlement = &item.settlement;
+        keys.push([
+            settlement.job.as_i64().into(),
+            settlement.epoch.into(),
+            item.worker_id.into(),
+        ]);
+    }
+    let rows = tx.query_each(Sql::SettleTake, &keys).await?;
+    let freed = rows.read(|row| {
+        let job = row.int()?;
+        let freed = Freed {
+            queue_id: row.int()?,
+            kind_id: row.int()?,
+            priority: row.int()?,
+            cancelling: row.opt_int()?.is_some(),
+            cancel_reason: row.opt_text()?,
+        };
+        Ok((job, freed))
+    })?;
+    Ok(freed.into_iter().collect())
+}
+
+fn heed_cancel<'a>(item: Fenced<'a>, lease: &Freed) -> Fenced<'a> {
+    if !lease.cancelling {
+        return item;
+    }
+    Fenced { settlement: cancelled(item.settlement, lease.cancel_reason.clone()), ..item }
+}
+
+/// What to answer when the lease is gone: a repeated settle that already took effect is told so.
+async fn echo<T: Tx>(tx: &mut T, settlement: &Settlement) -> Result<Settled, Error> {
+    let rows = tx.query(Sql::JobGet, &[settlement.job.as_i64().into()]).await?;
+    let Some(row) = rows.first(JobRow::read)? else {
+        return Ok(Settled::Lost);
+    };
+    let same_room = match (&settlement.next, row.room) {
+        (Next::Ready, Room::Ready { .. }) => true,
+        (Next::Delayed { reason, .. }, Room::Delayed { .. }) => row.record.reason == Some(*reason),
+        (Next::Ended { state, .. }, Room::Ended { .. }) => {
+            row.record.state == *state || row.record.state == State::Cancelled
+        }
+        _ => false,
+    };
+    let completed = settlement.event == Event::Complete;
+    let contradicts = completed != (row.record.state == State::Completed);
+    if same_room && !contradicts && row.room.counts().epoch == settlement.counts.epoch {
+        return Ok(Settled::AlreadyApplied(row.record.state));
+    }
+    tx.effects().count(row.queue_id, row.kind_id, Measure::StaleSettles, 1);
+    Ok(Settled::Lost)
+}
+
+fn count<T: Tx>(tx: &mut T, settlement: &Settlement, pair: (i64, i64)) {
+    let state = settlement.next.state();
+    let effects = tx.effects();
+    effects.moved(pair, State::Running, state);
+    let mut add = |measure| effects.count(pair.0, pair.1, measure, 1);
+    match &settlement.failure {
+        Some(failure) if failure.class == FailureClass::Crash => add(Measure::Crashes),
+        Some(_) => add(Measure::FailedAttempts),
+        None => {}
+    }
+    if state == State::Retrying {
+        add(Measure::Retries);
+    }
+    if state.is_terminal() {
+        add(Measure::of_end(state));
+        effects.ended(settlement.job);
+    }
+}
+
+async fn write_history<T: Tx>(
+    tx: &mut T,
+    accepted: &[(Fenced<'_>, Freed)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let classes: Vec<String> = accepted
+        .iter()
+        .filter_map(|(item, _)| item.settlement.failure.as_ref())
+        .map(|failure| failure.class.to_string())
+        .collect();
+    let failed = accepted.iter().filter(|(item, _)| item.settlement.failure.is_some());
+    let mut attempts = Batch::with_capacity(9, classes.len());
+    for ((item, _), class) in failed.zip(&classes) {
+        let settlement = &item.settlement;
+        let Some(failure) = &settlement.failure else { continue };
+        attempts.push([
+            settlement.job.as_i64().into(),
+            settlement.epoch.into(),
+            settlement.counts.attempt.into(),
+            item.worker.into(),
+            settlement.started_at.map(Timestamp::as_micros).into(),
+            now.as_micros().into(),
+            class.as_str().into(),
+            failure.message.as_str().into(),
+            failure.backtrace.as_deref().into(),
+        ]);
+    }
+    if !attempts.is_empty() {
+        tx.execute_each(Sql::AttemptInsert, &attempts).await?;
+    }
+    Ok(())
+}
+
+async fn write_ended<T: Tx>(
+    tx: &mut T,
+    accepted: &[(Fenced<'_>, Freed)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut outcomes = Batch::with_capacity(13, accepted.len());
+    for (item, _) in accepted {
+        let settlement = &item.settlement;
+        let Next::Ended { state, reason, result, detail } = &settlement.next else { continue };
+        let counts = settlement.counts;
+        outcomes.push([
+            settlement.job.as_i64().into(),
+            state.code().into(),
+            reason.map(|reason| reason.code()).into(),
+            counts.epoch.into(),
+            counts.attempt.into(),
+            counts.crashes.into(),
+            counts.snoozes.into(),
+            item.worker_id.into(),
+            item.worker.into(),
+            settlement.started_at.map(Timestamp::as_micros).into(),
+            now.as_micros().into(),
+            detail.as_deref().into(),
+            result.as_deref().into(),
+        ]);
+    }
+    if !outcomes.is_empty() {
+        tx.execute_each(Sql::OutcomeInsert, &outcomes).await?;
+    }
+    Ok(())
+}
+
+async fn write_waiting<T: Tx>(
+    tx: &mut T,
+    accepted: &[(Fenced<'_>, Freed)],
+) -> Result<(), Error> {
+    let mut ready = Batch::with_capacity(9, 0);
+    let mut delayed = Batch::with_capacity(10, 0);
+    for (item, lease) in accepted {
+        let settlement = &item.settlement;
+        let id = Param::Int(settlement.job.as_i64());
+        let (queue, kind) = (lease.queue_id.into(), lease.kind_id.into());
+        let counts = settlement.counts;
+        let [epoch, attempt, crashes, snoozes] = [
+            counts.epoch.into(),
+            counts.attempt.into(),
+            counts.crashes.into(),
+            counts.snoozes.into(),
+        ];
+        match &settlement.next {
+            // The id as seq: what comes back unused keeps its place in the line.
+            Next::Ready => ready.push([
+                queue,
+                kind,
+                lease.priority.into(),
+                id,
+                id,
+                epoch,
+                attempt,
+                crashes,
+                snoozes,
+            ]),
+            Next::Delayed { run_at, reason } => delayed.push([
+                run_at.as_micros().into(),
+                id,
+                reason.code().into(),
+                queue,
+                kind,
+                lease.priority.into(),
+                epoch,
+                attempt,
+                crashes,
+                snoozes,
+            ]),
+            Next::Ended { .. } => {}
+        }
+    }
+    if !ready.is_empty() {
+        tx.execute_each(Sql::ReadyInsert, &ready).await?;
+        tx.effects().ready();
+    }
+    if !delayed.is_empty() {
+        tx.execute_each(Sql::DelayedInsert, &delayed).await?;
+        tx.effects().delayed();
+    }
+    Ok(())
+}
+
+/// Reads the rows of `rescue_find` and `lease_of_worker`.
+#[derive(Debug)]
+pub(super) struct HeldLease {
+    pub(super) run: crate::core::Run,
+    pub(super) worker_id: i64,
+    pub(super) worker: String,
+    pub(super) cancel_by: Option<Timestamp>,
+}
+
+impl HeldLease {
+    pub(super) fn read(row: &mut crate::store::driver::Row<'_>) -> Result<Self, Error> {
+        let job = JobId::from_i64(row.int()?);
+        let worker_id = row.int()?;
+        let worker = row.opt_text()?.unwrap_or_else(|| format!("#{worker_id}"));
+        let counts = crate::core::Counts {
+            epoch: row.int()?,
+            attempt: row.count()?,
+            crashes: row.count()?,
+            snoozes: row.count()?,
+        };
+        let started_at = Timestamp::from_micros(row.int()?);
+        let cancel_by = crate::store::rows::instant(row)?;
+        let run = crate::core::Run {
+            job,
+            counts,
+            max_attempts: row.count()?,
+            max_crashes: row.count()?,
+            backoff: crate::job::Backoff::default(),
+            deadline: crate::store::rows::instant(row)?,
+            started_at,
+        };
+        Ok(Self { run, worker_id, worker, cancel_by })
+    }
+}

@@ -1,0 +1,147 @@
+//! Cancel: a waiting job ends at once; a running one is asked to stop, or cut off by force.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::{Event, Next, Reason, Settlement, State};
+use crate::job::{JobId, Timestamp};
+use crate::store::driver::{Param, Tx, Verb};
+use crate::store::effects::Measure;
+use crate::store::rows::{JobRow, Room};
+use crate::store::statements::Sql;
+use crate::store::verb::{apply, locate};
+use crate::store::Shared;
+use crate::{Error, JobRecord};
+
+/// How long a running job may take to heed a request to stop before it is cut off.
+const CANCEL_GRACE: Duration = Duration::from_secs(30);
+
+/// Cancels one job and returns it as it stands then.
+#[derive(Debug)]
+pub(crate) struct Cancel {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) job: JobId,
+    pub(crate) reason: Option<String>,
+    pub(crate) force: bool,
+    pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for Cancel {
+    type Reply = JobRecord;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let row = locate(tx, namespace_id, self.job).await?;
+        match row.room {
+            Room::Ended { .. } => {
+                let state = row.record.state;
+                return Err(Error::conflict(format!("job {} has already ended: {state}", self.job)));
+            }
+            Room::Ready { .. } | Room::Delayed { .. } => {
+                leave_room(tx, &row, &self.settlement(&row), self.now).await?;
+            }
+            Room::Lease { counts, .. } if !self.force => {
+                let cancel_by = (self.now + CANCEL_GRACE).as_micros();
+                let reason = self.reason.as_deref();
+                let params =
+                    [self.job.as_i64().into(), counts.epoch.into(), cancel_by.into(), reason.into()];
+                tx.execute(Sql::LeaseCancel, &params).await?;
+                tx.effects().cancelling();
+            }
+            Room::Lease { worker_id, .. } => self.cut_off(tx, &row, worker_id).await?,
+        }
+        Ok(locate(tx, namespace_id, self.job).await?.record)
+    }
+}
+
+impl Cancel {
+    fn settlement(&self, row: &JobRow) -> Settlement {
+        let end = (State::Cancelled, Reason::Request);
+        let mut settlement =
+            Settlement::of_waiting(self.job, row.room.counts(), Event::Cancel, end);
+        if let Next::Ended { detail, .. } = &mut settlement.next {
+            detail.clone_from(&self.reason);
+        }
+        settlement
+    }
+
+    /// Ends the lease now: the epoch grows, so that whatever the worker reports is refused.
+    async fn cut_off<T: Tx>(
+        &self,
+        tx: &mut T,
+        row: &JobRow,
+        worker_id: i64,
+    ) -> Result<(), Error> {
+        let mut settlement = self.settlement(row);
+        settlement.counts.epoch += 1;
+        settlement.started_at = row.record.started_at;
+        let worker = row.record.worker.as_deref().unwrap_or_default();
+        let fenced = apply::Fenced { settlement, worker_id, worker };
+        apply::apply(tx, vec![fenced], self.now).await?;
+        tx.effects().cancelling();
+        Ok(())
+    }
+}
+
+/// Ends a job that waits in the ready or delayed room.
+pub(super) async fn leave_room<T: Tx>(
+    tx: &mut T,
+    row: &JobRow,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<(), Error> {
+    remove_from_room(tx, row).await?;
+    let Next::Ended { state, reason, detail, .. } = &settlement.next else {
+        return Err(Error::bug("a waiting job can only end"));
+    };
+    debug_assert_eq!(row.record.state.after(settlement.event), Ok(*state));
+    let counts = settlement.counts;
+    let outcome = [
+        row.record.id.as_i64().into(),
+        state.code().into(),
+        reason.map(|reason| reason.code()).into(),
+        counts.epoch.into(),
+        counts.attempt.into(),
+        counts.crashes.into(),
+        counts.snoozes.into(),
+        Param::Null,
+        Param::Null,
+        Param::Null,
+        now.as_micros().into(),
+        detail.as_deref().into(),
+        Param::Null,
+    ];
+    tx.execute(Sql::OutcomeInsert, &outcome).await?;
+    let effects = tx.effects();
+    effects.moved(row.pair(), row.record.state, *state);
+    effects.count(row.queue_id, row.kind_id, Measure::of_end(*state), 1);
+    effects.ended(row.record.id);
+    Ok(())
+}
+
+/// Deletes a waiting job's row; it must be there, because it was read in this transaction.
+pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<(), Error> {
+    let job = row.record.id.as_i64();
+    let gone = match row.room {
+        Room::Ready { seq, .. } => {
+            let priority = i64::from(row.record.priority.get());
+            let params = [
+                row.queue_id.into(),
+                row.kind_id.into(),
+                priority.into(),
+                seq.into(),
+                job.into(),
+            ];
+            tx.execute(Sql::ReadyRemove, &params).await?
+        }
+        Room::Delayed { counts } => {
+            tx.execute(Sql::DelayedRemove, &[job.into(), counts.epoch.into()]).await?
+        }
+        Room::Ended { counts } => {
+            tx.execute(Sql::OutcomeRemove, &[job.into(), counts.epoch.into()]).await?
+        }
+        Room::Lease { .. } => 0,
+    };
+    if gone == 1 { Ok(()) } else { Err(Error::conflict(format!("job {job} has just moved; try again"))) }
+}

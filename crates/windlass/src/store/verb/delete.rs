@@ -1,0 +1,61 @@
+//! Delete: removes a job with everything that belongs to it.
+
+use std::sync::Arc;
+
+use crate::core::{Event, Reason, Settlement, State};
+use crate::job::{JobId, Timestamp};
+use crate::store::driver::{Tx, Verb};
+use crate::store::effects::Measure;
+use crate::store::rows::Room;
+use crate::store::statements::Sql;
+use crate::store::verb::cancel::remove_from_room;
+use crate::store::verb::{apply, locate};
+use crate::store::Shared;
+use crate::Error;
+
+/// Deletes one job; a running one only with `force`, which fences its worker off.
+#[derive(Debug)]
+pub(crate) struct Delete {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) job: JobId,
+    pub(crate) force: bool,
+    pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for Delete {
+    type Reply = ();
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let mut row = locate(tx, namespace_id, self.job).await?;
+        if let Room::Lease { worker_id, counts, .. } = row.room {
+            if !self.force {
+                let job = self.job;
+                return Err(Error::conflict(format!(
+                    "job {job} is running: cancel it first, or delete it with force"
+                )));
+            }
+            let end = (State::Cancelled, Reason::Request);
+            let settlement = Settlement::of_waiting(self.job, counts, Event::Cancel, end);
+            let worker = row.record.worker.as_deref().unwrap_or_default();
+            let fenced = apply::Fenced { settlement, worker_id, worker };
+            apply::apply(tx, vec![fenced], self.now).await?;
+            tx.effects().cancelling();
+            row = locate(tx, namespace_id, self.job).await?;
+        }
+        remove_from_room(tx, &row).await?;
+        let id = self.job.as_i64();
+        for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete] {
+            tx.execute(sql, &[id.into()]).await?;
+        }
+        if let Some(key) = row.record.idempotency_key.as_deref() {
+            let params = [namespace_id.into(), key.into(), id.into()];
+            tx.execute(Sql::IdempotencyDelete, &params).await?;
+        }
+        let effects = tx.effects();
+        effects.count(row.queue_id, row.kind_id, Measure::In(row.record.state), -1);
+        effects.ended(self.job);
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! Reading: one job, its attempts, lists, counts.
+
+use std::sync::Arc;
+
+use crate::core::{Reason, State};
+use crate::job::{AttemptRecord, JobId, JobRecord, Timestamp};
+use crate::store::driver::{Batch, Tx, Verb};
+use crate::store::list::ListFilter;
+use crate::store::rows::{JobRow, Room, instant};
+use crate::store::statements::Sql;
+use crate::store::verb::locate;
+use crate::store::{Counted, ListQuery, Shared, Tally, WorkerRecord};
+use crate::Error;
+
+/// Reads one job.
+#[derive(Debug)]
+pub(crate) struct Get {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) job: JobId,
+    pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for Get {
+    type Reply = JobRecord;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let mut rows = vec![locate(tx, namespace_id, self.job).await?];
+        mark_unserved(tx, &mut rows, self.now).await?;
+        rows.pop().map(|row| row.record).ok_or_else(|| Error::bug("a job vanished"))
+    }
+}
+
+/// Reads the attempts of one job: the kept ones, then the running or final one.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) job: JobId,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for Attempts {
+    type Reply = Vec<AttemptRecord>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<AttemptRecord>, Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let row = locate(tx, namespace_id, self.job).await?;
+        let rows = tx.query(Sql::AttemptList, &[self.job.as_i64().into()]).await?;
+        let mut attempts = rows.read(|row| {
+            Ok(AttemptRecord {
+                attempt: row.count()?,
+                epoch: row.int()?,
+                worker: row.opt_text()?,
+                started_at: instant(row)?,
+                finished_at: instant(row)?,
+                class: row.text()?,
+                message: row.opt_text()?,
+                backtrace: row.opt_text()?,
+            })
+        })?;
+        let job = row.record;
+        if matches!(job.state, State::Running | State::Completed) {
+            attempts.push(AttemptRecord {
+                attempt: job.attempt,
+                epoch: row.room.counts().epoch,
+                worker: job.worker,
+                started_at: job.started_at,
+                finished_at: job.completed_at,
+                class: job.state.as_str().to_owned(),
+                message: None,
+                backtrace: None,
+            });
+        }
+        Ok(attempts)
+    }
+}
+
+/// Reads a page of jobs.
+#[derive(Debug)]
+pub(crate) struct List {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) query: ListQuery,
+    pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for List {
+    type Reply = Vec<JobRecord>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<JobRecord>, Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let query = &self.query;
+        let pairs = self.shared.catalog.pairs(tx, |pair| {
+            pair.namespace_id == namespace_id
+                && named(&query.queues, &pair.queue)
+                && named(&query.kinds, &pair.kind)
+        });
+        let pairs = pairs.await?;
+        let mut ids = Vec::new();
+        for (sql, mut filter) in sources(query) {
+            filter.one_of("j.queue_id", distinct(pairs.iter().map(|pair| pair.queue_id)));
+            if !query.kinds.is_empty() {
+                filter.one_of("j.kind_id", distinct(pairs.iter().map(|pair| pair.kind_id)));
+            }
+            query.restrict(&mut filter);
+            let rows = tx.query_list(sql, &filter).await?;
+            ids.extend(rows.read(|row| row.int())?);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        if !query.ascending {
+            ids.reverse();
+        }
+        ids.truncate(query.limit);
+        self.jobs(tx, &ids).await
+    }
+}
+
+impl List {
+    async fn jobs<T: Tx>(&self, tx: &mut T, ids: &[i64]) -> Result<Vec<JobRecord>, Error> {
+        let mut batch = Batch::with_capacity(1, ids.len());
+        for id in ids {
+            batch.push([(*id).into()]);
+        }
+        let mut rows = tx.query_each(Sql::JobGet, &batch).await?.read(JobRow::read)?;
+        mark_unserved(tx, &mut rows, self.now).await?;
+        let mut jobs: Vec<JobRecord> = rows.into_iter().map(|row| row.record).collect();
+        jobs.sort_unstable_by_key(|job| job.id);
+        if !self.query.ascending {
+            jobs.reverse();
+        }
+        Ok(jobs)
+    }
+}
+
+/// Reads the maintained counts of a namespace.
+#[derive(Debug)]
+pub(crate) struct Stats {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for Stats {
+    type Reply = Counted;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Counted, Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let rows = tx.query(Sql::TallyRead, &[namespace_id.into()]).await?;
+        let tallies = rows.read(|row| {
+            Ok(Tally { queue: row.text()?, kind: row.text()?, measure: row.int()?, n: row.int()? })
+        })?;
+        let rows = tx.query(Sql::StorageBytes, &[]).await?;
+        let storage_bytes = rows.first(|row| row.int())?.unwrap_or(0);
+        let workers = workers(tx, self.now).await?;
+        let serves = |worker: &WorkerRecord| worker.namespace_id.is_none_or(|id| id == namespace_id);
+        let workers = workers.into_iter().filter(serves).collect();
+        Ok(Counted { tallies, storage_bytes, workers })
+    }
+}
+
+/// Pending jobs whose kind no live worker serves say so.
+async fn mark_unserved<T: Tx>(
+    tx: &mut T,
+    rows: &mut [JobRow],
+    now: Timestamp,
+) -> Result<(), Error> {
+    if !rows.iter().any(|row| matches!(row.room, Room::Ready { .. })) {
+        return Ok(());
+    }
+    let workers = workers(tx, now).await?;
+    for row in rows.iter_mut().filter(|row| matches!(row.room, Room::Ready { .. })) {
+        let job = &mut row.record;
+        let served = workers.iter().any(|worker| {
+            worker.namespace_id.is_none_or(|id| id == row.namespace_id)
+                && named(&worker.queues, &job.queue)
+                && named(&worker.kinds, &job.kind)
+        });
+        if !served {
+            job.reason = Some(Reason::NoWorker);
+        }
+    }
+    Ok(())
+}
+
+async fn workers<T: Tx>(tx: &mut T, now: Timestamp) -> Result<Vec<WorkerRecord>, Error> {
+    let lines = |text: String| text.lines().map(ToOwned::to_owned).collect();
+    let rows = tx.query(Sql::WorkerList, &[now.as_micros().into()]).await?;
+    rows.read(|row| {
+        row.int()?;
+        Ok(WorkerRecord {
+            namespace_id: row.opt_int()?,
+            name: row.text()?,
+            queues: lines(row.text()?),
+            kinds: lines(row.text()?),
+            slots: row.int()?,
+        })
+    })
+}
+
+/// The statements that together find the states asked for, each with its part of the filter.
+fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
+    if query.states.is_empty() {
+        return vec![(Sql::ListAll, ListFilter::over("j.id"))];
+    }
+    let mut sources = Vec::new();
+    for state in &query.states {
+        match state {
+            State::Pending => sources.push((Sql::ListReady, ListFilter::over("r.job_id"))),
+            State::Running => sources.push((Sql::ListRunning, ListFilter::over("l.job_id"))),
+            State::Delayed | State::Retrying => {
+                let mut filter = ListFilter::over("d.job_id");
+                let reasons = Reason::ALL.iter().filter(|reason| reason.is_waiting());
+                let reasons = reasons.filter(|reason| reason.waiting_state() == *state);
+                filter.one_of("d.reason", reasons.map(|reason| reason.code()));
+                sources.push((Sql::ListDelayed, filter));
+            }
+            State::Completed | State::Failed | State::DeadLetter | State::Cancelled => {
+                let mut filter = ListFilter::over("o.job_id");
+                filter.one_of("o.state", [state.code()]);
+                sources.push((Sql::ListEnded, filter));
+            }
+        }
+    }
+    sources
+}
+
+/// True when `name` is among `names`, or nothing is asked for.
+fn named(names: &[String], name: &str) -> bool {
+    names.is_empty() || names.iter().any(|wanted| wanted == name)
+}
+
+fn distinct(ids: impl Iterator<Item = i64>) -> Vec<i64> {
+    let mut ids: Vec<i64> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}

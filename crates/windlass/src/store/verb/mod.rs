@@ -1,0 +1,43 @@
+//! The verbs of the store, one file each: what happens inside one transaction.
+
+mod apply;
+mod cancel;
+mod claim;
+mod delete;
+mod enqueue;
+mod expire;
+mod inspect;
+mod node;
+mod promote;
+mod rescue;
+mod retry;
+mod settle;
+mod verify;
+mod worker;
+
+pub(crate) use cancel::Cancel;
+pub(crate) use claim::Claim;
+pub(crate) use delete::Delete;
+pub(crate) use enqueue::{Enqueue, Prepared};
+pub(crate) use expire::Expire;
+pub(crate) use inspect::{Attempts, Get, List, Stats};
+pub(crate) use node::{NodeLease, NodeRelease};
+pub(crate) use promote::Promote;
+pub(crate) use rescue::Rescue;
+pub(crate) use retry::Retry;
+pub(crate) use settle::Settle;
+pub(crate) use verify::Verify;
+pub(crate) use worker::{Heartbeat, Leave, Progress, Register};
+
+use super::driver::Tx;
+use super::rows::JobRow;
+use super::statements::Sql;
+use crate::{Error, JobId};
+
+/// Reads one job of a namespace, or says that there is none.
+async fn locate<T: Tx>(tx: &mut T, namespace_id: i64, job: JobId) -> Result<JobRow, Error> {
+    let rows = tx.query(Sql::JobGet, &[job.as_i64().into()]).await?;
+    rows.first(JobRow::read)?
+        .filter(|row| row.namespace_id == namespace_id)
+        .ok_or_else(|| Error::not_found(format!("job {job}")))
+}

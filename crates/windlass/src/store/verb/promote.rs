@@ -1,0 +1,97 @@
+//! Promote: delayed jobs whose time has come can be claimed.
+//!
+//! Any node may run it at any time: a row is moved by whoever deletes it.
+
+use std::sync::Arc;
+
+use crate::core::{Counts, Event, Reason, State};
+use crate::job::Timestamp;
+use crate::store::driver::{Batch, Tx, Verb};
+use crate::store::ids::Ids;
+use crate::store::statements::Sql;
+use crate::store::Promoted;
+use crate::Error;
+
+/// Promotes up to `limit` due jobs.
+#[derive(Debug)]
+pub(crate) struct Promote {
+    pub(crate) limit: usize,
+    pub(crate) now: Timestamp,
+    pub(crate) ids: Arc<Ids>,
+}
+
+/// A row of the delayed room.
+struct Due {
+    run_at: i64,
+    job: i64,
+    reason: i64,
+    queue_id: i64,
+    kind_id: i64,
+    priority: i64,
+    counts: Counts,
+}
+
+impl Verb for Promote {
+    type Reply = Promoted;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Promoted, Error> {
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let params = [self.now.as_micros().into(), limit.into()];
+        let rows = tx.query(Sql::PromoteTake, &params).await?;
+        let mut due = rows.read(|row| {
+            Ok(Due {
+                run_at: row.int()?,
+                job: row.int()?,
+                reason: row.int()?,
+                queue_id: row.int()?,
+                kind_id: row.int()?,
+                priority: row.int()?,
+                counts: Counts {
+                    epoch: row.int()?,
+                    attempt: row.count()?,
+                    crashes: row.count()?,
+                    snoozes: row.count()?,
+                },
+            })
+        })?;
+        due.sort_unstable_by_key(|row| (row.run_at, row.job));
+        self.make_ready(tx, &due).await?;
+        let rows = tx.query(Sql::DelayedNext, &[]).await?;
+        let next = rows.first(|row| row.int())?.map(Timestamp::from_micros);
+        Ok(Promoted { count: due.len(), next })
+    }
+
+    fn weight(&self) -> usize {
+        self.limit
+    }
+}
+
+impl Promote {
+    /// Moves the rows, each under a fresh seq: the order of run times among each other and towards
+    /// jobs that became ready meanwhile.
+    async fn make_ready<T: Tx>(&self, tx: &mut T, due: &[Due]) -> Result<(), Error> {
+        let mut ready = Batch::with_capacity(9, due.len());
+        for row in due {
+            let seq = self.ids.next(self.now)?.as_i64();
+            ready.push([
+                row.queue_id.into(),
+                row.kind_id.into(),
+                row.priority.into(),
+                seq.into(),
+                row.job.into(),
+                row.counts.epoch.into(),
+                row.counts.attempt.into(),
+                row.counts.crashes.into(),
+                row.counts.snoozes.into(),
+            ]);
+            let from = Reason::from_code(row.reason).map_or(State::Delayed, Reason::waiting_state);
+            debug_assert_eq!(from.after(Event::Promote), Ok(State::Pending));
+            tx.effects().moved((row.queue_id, row.kind_id), from, State::Pending);
+        }
+        if !ready.is_empty() {
+            tx.execute_each(Sql::ReadyInsert, &ready).await?;
+            tx.effects().ready();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Rescue: takes jobs back from workers that stopped renewing, and from those that were asked to
+//! stop a job and did not in time.
+//!
+//! Any node may run it at any time: it ends leases like any settlement, under their fence.
+
+use std::time::Duration;
+
+use crate::core::{Event, Next, Reason, Settlement, State, rescue};
+use crate::job::Timestamp;
+use crate::store::driver::{Tx, Verb};
+use crate::store::statements::Sql;
+use crate::store::verb::apply::{Fenced, HeldLease, apply};
+use crate::store::Settled;
+use crate::Error;
+
+/// How long an expired worker that holds nothing stays visible.
+const WORKER_KEPT: Duration = Duration::from_secs(3600);
+
+/// Rescues up to `limit` jobs.
+#[derive(Debug)]
+pub(crate) struct Rescue {
+    pub(crate) limit: usize,
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for Rescue {
+    type Reply = usize;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let rows = tx.query(Sql::RescueFind, &[self.now.as_micros().into(), limit.into()]).await?;
+        let lost = rows.read(HeldLease::read)?;
+        let items = lost.iter().map(|lease| Fenced {
+            settlement: self.decide(lease),
+            worker_id: lease.worker_id,
+            worker: &lease.worker,
+        });
+        let statuses = apply(tx, items.collect(), self.now).await?;
+        let forget = self.now - WORKER_KEPT;
+        tx.execute(Sql::WorkerPrune, &[forget.as_micros().into()]).await?;
+        Ok(statuses.iter().filter(|status| matches!(status, Settled::Applied(_))).count())
+    }
+
+    fn weight(&self) -> usize {
+        self.limit
+    }
+}
+
+impl Rescue {
+    fn decide(&self, lease: &HeldLease) -> Settlement {
+        if lease.cancel_by.is_some_and(|by| by <= self.now) {
+            return force_cancel(lease);
+        }
+        rescue(&lease.run, &lease.worker, self.now)
+    }
+}
+
+/// Ends a lease whose worker ignored the request to stop: the epoch grows, so that whatever the
+/// worker still reports is refused. The reason is in the lease row and is filled in from there.
+pub(super) fn force_cancel(lease: &HeldLease) -> Settlement {
+    let mut counts = lease.run.counts;
+    counts.epoch += 1;
+    Settlement {
+        job: lease.run.job,
+        epoch: lease.run.counts.epoch,
+        counts,
+        event: Event::Cancel,
+        next: Next::ended(State::Cancelled, Reason::Request),
+        failure: None,
+        started_at: Some(lease.run.started_at),
+    }
+}

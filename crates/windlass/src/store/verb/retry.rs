@@ -1,0 +1,137 @@
+//! Retry by hand: an ended job gets another life; a waiting one runs now.
+
+use std::sync::Arc;
+
+use crate::core::{Counts, Event, Reason, State};
+use crate::job::{JobId, Timestamp};
+use crate::store::driver::{Param, Tx, Verb};
+use crate::store::ids::Ids;
+use crate::store::rows::{JobRow, Room};
+use crate::store::statements::Sql;
+use crate::store::verb::cancel::remove_from_room;
+use crate::store::verb::locate;
+use crate::store::{RetryOptions, Shared};
+use crate::{Error, JobRecord};
+
+/// Retries one job and returns it as it stands then.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) job: JobId,
+    pub(crate) options: RetryOptions,
+    pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ids: Arc<Ids>,
+}
+
+impl Verb for Retry {
+    type Reply = JobRecord;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let row = locate(tx, namespace_id, self.job).await?;
+        match row.room {
+            Room::Ready { .. } | Room::Lease { .. } => {
+                let state = row.record.state;
+                return Err(Error::conflict(format!("job {} is {state}: nothing to retry", self.job)));
+            }
+            Room::Delayed { counts } => self.run_now(tx, &row, counts).await?,
+            Room::Ended { counts } => self.revive(tx, &row, counts).await?,
+        }
+        Ok(locate(tx, namespace_id, self.job).await?.record)
+    }
+}
+
+impl Retry {
+    async fn run_now<T: Tx>(&self, tx: &mut T, row: &JobRow, counts: Counts) -> Result<(), Error> {
+        debug_assert_eq!(row.record.state.after(Event::RunNow), Ok(State::Pending));
+        remove_from_room(tx, row).await?;
+        self.update_job(tx, row, row.record.max_attempts, row.record.start_by).await?;
+        self.wait(tx, row, counts).await
+    }
+
+    async fn revive<T: Tx>(&self, tx: &mut T, row: &JobRow, old: Counts) -> Result<(), Error> {
+        self.keep_outcome(tx, row, old).await?;
+        remove_from_room(tx, row).await?;
+        let attempt = if self.options.reset_attempts { 0 } else { old.attempt };
+        // One more attempt than were used, if they were used up.
+        let max_attempts = row.record.max_attempts.max(attempt.saturating_add(1));
+        self.update_job(tx, row, max_attempts, None).await?;
+        let counts = Counts { epoch: old.epoch + 1, attempt, crashes: 0, snoozes: old.snoozes };
+        self.wait(tx, row, counts).await
+    }
+
+    /// The old end stays visible in the history.
+    async fn keep_outcome<T: Tx>(
+        &self,
+        tx: &mut T,
+        row: &JobRow,
+        old: Counts,
+    ) -> Result<(), Error> {
+        let job = &row.record;
+        let attempt = [
+            job.id.as_i64().into(),
+            old.epoch.into(),
+            old.attempt.into(),
+            job.worker.as_deref().into(),
+            job.started_at.map(Timestamp::as_micros).into(),
+            job.completed_at.map(Timestamp::as_micros).into(),
+            job.state.as_str().into(),
+            job.last_error.as_deref().into(),
+            Param::Null,
+        ];
+        tx.execute(Sql::AttemptInsert, &attempt).await?;
+        Ok(())
+    }
+
+    async fn update_job<T: Tx>(
+        &self,
+        tx: &mut T,
+        row: &JobRow,
+        max_attempts: u32,
+        start_by: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let params = [
+            self.job.as_i64().into(),
+            self.priority(row).into(),
+            max_attempts.into(),
+            start_by.map(Timestamp::as_micros).into(),
+        ];
+        tx.execute(Sql::JobUpdate, &params).await?;
+        Ok(())
+    }
+
+    /// Puts the job into the ready room, or into the delayed room when a delay was asked for.
+    async fn wait<T: Tx>(&self, tx: &mut T, row: &JobRow, counts: Counts) -> Result<(), Error> {
+        let [id, queue, kind, priority] =
+            [self.job.as_i64(), row.queue_id, row.kind_id, self.priority(row)].map(Param::Int);
+        let counters = [
+            counts.epoch,
+            i64::from(counts.attempt),
+            i64::from(counts.crashes),
+            i64::from(counts.snoozes),
+        ];
+        let [epoch, attempt, crashes, snoozes] = counters.map(Param::Int);
+        let to = if self.options.delay.is_zero() {
+            let seq = self.ids.next(self.now)?.as_i64().into();
+            let ready = [queue, kind, priority, seq, id, epoch, attempt, crashes, snoozes];
+            tx.execute(Sql::ReadyInsert, &ready).await?;
+            tx.effects().ready();
+            State::Pending
+        } else {
+            let at = (self.now + self.options.delay).as_micros().into();
+            let reason = Reason::Scheduled.code().into();
+            let delayed =
+                [at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes];
+            tx.execute(Sql::DelayedInsert, &delayed).await?;
+            tx.effects().delayed();
+            State::Delayed
+        };
+        tx.effects().moved(row.pair(), row.record.state, to);
+        Ok(())
+    }
+
+    fn priority(&self, row: &JobRow) -> i64 {
+        i64::from(self.options.priority.unwrap_or(row.record.priority).get())
+    }
+}

@@ -1,0 +1,38 @@
+//! Settle: writes the ends of attempts, each under its fence.
+
+use crate::core::Settlement;
+use crate::job::Timestamp;
+use crate::store::driver::{Tx, Verb};
+use crate::store::statements::Sql;
+use crate::store::verb::apply::{Fenced, apply};
+use crate::store::{Settled, WorkerKey};
+use crate::Error;
+
+/// Settles attempts of one worker.
+#[derive(Debug)]
+pub(crate) struct Settle {
+    pub(crate) worker: WorkerKey,
+    pub(crate) items: Vec<Settlement>,
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for Settle {
+    type Reply = Vec<Settled>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<Settled>, Error> {
+        let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;
+        if rows.first(|row| row.int())?.is_some_and(|nonce| nonce != self.worker.nonce) {
+            return Ok(vec![Settled::Lost; self.items.len()]);
+        }
+        let items = self.items.iter().map(|settlement| Fenced {
+            settlement: settlement.clone(),
+            worker_id: self.worker.id,
+            worker: &self.worker.name,
+        });
+        apply(tx, items.collect(), self.now).await
+    }
+
+    fn weight(&self) -> usize {
+        self.items.len()
+    }
+}

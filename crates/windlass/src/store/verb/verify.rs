@@ -1,0 +1,83 @@
+//! Verify: looks for anything that contradicts the invariants (`windlass doctor --deep`).
+
+use std::collections::BTreeMap;
+
+use crate::core::{Reason, State};
+use crate::store::driver::{Param, Tx, Verb};
+use crate::store::effects::Measure;
+use crate::store::statements::Sql;
+use crate::Error;
+
+/// Findings reported per check; the first few tell the story.
+const FINDINGS_MAX: i64 = 20;
+
+/// Checks every invariant against a snapshot; an empty reply means that all hold.
+#[derive(Debug)]
+pub(crate) struct Verify;
+
+impl Verb for Verify {
+    type Reply = Vec<String>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        for (sql, complaint) in [
+            (Sql::VerifyRooms, "is not in exactly one room (rooms:"),
+            (Sql::VerifyAttempts, "runs an attempt or crash beyond its limit ("),
+        ] {
+            let rows = tx.query(sql, &[FINDINGS_MAX.into()]).await?;
+            found.extend(rows.read(|row| {
+                let (job, n) = (row.int()?, row.int()?);
+                Ok(format!("job {job} {complaint} {n})"))
+            })?);
+        }
+        for (sql, complaint) in [
+            (Sql::VerifyOrphans, "belongs to no job"),
+            (Sql::VerifyCopies, "contradicts its job's queue, kind or priority"),
+        ] {
+            let rows = tx.query(sql, &[FINDINGS_MAX.into()]).await?;
+            found.extend(rows.read(|row| {
+                let (table, job) = (row.text()?, row.int()?);
+                Ok(format!("the {table} row of job {job} {complaint}"))
+            })?);
+        }
+        for (sql, complaint) in [
+            (Sql::VerifyEpochs, "has history beyond its epoch"),
+            (Sql::VerifyPairs, "waits where no claim looks"),
+        ] {
+            let rows = tx.query(sql, &[FINDINGS_MAX.into()]).await?;
+            found.extend(rows.read(|row| Ok(format!("job {} {complaint}", row.int()?)))?);
+        }
+        found.extend(counts(tx).await?);
+        Ok(found)
+    }
+}
+
+/// The maintained counts against a recount.
+async fn counts<T: Tx>(tx: &mut T) -> Result<Vec<String>, Error> {
+    let codes = [
+        State::Pending.code(),
+        State::Running.code(),
+        State::Retrying.code(),
+        State::Delayed.code(),
+        Reason::Backoff.code(),
+        Reason::Crashed.code(),
+    ];
+    let mut difference: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
+    let statements: [(Sql, i64, &[Param<'_>]); 2] = [
+        (Sql::VerifyCounts, 1, &codes.map(Param::Int)),
+        (Sql::VerifyTally, -1, &[Param::Int(Measure::STATES_MAX)]),
+    ];
+    for (sql, sign, params) in statements {
+        let rows = tx.query(sql, params).await?;
+        for (key, n) in rows.read(|row| Ok(((row.int()?, row.int()?, row.int()?), row.int()?)))? {
+            *difference.entry(key).or_default() += sign * n;
+        }
+    }
+    let wrong = difference.into_iter().filter(|(_, difference)| *difference != 0);
+    Ok(wrong
+        .map(|((queue, kind, code), n)| {
+            let state = State::from_code(code).map_or("unknown", State::as_str);
+            format!("the count of {state} jobs in queue #{queue}, kind #{kind} is off by {n}")
+        })
+        .collect())
+}

@@ -1,0 +1,143 @@
+//! Workers: they register, renew all their leases at once, tell progress, and leave.
+
+use crate::core::settle;
+use crate::job::{Ending, JobId, Timestamp};
+use crate::store::driver::{Batch, Tx, Verb};
+use crate::store::statements::Sql;
+use crate::store::verb::apply::{Fenced, HeldLease, apply};
+use crate::store::{Beat, NewWorker, ProgressNote, WorkerKey};
+use crate::Error;
+
+/// Leases released in one transaction of [`Leave`].
+const RELEASE_MAX: i64 = 1000;
+
+/// Registers a worker process.
+#[derive(Debug)]
+pub(crate) struct Register {
+    pub(crate) worker: NewWorker,
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for Register {
+    type Reply = i64;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<i64, Error> {
+        let worker = &self.worker;
+        let namespace_id = match &worker.namespace {
+            None => None,
+            Some(name) => {
+                let rows = tx.query(Sql::NamespaceGet, &[name.as_str().into()]).await?;
+                let id = rows.first(|row| row.int())?;
+                Some(id.ok_or_else(|| Error::not_found(format!("namespace `{name}`")))?)
+            }
+        };
+        let lease_ms = i64::try_from(worker.lease.as_millis()).unwrap_or(i64::MAX);
+        let slots = i64::try_from(worker.slots).unwrap_or(i64::MAX);
+        let (queues, kinds) = (worker.queues.join("\n"), worker.kinds.join("\n"));
+        let params = [
+            worker.nonce.into(),
+            namespace_id.into(),
+            worker.name.as_str().into(),
+            queues.as_str().into(),
+            kinds.as_str().into(),
+            slots.into(),
+            lease_ms.into(),
+            self.now.as_micros().into(),
+            (self.now + worker.lease).as_micros().into(),
+        ];
+        let rows = tx.query(Sql::WorkerInsert, &params).await?;
+        rows.first(|row| row.int())?.ok_or_else(|| Error::bug("a worker got no id"))
+    }
+}
+
+/// Renews a worker, and with it every lease it holds.
+#[derive(Debug)]
+pub(crate) struct Heartbeat {
+    pub(crate) worker: WorkerKey,
+    /// None only asks what is to be stopped.
+    pub(crate) renew_until: Option<Timestamp>,
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for Heartbeat {
+    type Reply = Beat;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Beat, Error> {
+        let worker = &self.worker;
+        let alive = match self.renew_until {
+            Some(until) => {
+                let params = [
+                    worker.id.into(),
+                    worker.nonce.into(),
+                    self.now.as_micros().into(),
+                    until.as_micros().into(),
+                ];
+                tx.execute(Sql::WorkerRenew, &params).await? == 1
+            }
+            None => true,
+        };
+        let rows = tx.query(Sql::LeaseCancelling, &[worker.id.into()]).await?;
+        let stop = rows.read(|row| Ok(JobId::from_i64(row.int()?)))?;
+        Ok(Beat { alive, stop })
+    }
+}
+
+/// Keeps the progress of running jobs, each only while its lease stands.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) worker: WorkerKey,
+    pub(crate) notes: Vec<ProgressNote>,
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for Progress {
+    type Reply = ();
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+        let mut batch = Batch::with_capacity(6, self.notes.len());
+        for note in &self.notes {
+            batch.push([
+                note.job.as_i64().into(),
+                note.epoch.into(),
+                self.worker.id.into(),
+                note.thousandths.into(),
+                note.message.as_deref().into(),
+                self.now.as_micros().into(),
+            ]);
+        }
+        tx.execute_each(Sql::ProgressPut, &batch).await?;
+        Ok(())
+    }
+}
+
+/// Gives back what a worker still holds, uncounted, and forgets the worker.
+#[derive(Debug)]
+pub(crate) struct Leave {
+    pub(crate) worker: WorkerKey,
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for Leave {
+    type Reply = usize;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
+        let mut released = 0;
+        loop {
+            let params = [self.worker.id.into(), RELEASE_MAX.into()];
+            let rows = tx.query(Sql::LeaseOfWorker, &params).await?;
+            let held = rows.read(HeldLease::read)?;
+            if held.is_empty() {
+                break;
+            }
+            let items = held.iter().map(|lease| Fenced {
+                settlement: settle(&lease.run, Ending::Release, self.now, 0.0),
+                worker_id: lease.worker_id,
+                worker: &lease.worker,
+            });
+            released += apply(tx, items.collect(), self.now).await?.len();
+        }
+        let params = [self.worker.id.into(), self.worker.nonce.into()];
+        tx.execute(Sql::WorkerRemove, &params).await?;
+        Ok(released)
+    }
+}

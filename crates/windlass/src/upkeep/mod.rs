@@ -1,0 +1,97 @@
+//! Upkeep: what has to happen without anyone asking. No leader: every round is bounded, idempotent
+//! and safe from any node.
+
+mod expire;
+mod promote;
+mod rescue;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::queue::Queue;
+use crate::runtime::{Clock, Tasks};
+use crate::{Error, Timestamp};
+
+/// Rows one round may touch: keeps its transaction short.
+const ROUND_MAX: usize = 500;
+
+/// First and longest wait after a failed round.
+const ERROR_WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// When each loop last succeeded.
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<BTreeMap<&'static str, Timestamp>>);
+
+impl Health {
+    fn succeeded(&self, name: &'static str, now: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, now);
+    }
+
+    pub(crate) fn last_successes(&self) -> Vec<(&'static str, Timestamp)> {
+        let rounds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rounds.iter().map(|(name, at)| (*name, *at)).collect()
+    }
+}
+
+/// One kind of upkeep.
+trait Round: Send + 'static {
+    const NAME: &'static str;
+
+    /// Does one bounded batch and says how long to wait for the next.
+    fn tick(&mut self) -> impl Future<Output = Result<Duration, Error>> + Send;
+
+    /// Waits for `pause`, or for news that make an earlier round worthwhile.
+    fn pause(&mut self, pause: Duration) -> impl Future<Output = ()> + Send;
+
+    /// A round failed.
+    fn failed(&mut self) {}
+}
+
+/// Starts every loop.
+pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration) {
+    let of = queue.clone();
+    supervise(queue, tasks, move || promote::Promote::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || rescue::Rescue::new(&of, sweep));
+    let of = queue.clone();
+    supervise(queue, tasks, move || expire::Expire::new(&of));
+}
+
+fn supervise<R: Round>(
+    queue: &Queue,
+    tasks: &Tasks,
+    make: impl Fn() -> R + Send + 'static,
+) {
+    let clock = queue.clock().clone();
+    let health = Arc::clone(queue.health());
+    tasks.supervise(R::NAME, move |stop| run(make(), clock.clone(), Arc::clone(&health), stop));
+}
+
+async fn run<R: Round>(
+    mut round: R,
+    clock: Clock,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) {
+    let mut error_wait = ERROR_WAIT.0;
+    while !stop.is_cancelled() {
+        let pause = match round.tick().await {
+            Ok(pause) => {
+                error_wait = ERROR_WAIT.0;
+                health.succeeded(R::NAME, clock.now());
+                pause
+            }
+            Err(error) => {
+                tracing::warn!(upkeep = R::NAME, %error, "a round failed");
+                round.failed();
+                error_wait = (error_wait * 2).min(ERROR_WAIT.1);
+                error_wait
+            }
+        };
+        stop.run_until_cancelled(round.pause(pause)).await;
+    }
+}

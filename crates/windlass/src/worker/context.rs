@@ -1,0 +1,131 @@
+//! What a handler holds while it runs: its job's facts, the application's state, a way to be stopped.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::event::JobInfo;
+use crate::Timestamp;
+use crate::runtime::Clock;
+
+/// Context of one attempt; `S` is the application's state, given with
+/// [`Worker::state`](crate::Worker::state).
+pub struct Ctx<S = ()> {
+    pub(super) state: Arc<S>,
+    pub(super) attempt: Arc<Attempt>,
+}
+
+impl<S> Ctx<S> {
+    /// The application's state.
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
+    /// The job and this attempt.
+    pub fn info(&self) -> &JobInfo {
+        &self.attempt.info
+    }
+
+    /// When this attempt will be ended by force: timeout or the job's deadline, whichever is first.
+    pub fn deadline(&self) -> Timestamp {
+        self.attempt.ends_at
+    }
+
+    /// Ends when this attempt is to stop: cancelled, timed out, shutting down, or its lease lost.
+    pub async fn cancelled(&self) {
+        self.attempt.stop.cancelled().await;
+    }
+
+    /// True once this attempt is to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.attempt.stop.is_cancelled()
+    }
+
+    /// A token for code that takes one.
+    pub fn cancellation(&self) -> CancellationToken {
+        self.attempt.stop.clone()
+    }
+
+    /// Tells how far the work is, 0 to 1. Only the last call of each second is stored.
+    pub fn progress(&self, fraction: f64, message: impl Into<String>) {
+        let thousandths = (fraction.clamp(0.0, 1.0) * 100_000.0).round();
+        #[expect(clippy::cast_possible_truncation, reason = "between 0 and 100,000")]
+        let note = (thousandths as i64, crate::job::truncated(message.into()));
+        *self.attempt.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
+    }
+
+    /// Waits on the worker's clock, so that tests with a manual clock need not.
+    pub async fn sleep(&self, span: Duration) {
+        self.attempt.clock.sleep(span).await;
+    }
+}
+
+impl<S> Clone for Ctx<S> {
+    fn clone(&self) -> Self {
+        Self { state: Arc::clone(&self.state), attempt: Arc::clone(&self.attempt) }
+    }
+}
+
+impl<S> fmt::Debug for Ctx<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx").field("info", &self.attempt.info).finish_non_exhaustive()
+    }
+}
+
+/// One attempt under way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) info: Arc<JobInfo>,
+    pub(super) worker_id: i64,
+    pub(super) ends_at: Timestamp,
+    pub(super) clock: Clock,
+    pub(super) stop: CancellationToken,
+    cause: AtomicU8,
+    progress: Mutex<Option<(i64, String)>>,
+}
+
+/// Why an attempt is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopCause {
+    Request = 1,
+    Shutdown = 2,
+    LeaseLost = 3,
+}
+
+impl Attempt {
+    pub(super) fn new(
+        info: Arc<JobInfo>,
+        worker_id: i64,
+        ends_at: Timestamp,
+        clock: Clock,
+    ) -> Self {
+        let stop = CancellationToken::new();
+        let (cause, progress) = (AtomicU8::new(0), Mutex::new(None));
+        Self { info, worker_id, ends_at, clock, stop, cause, progress }
+    }
+
+    /// Asks the handler to stop; the first cause stands.
+    pub(super) fn stop_for(&self, cause: StopCause) {
+        let set = self.cause.compare_exchange(
+            0,
+            cause as u8,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if set.is_ok() {
+            self.stop.cancel();
+        }
+    }
+
+    pub(super) fn is_stopped_for(&self, cause: StopCause) -> bool {
+        self.cause.load(Ordering::Acquire) == cause as u8
+    }
+
+    /// Progress told since the last call.
+    pub(super) fn take_progress(&self) -> Option<(i64, String)> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

@@ -1,0 +1,108 @@
+//! What the tasks of one worker share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Attempt, StopCause};
+use super::event::Event;
+use super::registry::Registry;
+use super::settler::Done;
+use crate::queue::Queue;
+use crate::runtime::Clock;
+use crate::store::{Store, WorkerKey};
+use crate::JobId;
+
+/// Called with each event, after its commit.
+pub(super) type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// What the tasks of one worker share.
+pub(super) struct Engine<S> {
+    pub(super) queue: Queue,
+    pub(super) state: Arc<S>,
+    pub(super) registry: Registry<S>,
+    pub(super) observers: Vec<Observer>,
+    pub(super) in_flight: Arc<InFlight>,
+    /// The present identity; it changes when the worker had to register anew.
+    pub(super) identity: watch::Sender<WorkerKey>,
+    /// Trips when no more jobs are to be claimed or started.
+    pub(super) quiet: CancellationToken,
+    pub(super) reports: mpsc::Sender<Done>,
+    pub(super) rng: Mutex<fastrand::Rng>,
+}
+
+impl<S> Engine<S> {
+    pub(super) fn store(&self) -> &Arc<dyn Store> {
+        self.queue.store()
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        self.queue.clock()
+    }
+
+    /// Hands an outcome to the settler.
+    pub(super) async fn report(&self, done: Done) {
+        if let Err(mpsc::error::SendError(done)) = self.reports.send(done).await {
+            tracing::error!(job.id = %done.info.id, "outcome dropped: the settler is gone");
+        }
+    }
+
+    pub(super) fn tell(&self, event: &Event) {
+        for observer in &self.observers {
+            observer(event);
+        }
+    }
+
+    /// A random number in [0, 1).
+    pub(super) fn random_unit(&self) -> f64 {
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    }
+}
+
+/// The attempts whose handlers run now.
+#[derive(Debug, Default)]
+pub(super) struct InFlight(Mutex<HashMap<JobId, Arc<Attempt>>>);
+
+impl InFlight {
+    pub(super) fn add(&self, attempt: &Arc<Attempt>) {
+        self.lock().insert(attempt.info.id, Arc::clone(attempt));
+    }
+
+    /// Removes exactly this attempt: a newer one of the same job may already be under way.
+    pub(super) fn remove(&self, attempt: &Arc<Attempt>) {
+        let mut attempts = self.lock();
+        if attempts.get(&attempt.info.id).is_some_and(|other| Arc::ptr_eq(other, attempt)) {
+            attempts.remove(&attempt.info.id);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Attempt>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Asks the attempts of one identity (or all) to stop.
+    pub(super) fn stop_all(&self, cause: StopCause, worker_id: Option<i64>) {
+        for attempt in self.lock().values() {
+            if worker_id.is_none_or(|id| id == attempt.worker_id) {
+                attempt.stop_for(cause);
+            }
+        }
+    }
+
+    pub(super) fn stop_jobs(&self, jobs: &[JobId]) {
+        let attempts = self.lock();
+        for attempt in jobs.iter().filter_map(|job| attempts.get(job)) {
+            attempt.stop_for(StopCause::Request);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Attempt>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

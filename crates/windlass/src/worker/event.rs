@@ -1,0 +1,67 @@
+//! What a worker tells observers, after the commit it speaks of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::State;
+use crate::job::{JobId, Priority, Timestamp};
+
+/// Something that happened to a job in this worker.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A handler is about to run.
+    Started(Arc<JobInfo>),
+    /// An attempt's outcome is stored.
+    Settled {
+        /// The job and its attempt.
+        info: Arc<JobInfo>,
+        /// Where the job stands now.
+        state: State,
+        /// From the moment it was stored (first attempt) or claimed until the handler began.
+        waited: Duration,
+        /// How long the handler ran.
+        ran: Duration,
+    },
+    /// The outcome was refused: the job belongs to another attempt by now, or has been cancelled.
+    Lost(Arc<JobInfo>),
+}
+
+/// What a handler may know of its job.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct JobInfo {
+    /// The id.
+    pub id: JobId,
+    /// The kind.
+    pub kind: Arc<str>,
+    /// The queue.
+    pub queue: Arc<str>,
+    /// The namespace.
+    pub namespace: Arc<str>,
+    /// The priority.
+    pub priority: Priority,
+    /// Number of this attempt, from 1.
+    pub attempt: u32,
+    /// Attempts before the job becomes a dead letter.
+    pub max_attempts: u32,
+    /// Leases lost before this one.
+    pub crashes: u32,
+    /// Times it was put off so far.
+    pub snoozes: u32,
+    /// Grows with each claim: pass it to other systems that can refuse an older one (a fence).
+    pub epoch: i64,
+    /// When the job was stored.
+    pub created_at: Timestamp,
+    /// When this attempt was claimed.
+    pub claimed_at: Timestamp,
+    /// The caller's correlation id.
+    pub correlation_id: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Metadata given with the job.
+    pub metadata: BTreeMap<String, String>,
+    /// Bytes of the payload.
+    pub payload_bytes: usize,
+}

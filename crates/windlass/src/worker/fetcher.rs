@@ -1,0 +1,109 @@
+//! The fetcher: claims what there is room for, and sleeps when there is nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::engine::Engine;
+use super::slot;
+use crate::job::CLAIM_JOBS_MAX;
+use crate::runtime::Tasks;
+use crate::store::{Claims, Served};
+
+/// Jobs in one claim: larger ones save little (benches), smaller ones share better.
+const BATCH_MAX: usize = if 500 < CLAIM_JOBS_MAX { 500 } else { CLAIM_JOBS_MAX };
+
+/// First and longest wait after a failed claim.
+const ERROR_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// A part of what a worker serves that has its own limit.
+#[derive(Debug, Clone)]
+pub(super) struct Share {
+    pub(super) served: Arc<Served>,
+    /// Slots a job of this share needs, one of each.
+    pub(super) gates: Arc<[Arc<Semaphore>]>,
+    /// Jobs of this share that may be held at a time, running or waiting for a slot.
+    pub(super) places: Arc<Semaphore>,
+    pub(super) size: usize,
+    pub(super) poll: Duration,
+}
+
+/// Claims jobs of one share until the worker is to be quiet.
+pub(super) async fn run<S: Send + Sync + 'static>(
+    engine: Arc<Engine<S>>,
+    share: Share,
+    attempts: Tasks,
+) {
+    let mut ready = engine.store().signals().ready.listen();
+    let mut turn = 0;
+    let mut error_wait = ERROR_WAIT.0;
+    while let Some(room) = engine.quiet.run_until_cancelled(room(&share)).await {
+        ready.mark();
+        turn += 1;
+        let worker = engine.identity.borrow().clone();
+        let limit = room.num_permits();
+        // Not cancelled half-way: what the store hands out has to arrive.
+        let claims = engine.store().claim(&worker, &share.served, limit, turn).await;
+        crate::crash_point!("claimed");
+        let pause = match claims {
+            Ok(Claims::Jobs(jobs)) => {
+                error_wait = ERROR_WAIT.0;
+                let pause = if jobs.len() < limit { Some(share.poll) } else { None };
+                let mut room = room;
+                for job in jobs {
+                    if let Some(place) = room.split(1) {
+                        let engine = Arc::clone(&engine);
+                        let gates = Arc::clone(&share.gates);
+                        attempts.spawn(slot::run(engine, job, worker.clone(), gates, place));
+                    }
+                }
+                pause
+            }
+            Ok(Claims::WorkerExpired) => {
+                drop(room);
+                wait_for_new_identity(&engine, worker.id, share.poll).await;
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, "claim failed");
+                error_wait = (error_wait * 2).min(ERROR_WAIT.1);
+                drop(room);
+                engine.quiet.run_until_cancelled(engine.clock().sleep(error_wait)).await;
+                None
+            }
+        };
+        if let Some(pause) = pause {
+            tokio::select! {
+                () = engine.quiet.cancelled() => {}
+                () = ready.heard() => {}
+                () = engine.clock().sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// Waits until at least half of the places are free, and takes all that are: a busy worker claims
+/// in batches, an idle one at once.
+async fn room(share: &Share) -> OwnedSemaphorePermit {
+    let half = u32::try_from(share.size.div_ceil(2).clamp(1, BATCH_MAX)).unwrap_or(1);
+    let places = Arc::clone(&share.places);
+    let Ok(mut room) = places.acquire_many_owned(half).await else {
+        return std::future::pending().await;
+    };
+    let more = share.places.available_permits().min(BATCH_MAX.saturating_sub(room.num_permits()));
+    let more = u32::try_from(more).unwrap_or(0);
+    if let Ok(rest) = Arc::clone(&share.places).try_acquire_many_owned(more) {
+        room.merge(rest);
+    }
+    room
+}
+
+async fn wait_for_new_identity<S>(engine: &Engine<S>, old: i64, at_most: Duration) {
+    let mut identity = engine.identity.subscribe();
+    tokio::select! {
+        _ = identity.wait_for(|key| key.id != old) => {}
+        () = engine.quiet.cancelled() => {}
+        () = engine.clock().sleep(at_most) => {}
+    }
+}

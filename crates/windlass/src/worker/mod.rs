@@ -1,0 +1,276 @@
+//! The worker: claims jobs, runs handlers, settles their outcomes.
+//!
+//! fetcher -> attempts that wait for a slot -> handler -> settler. Nothing here decides what an
+//! outcome means (`core::settle` does) and nothing here talks SQL (the store does).
+
+mod context;
+mod engine;
+mod event;
+mod fetcher;
+mod guard;
+mod heartbeat;
+mod registry;
+mod running;
+mod settler;
+mod shares;
+mod slot;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use context::Ctx;
+pub use event::{Event, JobInfo};
+pub use registry::HandlerOptions;
+pub use running::RunningWorker;
+
+use self::engine::Observer;
+use self::registry::{Registry, erase, erase_raw};
+use crate::job::{IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
+use crate::queue::Queue;
+use crate::{Error, FieldError};
+
+/// A worker in the making: handlers and options. [`run_until`](Self::run_until) or
+/// [`start`](Self::start) set it to work.
+///
+/// Defaults: every queue, 10 slots, 100 more jobs held ready, lease 30 s, grace 30 s.
+#[must_use = "a worker does nothing until it is started"]
+pub struct Worker<S> {
+    queue: Queue,
+    state: Arc<S>,
+    registry: Registry<S>,
+    observers: Vec<Observer>,
+    settings: Settings,
+}
+
+/// Options of a worker.
+#[derive(Debug, Clone)]
+struct Settings {
+    name: String,
+    queues: Vec<String>,
+    queue_concurrency: BTreeMap<String, usize>,
+    all_namespaces: bool,
+    concurrency: usize,
+    prefetch: usize,
+    lease: Duration,
+    poll: Duration,
+    grace: Duration,
+    sweep: Duration,
+    seed: Option<u64>,
+}
+
+impl Worker<()> {
+    pub(crate) fn new(queue: Queue) -> Self {
+        let settings = Settings {
+            name: format!("worker-{}", std::process::id()),
+            queues: Vec::new(),
+            queue_concurrency: BTreeMap::new(),
+            all_namespaces: false,
+            concurrency: 10,
+            prefetch: 100,
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(1),
+            grace: Duration::from_secs(30),
+            sweep: Duration::from_secs(5),
+            seed: None,
+        };
+        let (registry, observers) = (Registry::new(), Vec::new());
+        Self { queue, state: Arc::new(()), registry, observers, settings }
+    }
+
+    /// The application's state, handed to every handler. Comes before the handlers.
+    ///
+    /// # Panics
+    /// If a handler was already given: it was made for another state.
+    pub fn state<S: Send + Sync + 'static>(self, state: S) -> Worker<S> {
+        assert!(self.registry.handlers.is_empty(), "state(..) has to come before handle(..)");
+        let Self { queue, observers, settings, .. } = self;
+        Worker { queue, state: Arc::new(state), registry: Registry::new(), observers, settings }
+    }
+}
+
+impl<S: Send + Sync + 'static> Worker<S> {
+    /// Runs jobs of kind `J` with `handler`, an `async fn(J, Ctx<S>) -> Result<_, _>`.
+    pub fn handle<J, F, Fut, R, E>(self, handler: F) -> Self
+    where
+        J: Job,
+        F: Fn(J, Ctx<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoOutcome<J::Output>,
+        E: Into<JobError>,
+    {
+        self.handle_with(handler, |options| options)
+    }
+
+    /// The same, with options for this kind in this worker.
+    pub fn handle_with<J, F, Fut, R, E>(
+        mut self,
+        handler: F,
+        options: impl FnOnce(HandlerOptions) -> HandlerOptions,
+    ) -> Self
+    where
+        J: Job,
+        F: Fn(J, Ctx<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoOutcome<J::Output>,
+        E: Into<JobError>,
+    {
+        self.registry.add(J::KIND, erase(handler), options(HandlerOptions::default()));
+        self
+    }
+
+    /// Runs jobs of the kind named `kind` with a handler that takes and returns bytes.
+    pub fn handle_raw<F, Fut, E>(mut self, kind: &str, handler: F) -> Self
+    where
+        F: Fn(Vec<u8>, Ctx<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<u8>, E>> + Send + 'static,
+        E: Into<JobError>,
+    {
+        self.registry.add(kind, erase_raw(handler), HandlerOptions::default());
+        self
+    }
+
+    /// Lets a module add its handlers.
+    pub fn with(self, add: impl FnOnce(Self) -> Self) -> Self {
+        add(self)
+    }
+
+    /// Calls `observer` with each event, after its commit. It must not block.
+    pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// The name shown for this worker (default `worker-PID`).
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// Serves these queues only, taking turns in this order (default: all).
+    pub fn queues<Q: Into<String>>(mut self, queues: impl IntoIterator<Item = Q>) -> Self {
+        self.settings.queues = queues.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Runs at most this many jobs of one queue at a time in this worker.
+    pub fn queue_concurrency(mut self, queue: impl Into<String>, slots: usize) -> Self {
+        self.settings.queue_concurrency.insert(queue.into(), slots);
+        self
+    }
+
+    /// Serves every namespace instead of the queue handle's own.
+    pub const fn all_namespaces(mut self) -> Self {
+        self.settings.all_namespaces = true;
+        self
+    }
+
+    /// Jobs run at a time, 1 to 10,000 (default 10).
+    pub const fn concurrency(mut self, slots: usize) -> Self {
+        self.settings.concurrency = slots;
+        self
+    }
+
+    /// Jobs held ready beyond those that run, 0 to 10,000 (default 100). With 0, a job never waits
+    /// in one worker while another is idle.
+    pub const fn prefetch(mut self, jobs: usize) -> Self {
+        self.settings.prefetch = jobs;
+        self
+    }
+
+    /// How long this process may be silent before its jobs are given to others, 1 s to 24 h
+    /// (default 30 s; renewed three times as often).
+    pub const fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// How often to look for jobs although nothing was announced (default 1 s).
+    pub const fn poll(mut self, every: Duration) -> Self {
+        self.settings.poll = every;
+        self
+    }
+
+    /// How often to look for lost leases (default 5 s).
+    pub const fn sweep(mut self, every: Duration) -> Self {
+        self.settings.sweep = every;
+        self
+    }
+
+    /// How long a stop waits for running handlers before it cancels them (default 30 s).
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.settings.grace = grace;
+        self
+    }
+
+    /// Fixes the random part of waits, for tests.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Works until `shutdown` ends (or the storage fails), then stops as [`RunningWorker::stop`].
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); [`Error::Unavailable`] when the storage failed.
+    pub async fn run_until<F: Future>(self, shutdown: F) -> Result<(), Error> {
+        let queue = self.queue.clone();
+        let running = self.start().await?;
+        let failed = tokio::select! {
+            _ = shutdown => false,
+            () = queue.storage_failed() => true,
+        };
+        if failed {
+            running.stop_now().await;
+            return Err(Error::unavailable("the storage failed: see the log"));
+        }
+        running.stop().await;
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let settings = &self.settings;
+        let mut broken = Vec::new();
+        let mut refuse = |pointer: &str, detail: String| {
+            broken.push(FieldError::new(pointer, detail));
+        };
+        for kind in &self.registry.twice {
+            refuse("/handlers", format!("has two handlers for kind `{kind}`"));
+        }
+        if self.registry.handlers.is_empty() {
+            refuse("/handlers", "is empty: a worker needs at least one handler".to_owned());
+        }
+        let names = self.registry.handlers.keys().map(|kind| ("/handlers", kind));
+        for (pointer, name) in names.chain(settings.queues.iter().map(|queue| ("/queues", queue))) {
+            if let Err(detail) = check_name(name) {
+                refuse(pointer, format!("`{name}` {detail}"));
+            }
+        }
+        for (pointer, slots) in [("/concurrency", settings.concurrency)]
+            .into_iter()
+            .chain(settings.queue_concurrency.values().map(|n| ("/queue_concurrency", *n)))
+        {
+            if !(1..=10_000).contains(&slots) {
+                refuse(pointer, format!("is {slots} (1 to 10000 allowed)"));
+            }
+        }
+        if settings.prefetch > 10_000 {
+            refuse("/prefetch", format!("is {} (0 to 10000 allowed)", settings.prefetch));
+        }
+        if settings.lease < LEASE_RANGE.0 || settings.lease > LEASE_RANGE.1 {
+            refuse("/lease", "must be between 1 s and 24 h".to_owned());
+        }
+        if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
+    }
+}
+
+impl<S> fmt::Debug for Worker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("kinds", &self.registry.handlers.keys())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,165 @@
+//! Handlers by kind, with their types erased once, here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::Ctx;
+use crate::job::{
+    Ending, Failure, FailureClass, IntoOutcome, Job, JobError, Outcome, PAYLOAD_BYTES_MAX,
+};
+
+/// A handler without its types: payload in, ending out.
+pub(super) type Erased<S> =
+    Arc<dyn Fn(Vec<u8>, Ctx<S>) -> Pin<Box<dyn Future<Output = Ending> + Send>> + Send + Sync>;
+
+/// Chooses the wait after a failed attempt, by its number (from 1) and its error message.
+type BackoffFn = Arc<dyn Fn(u32, &str) -> Duration + Send + Sync>;
+
+/// Options of one handler in one worker.
+#[derive(Clone, Default)]
+pub struct HandlerOptions {
+    pub(super) concurrency: Option<usize>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) backoff: Option<BackoffFn>,
+}
+
+impl HandlerOptions {
+    /// Runs at most this many jobs of the kind at a time in this worker.
+    #[must_use]
+    pub const fn concurrency(mut self, slots: usize) -> Self {
+        self.concurrency = Some(slots);
+        self
+    }
+
+    /// Longest run of one attempt here, whatever the job says.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Chooses the wait after a failed attempt, by its number (from 1) and its error message.
+    #[must_use]
+    pub fn backoff(
+        mut self,
+        choose: impl Fn(u32, &str) -> Duration + Send + Sync + 'static,
+    ) -> Self {
+        self.backoff = Some(Arc::new(choose));
+        self
+    }
+}
+
+impl fmt::Debug for HandlerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerOptions")
+            .field("concurrency", &self.concurrency)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A registered handler.
+pub(super) struct Registered<S> {
+    pub(super) run: Erased<S>,
+    pub(super) options: HandlerOptions,
+}
+
+/// Handlers by kind.
+pub(super) struct Registry<S> {
+    pub(super) handlers: BTreeMap<String, Registered<S>>,
+    pub(super) twice: Vec<String>,
+}
+
+impl<S> Registry<S> {
+    pub(super) const fn new() -> Self {
+        Self { handlers: BTreeMap::new(), twice: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, kind: &str, run: Erased<S>, options: HandlerOptions) {
+        if self.handlers.insert(kind.to_owned(), Registered { run, options }).is_some() {
+            self.twice.push(kind.to_owned());
+        }
+    }
+}
+
+/// Erases the types of a typed handler.
+pub(super) fn erase<S, J, F, Fut, R, E>(handler: F) -> Erased<S>
+where
+    S: Send + Sync + 'static,
+    J: Job,
+    F: Fn(J, Ctx<S>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, E>> + Send + 'static,
+    R: IntoOutcome<J::Output>,
+    E: Into<JobError>,
+{
+    let handler = Arc::new(handler);
+    Arc::new(move |payload, ctx| {
+        let handler = Arc::clone(&handler);
+        Box::pin(async move {
+            let job: J = match serde_json::from_slice(&payload) {
+                Ok(job) => job,
+                Err(error) => return undecodable(J::KIND, &error),
+            };
+            drop(payload);
+            match handler(job, ctx).await {
+                Ok(value) => match value.into_outcome() {
+                    Outcome::Complete(output) => completed(serde_json::to_vec(&output)),
+                    other => unfinished(other),
+                },
+                Err(error) => error.into().into_ending(),
+            }
+        })
+    })
+}
+
+/// Erases the types of a handler that takes and returns bytes.
+pub(super) fn erase_raw<S, F, Fut, E>(handler: F) -> Erased<S>
+where
+    S: Send + Sync + 'static,
+    F: Fn(Vec<u8>, Ctx<S>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Vec<u8>, E>> + Send + 'static,
+    E: Into<JobError>,
+{
+    Arc::new(move |payload, ctx| {
+        let running = handler(payload, ctx);
+        Box::pin(async move {
+            match running.await {
+                Ok(result) => completed(Ok(result)),
+                Err(error) => error.into().into_ending(),
+            }
+        })
+    })
+}
+
+fn unfinished<T>(outcome: Outcome<T>) -> Ending {
+    match outcome {
+        Outcome::Snooze(delay) => Ending::Snooze { delay, rate_limited: false },
+        Outcome::Cancel(reason) => Ending::Cancel { reason },
+        Outcome::Complete(_) => Ending::Complete { result: None },
+    }
+}
+
+/// A completion, unless the output cannot be stored: the work is done, so trying again would only
+/// do it twice.
+fn completed(output: Result<Vec<u8>, serde_json::Error>) -> Ending {
+    let refused = match output {
+        Ok(bytes) if bytes.len() <= PAYLOAD_BYTES_MAX => {
+            let result = (bytes != b"null").then_some(bytes);
+            return Ending::Complete { result };
+        }
+        Ok(bytes) => {
+            format!("the output is {} bytes long (at most {PAYLOAD_BYTES_MAX})", bytes.len())
+        }
+        Err(error) => format!("the output cannot be written as JSON: {error}"),
+    };
+    Ending::Fail(Failure::new(FailureClass::Permanent, refused))
+}
+
+fn undecodable(kind: &str, error: &serde_json::Error) -> Ending {
+    let message = format!("the payload is not a `{kind}`: {error}");
+    Ending::Fail(Failure::new(FailureClass::Undecodable, message))
+}
