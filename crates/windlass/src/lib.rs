@@ -8,7 +8,7 @@ pub mod crash;
 mod crash;
 mod error;
 mod job;
-
+pub mod protocol;
 mod queue;
 mod runtime;
 mod store;

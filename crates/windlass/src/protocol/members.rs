@@ -1,0 +1,188 @@
+//! A JSON object taken apart member by member, so that every mistake is named with its pointer.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::Refusal;
+use super::values::Read;
+use crate::FieldError;
+
+/// Characters of a member's name that are repeated in an error.
+const NAME_CHARS_SHOWN: usize = 128;
+
+/// An object being read: members are taken by name, and what nobody took is unknown.
+#[derive(Debug)]
+pub(super) struct Object<'a> {
+    members: BTreeMap<String, &'a RawValue>,
+    broken: Vec<FieldError>,
+}
+
+impl<'a> Object<'a> {
+    /// # Errors
+    /// [`Refusal::Invalid`] when `json` is another kind of value.
+    pub(super) fn read(json: &'a RawValue) -> Result<Self, Refusal> {
+        if !json.get().starts_with('{') {
+            return Err(Refusal::invalid("", "must be a JSON object"));
+        }
+        let Members(list) = serde_json::from_str(json.get())
+            .map_err(|error| Refusal::Unreadable(format!("an object cannot be read: {error}")))?;
+        let mut object = Self { members: BTreeMap::new(), broken: Vec::new() };
+        for (name, value) in list {
+            match object.members.entry(name) {
+                Entry::Vacant(place) => drop(place.insert(value)),
+                Entry::Occupied(first) => {
+                    object.broken.push(FieldError::new(pointer(first.key()), "is given twice"));
+                }
+            }
+        }
+        Ok(object)
+    }
+
+    /// Takes a member as it is, `null` included.
+    pub(super) fn raw(&mut self, name: &str) -> Option<&'a RawValue> {
+        self.members.remove(name)
+    }
+
+    /// Takes a member of a known form. A mistake is noted and counts, like `null`, as not given.
+    pub(super) fn get<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&'a RawValue) -> Read<T>,
+    ) -> Option<T> {
+        let json = self.raw(name).filter(|json| json.get() != "null")?;
+        match read(json) {
+            Ok(value) => Some(value),
+            Err(detail) => {
+                self.refuse(&pointer(name), detail);
+                None
+            }
+        }
+    }
+
+    /// Takes a member that is an object itself.
+    pub(super) fn object<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Option<T> {
+        let json = self.raw(name).filter(|json| json.get() != "null")?;
+        let mut inner = match Object::read(json) {
+            Ok(inner) => inner,
+            Err(refusal) => {
+                self.refuse(&pointer(name), refusal.message());
+                return None;
+            }
+        };
+        let value = read(&mut inner);
+        let prefix = pointer(name);
+        let broken = inner.unknown_refused().broken;
+        self.broken.extend(broken.into_iter().map(|error| error.under(&prefix)));
+        Some(value)
+    }
+
+    /// Takes a member that is an object of strings.
+    pub(super) fn strings(&mut self, name: &str) -> Option<BTreeMap<String, String>> {
+        self.object(name, |inner| {
+            let names: Vec<String> = inner.members.keys().cloned().collect();
+            let mut strings = BTreeMap::new();
+            for name in names {
+                let value = inner.raw(&name).map(super::values::text);
+                match value {
+                    Some(Ok(value)) => drop(strings.insert(name, value)),
+                    Some(Err(detail)) => inner.refuse(&pointer(&name), detail),
+                    None => {}
+                }
+            }
+            strings
+        })
+    }
+
+    /// Notes a broken rule.
+    pub(super) fn refuse(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.broken.push(FieldError::new(pointer, detail));
+    }
+
+    /// Whether a rule at `pointer` or below it is broken.
+    pub(super) fn is_broken(&self, pointer: &str) -> bool {
+        self.broken.iter().any(|error| error.pointer == pointer)
+    }
+
+    /// Every broken rule, members that nobody took included.
+    pub(super) fn finish(self) -> Vec<FieldError> {
+        self.unknown_refused().broken
+    }
+
+    fn unknown_refused(mut self) -> Self {
+        for name in std::mem::take(&mut self.members).into_keys() {
+            self.refuse(&pointer(&name), "is not a member this request has");
+        }
+        self
+    }
+}
+
+/// The JSON pointer (RFC 6901) to a member.
+fn pointer(name: &str) -> String {
+    let shown: String = name.chars().take(NAME_CHARS_SHOWN).collect();
+    format!("/{}", shown.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The members in the order they were sent, repetitions included.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        from.deserialize_map(Collect)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document;
+    use super::*;
+
+    #[test]
+    fn repeated_and_unknown_members_are_named() {
+        let json = document(br#"{"a/b": 1, "~": 2, "x": null, "x": 3}"#).unwrap();
+        let mut object = Object::read(json).unwrap();
+
+        assert_eq!(object.raw("x").map(RawValue::get), Some("null"));
+
+        let pointers: Vec<String> = object.finish().into_iter().map(|e| e.pointer).collect();
+        assert_eq!(pointers, ["/x", "/a~1b", "/~0"]);
+    }
+
+    #[test]
+    fn an_object_of_strings_holds_strings_only() {
+        let json = document(br#"{"tags": {"a": "x", "b": 1, "c": null}}"#).unwrap();
+        let mut object = Object::read(json).unwrap();
+
+        let tags = object.strings("tags").unwrap();
+
+        assert_eq!(tags.into_keys().collect::<Vec<_>>(), ["a"]);
+        let broken = object.finish();
+        assert_eq!(broken[0], FieldError::new("/tags/b", "must be a string"));
+        assert_eq!(broken[1].pointer, "/tags/c");
+    }
+}

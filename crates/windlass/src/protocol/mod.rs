@@ -1,0 +1,22 @@
+//! The JSON of the HTTP API: requests read into library types, records written as API objects.
+//!
+//! Invariant: no I/O here, and the bytes of a payload or result pass through unchanged.
+
+mod batch;
+mod depth;
+mod job_object;
+mod job_request;
+mod members;
+mod outcome_objects;
+mod refusal;
+mod requests;
+mod stats_object;
+mod values;
+
+pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
+pub use job_object::{AttemptsObject, JobObject, PageObject};
+pub use job_request::read_job;
+pub use outcome_objects::{ResultObject, WaitObject};
+pub use refusal::{Refusal, RefusedObject, document};
+pub use requests::{CancelRequest, read_cancel, read_retry, read_wait};
+pub use stats_object::{LatencyObject, ObservedStats, RatesObject, SpreadObject, StatsObject};
