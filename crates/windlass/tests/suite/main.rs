@@ -1,3 +1,17 @@
 //! The behaviour suite: what Windlass promises, one file per verb, on every backend.
 
+mod cancel;
+mod claim;
 mod complete;
+mod delete;
+mod enqueue;
+mod expire;
+mod idempotency;
+mod lease;
+mod listing;
+mod processes;
+mod retry;
+mod shutdown;
+mod snooze;
+mod stats;
+mod typed;

@@ -89,7 +89,7 @@ impl Writer {
         let (done, stopped) = oneshot::channel();
         if self.calls.send(Message::Stop(done)).is_ok() {
             // An error means that the thread has already gone.
-            drop(stopped.await);
+            stopped.await.ok();
         }
     }
 }
@@ -114,7 +114,7 @@ impl<V: Verb> Call for VerbCall<V> {
             (None, Ok(())) => Err(Error::bug("a verb was committed without being run")),
         };
         // The caller may have gone; the work is done all the same.
-        drop(self.caller.send(reply));
+        self.caller.send(reply).ok();
     }
 }
 
@@ -259,7 +259,7 @@ impl WriterThread {
     fn end(self, done: oneshot::Sender<()>) {
         drop(self.tx);
         // Nobody may be waiting any more.
-        drop(done.send(()));
+        done.send(()).ok();
     }
 }
 

@@ -1,0 +1,199 @@
+//! Windlass itself, measured through its public interface as a user's program would use it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use windlass::{Event, JobError, NewJob, Queue, RunningWorker};
+
+use crate::floor::per_second;
+use crate::report::Figures;
+use crate::{Options, PAYLOAD, process, url};
+
+type Bench<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Latency and cost of a server with little to do, measured first: memory is that of a young process.
+pub(crate) async fn at_rest(
+    folder: &Path,
+    options: &Options,
+    figures: &mut Figures,
+    progress: &mut impl FnMut(&str),
+) -> Bench<()> {
+    let queue = Queue::open(&url(folder, "rest.db")).await?;
+    let drain = Drain::start(&queue).await?;
+    progress("pickup latency at 200 jobs/s");
+    let pickups = drain.pickups.clone();
+    let mut tick = tokio::time::interval(Duration::from_millis(5));
+    let jobs = usize::try_from(options.seconds * 200)?;
+    for _ in 0..jobs {
+        tick.tick().await;
+        queue.enqueue_new(job("noop")).await?;
+    }
+    drain.done(jobs).await;
+    let mut micros = std::mem::take(&mut *pickups.lock().map_err(|_| "poisoned")?);
+    micros.sort_unstable();
+    for (name, percent) in [("p50", 50), ("p95", 95), ("p99", 99)] {
+        let index = (micros.len() * percent / 100).min(micros.len().saturating_sub(1));
+        let micros = micros.get(index).copied().unwrap_or(0);
+        figures.set(&format!("pickup_ms.{name}"), f64::from(micros) / 1000.0);
+    }
+    progress("cost of an idle worker");
+    let (before, started) = (process::cpu_seconds(), Instant::now());
+    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    if let (Some(before), Some(after)) = (before, process::cpu_seconds()) {
+        let share = (after - before) / started.elapsed().as_secs_f64();
+        figures.set("idle_cpu_percent", share * 100.0);
+    }
+    drain.worker.stop().await;
+    queue.close().await;
+    Ok(())
+}
+
+/// Enqueue and drain rates.
+pub(crate) async fn rates(
+    folder: &Path,
+    options: &Options,
+    figures: &mut Figures,
+    progress: &mut impl FnMut(&str),
+) -> Bench<()> {
+    progress("enqueue: one caller, 64 callers, batches of 1000");
+    let queue = Queue::open(&url(folder, "enqueue.db")).await?;
+    let few = options.jobs / 20;
+    let started = Instant::now();
+    for _ in 0..few {
+        queue.enqueue_new(job("noop")).await?;
+    }
+    figures.set("enqueue_single", per_second(few, started));
+    figures.set("enqueue_concurrent_64", concurrent(&queue, options.jobs).await?);
+    queue.close().await;
+    let queue = Queue::open(&url(folder, "drain.db")).await?;
+    let started = Instant::now();
+    bulk(&queue, "noop", options.jobs, Duration::ZERO).await?;
+    figures.set("enqueue_bulk_1000", per_second(options.jobs, started));
+    progress("drain");
+    figures.set("drain", drain(&queue, options.jobs).await?);
+    if let Some(rss) = process::rss_mib() {
+        figures.set("rss_mib", rss);
+    }
+    progress("end to end: 64 callers while a worker runs");
+    let running = Drain::start(&queue).await?;
+    let started = Instant::now();
+    concurrent(&queue, options.jobs).await?;
+    running.done(options.jobs / 64 * 64).await;
+    figures.set("end_to_end", per_second(options.jobs / 64 * 64, started));
+    running.worker.stop().await;
+    progress("drain behind a backlog that no worker serves");
+    let other = Queue::open(&url(folder, "unserved.db")).await?;
+    bulk(&other, "unserved", options.jobs, Duration::ZERO).await?;
+    bulk(&other, "noop", options.jobs, Duration::ZERO).await?;
+    figures.set("drain_behind_unserved", drain(&other, options.jobs).await?);
+    other.close().await;
+    queue.close().await;
+    Ok(())
+}
+
+/// The drain again, with many finished and many delayed jobs in the same database.
+pub(crate) async fn beside_history(
+    folder: &Path,
+    options: &Options,
+    figures: &mut Figures,
+    progress: &mut impl FnMut(&str),
+) -> Bench<()> {
+    progress("drain beside finished and delayed jobs (filling takes a while)");
+    let queue = Queue::open(&url(folder, "history.db")).await?;
+    bulk(&queue, "noop", options.history, Duration::ZERO).await?;
+    drain(&queue, options.history).await?;
+    bulk(&queue, "noop", options.history, Duration::from_secs(30 * 24 * 3600)).await?;
+    bulk(&queue, "noop", options.jobs, Duration::ZERO).await?;
+    figures.set("drain_beside_history", drain(&queue, options.jobs).await?);
+    queue.close().await;
+    Ok(())
+}
+
+fn job(kind: &str) -> NewJob {
+    NewJob::new(kind, PAYLOAD.as_slice())
+}
+
+async fn bulk(queue: &Queue, kind: &str, jobs: usize, delay: Duration) -> Bench<()> {
+    for _ in 0..jobs / 1000 {
+        let batch = (0..1000).map(|_| match delay {
+            Duration::ZERO => job(kind),
+            delay => job(kind).delay(delay),
+        });
+        queue.enqueue_batch(batch.collect(), true).await?;
+    }
+    Ok(())
+}
+
+/// 64 callers, each with one job at a time.
+async fn concurrent(queue: &Queue, jobs: usize) -> Bench<f64> {
+    let started = Instant::now();
+    let mut callers = JoinSet::new();
+    for _ in 0..64 {
+        let queue = queue.clone();
+        callers.spawn(async move {
+            for _ in 0..jobs / 64 {
+                queue.enqueue_new(job("noop")).await?;
+            }
+            Ok::<(), windlass::Error>(())
+        });
+    }
+    while let Some(caller) = callers.join_next().await {
+        caller??;
+    }
+    Ok(per_second(jobs / 64 * 64, started))
+}
+
+async fn drain(queue: &Queue, jobs: usize) -> Bench<f64> {
+    let started = Instant::now();
+    let running = Drain::start(queue).await?;
+    running.done(jobs).await;
+    let rate = per_second(jobs, started);
+    running.worker.stop().await;
+    Ok(rate)
+}
+
+/// A worker that does nothing, and counts.
+struct Drain {
+    worker: RunningWorker,
+    settled: Arc<AtomicUsize>,
+    news: Arc<Notify>,
+    /// Microseconds from enqueue to start.
+    pickups: Arc<std::sync::Mutex<Vec<u32>>>,
+}
+
+impl Drain {
+    async fn start(queue: &Queue) -> Bench<Self> {
+        let settled = Arc::new(AtomicUsize::new(0));
+        let news = Arc::new(Notify::new());
+        let pickups = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (count, told, waits) = (settled.clone(), news.clone(), pickups.clone());
+        let worker = queue
+            .worker()
+            .concurrency(100)
+            .prefetch(1000)
+            .handle_raw("noop", async |_, _| Ok::<_, JobError>(Vec::new()))
+            .on_event(move |event| {
+                if let Event::Settled { waited, .. } = event {
+                    if let Ok(mut waits) = waits.lock() {
+                        waits.push(u32::try_from(waited.as_micros()).unwrap_or(u32::MAX));
+                    }
+                    count.fetch_add(1, Ordering::Relaxed);
+                    told.notify_one();
+                }
+            })
+            .start()
+            .await?;
+        Ok(Self { worker, settled, news, pickups })
+    }
+
+    /// Waits until `jobs` outcomes are stored.
+    async fn done(&self, jobs: usize) {
+        while self.settled.load(Ordering::Relaxed) < jobs {
+            self.news.notified().await;
+        }
+    }
+}

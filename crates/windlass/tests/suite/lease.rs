@@ -1,0 +1,112 @@
+//! Leases: heartbeats keep them, silence loses them, a lost one refuses what comes late.
+
+use std::time::Duration;
+
+use windlass::{Reason, State};
+use windlass_testkit::{Act, Harness, Script, every_backend};
+
+every_backend!(
+    a_long_job_keeps_its_lease_through_heartbeats,
+    a_silent_worker_loses_its_jobs_and_its_late_outcome_is_refused,
+    crashes_wait_longer_and_end_in_quarantine,
+);
+
+/// A worker whose process is gone: its tasks run in a runtime that is dropped.
+struct Doomed(Option<tokio::runtime::Runtime>);
+
+impl Doomed {
+    fn start(t: &Harness, script: &Script) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let worker = t.worker(script);
+        runtime.spawn(async move { worker.start().await.map(std::mem::forget) });
+        Self(Some(runtime))
+    }
+
+    fn die(mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn a_long_job_keeps_its_lease_through_heartbeats(t: &Harness) {
+    let script = Script::new([Act::Wait]);
+    let worker = t.start(&script).await;
+    let id = t.job("mail").await;
+    script.started(1).await;
+    let first = t.get(id).await.lease_expires_at.expect("a lease");
+
+    for _ in 0..12 {
+        let before = t.get(id).await.lease_expires_at.expect("a lease");
+        t.advance(Duration::from_secs(10));
+        t.until("renewed", async || {
+            (t.get(id).await.lease_expires_at > Some(before)).then_some(())
+        })
+        .await;
+    }
+
+    script.release();
+    let job = t.reaches(id, State::Completed).await;
+    assert_eq!((job.attempt, job.crashes), (1, 0));
+    assert!(t.clock.now() > first);
+    worker.stop().await;
+}
+
+async fn a_silent_worker_loses_its_jobs_and_its_late_outcome_is_refused(t: &Harness) {
+    let silent = Script::new([Act::Wait]);
+    let doomed = Doomed::start(t, &silent);
+    let id = t.job("mail").await;
+    t.reaches(id, State::Running).await;
+    doomed.die();
+
+    let script = Script::completing();
+    let heir = t.start(&script).await;
+    let done = t
+        .until_after("taken over", Duration::from_secs(1), async || {
+            let job = t.get(id).await;
+            (job.state == State::Completed).then_some(job)
+        })
+        .await;
+
+    assert_eq!((done.attempt, done.crashes), (1, 1));
+    let attempts = t.queue.attempts(id).await.expect("attempts");
+    assert_eq!(attempts[0].class, "crash");
+    let recovery = done.started_at.expect("started").since(attempts[0].started_at.expect("at"));
+    assert!(recovery <= Duration::from_secs(40), "{recovery:?}");
+    heir.stop().await;
+}
+
+async fn crashes_wait_longer_and_end_in_quarantine(t: &Harness) {
+    let id = t.job("mail").await;
+    for crash in 1..=3 {
+        let script = Script::new([Act::Hang]);
+        let doomed = Doomed::start(t, &script);
+        let step = Duration::from_secs(1);
+        t.until_after("running", step, async || {
+            (t.get(id).await.state == State::Running).then_some(())
+        })
+        .await;
+        doomed.die();
+        let judge = t.worker(&Script::completing()).queues(["elsewhere"]);
+        let judge = judge.start().await.expect("a worker");
+        let job = t
+            .until_after("judged", step, async || {
+                let job = t.get(id).await;
+                (job.crashes == crash).then_some(job)
+            })
+            .await;
+        judge.stop().await;
+        let expected = [
+            (State::Pending, Reason::NoWorker),
+            (State::Retrying, Reason::Crashed),
+            (State::DeadLetter, Reason::CrashLoop),
+        ];
+        let (state, reason) = expected[crash as usize - 1];
+        assert_eq!((job.state, job.reason), (state, Some(reason)));
+    }
+    assert_eq!(t.get(id).await.attempt, 0);
+}
