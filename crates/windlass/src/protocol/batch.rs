@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 use super::members::Object;
 use super::refusal::{RefusedObject, document};
 use super::values::flag;
-use super::{JobObject, Refusal, read_job};
+use super::{Refusal, StoredJob, read_job};
 use crate::FieldError;
-use crate::job::{BATCH_JOBS_MAX, JobRecord, NewJob};
+use crate::job::{BATCH_JOBS_MAX, NewJob};
 
 /// A batch as it was sent: each job for itself, readable or not.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ pub struct BatchResult<'a> {
     pub success: bool,
     /// The job.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub job: Option<JobObject<'a>>,
+    pub job: Option<&'a StoredJob>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<RefusedObject>,
@@ -117,12 +117,12 @@ pub struct BatchResult<'a> {
 
 impl<'a> BatchReply<'a> {
     /// The answer for these jobs and refusals, in the order sent.
-    pub fn new(jobs: &'a [Result<JobRecord, RefusedObject>]) -> Self {
+    pub fn new(jobs: &'a [Result<StoredJob, RefusedObject>]) -> Self {
         let accepted = jobs.iter().filter(|job| job.is_ok()).count();
         let results = jobs.iter().enumerate().map(|(index, job)| BatchResult {
             index,
             success: job.is_ok(),
-            job: job.as_ref().ok().map(JobObject),
+            job: job.as_ref().ok(),
             error: job.as_ref().err().cloned(),
         });
         let results = results.collect();

@@ -15,6 +15,16 @@ use crate::queue::Page;
 #[derive(Debug, Clone, Copy)]
 pub struct JobObject<'a>(pub &'a JobRecord);
 
+/// A job that was just stored: as it stands, or its id alone when it could not be read back (it may
+/// have ended and been deleted meanwhile).
+#[derive(Debug)]
+pub enum StoredJob {
+    /// As it stands.
+    Read(Box<JobRecord>),
+    /// Its id.
+    Id(JobId),
+}
+
 /// A page of jobs: `{jobs, count, next_cursor, has_more}`.
 #[derive(Debug, Serialize)]
 pub struct PageObject<'a> {
@@ -28,6 +38,25 @@ pub struct PageObject<'a> {
 #[derive(Debug, Serialize)]
 pub struct AttemptsObject<'a> {
     attempts: Vec<Attempt<'a>>,
+}
+
+impl StoredJob {
+    /// The job's id.
+    pub const fn id(&self) -> JobId {
+        match self {
+            Self::Read(job) => job.id,
+            Self::Id(id) => *id,
+        }
+    }
+}
+
+impl Serialize for StoredJob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Read(job) => JobObject(job).serialize(serializer),
+            Self::Id(id) => serializer.collect_map([("id", id)]),
+        }
+    }
 }
 
 impl<'a> From<&'a Page> for PageObject<'a> {

@@ -64,11 +64,7 @@ impl<'a> Object<'a> {
     }
 
     /// Takes a member that is an object itself.
-    pub(super) fn object<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(&mut Self) -> T,
-    ) -> Option<T> {
+    pub(super) fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let json = self.raw(name).filter(|json| json.get() != "null")?;
         let mut inner = match Object::read(json) {
             Ok(inner) => inner,

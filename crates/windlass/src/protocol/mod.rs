@@ -14,7 +14,7 @@ mod stats_object;
 mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
-pub use job_object::{AttemptsObject, JobObject, PageObject};
+pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use refusal::{Refusal, RefusedObject, document};

@@ -1,0 +1,18 @@
+//! The HTTP API of Windlass over one [`windlass::Queue`].
+//!
+//! [`Server`] answers; an [`Observer`] that is given the events of the process's workers lets it
+//! report how long jobs wait and run.
+
+mod app;
+mod edge;
+mod metrics;
+mod observer;
+mod problem;
+mod request;
+mod router;
+mod routes;
+mod server;
+mod window;
+
+pub use observer::Observer;
+pub use server::Server;

@@ -1,0 +1,27 @@
+//! The page of metrics.
+
+mod labels;
+mod snapshot;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
+pub(crate) use labels::{HttpLabels, JobLabels, Labels};
+pub(crate) use snapshot::Snapshot;
+
+use crate::app::App;
+
+/// Content type of the page.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The page: the counts of the database as they were read just now, and what this process saw.
+pub(crate) fn page(app: &App, snapshot: Snapshot) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(snapshot));
+    app.observer.register(&mut registry);
+    registry.register("windlass_http_requests", "Requests answered", app.requests.clone());
+    let mut text = String::new();
+    // Writing to a string cannot fail, and no collector of ours does.
+    let _ = encode(&mut text, &registry);
+    text
+}

@@ -1,0 +1,192 @@
+//! Errors as clients see them (RFC 9457). This file alone maps errors to status, code and text.
+//!
+//! Invariant: what only we should know goes to the log, once, and never into an answer.
+
+use std::error::Error as _;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use windlass::protocol::{Refusal, RefusedObject};
+use windlass::{Error, FieldError};
+
+/// Seconds after which a client may try again what was refused for now.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// An answer that says what went wrong. It becomes bytes once the request's id is known.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Vec<BrokenRule>,
+}
+
+/// One broken rule: `code` is what the member alone would have been refused with.
+#[derive(Debug, Clone, Serialize)]
+struct BrokenRule {
+    pointer: String,
+    code: &'static str,
+    detail: String,
+}
+
+/// The body.
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [BrokenRule],
+    error: CodeAndMessage<'a>,
+}
+
+/// The shape `GopherQueue`'s clients read.
+#[derive(Serialize)]
+struct CodeAndMessage<'a> {
+    code: &'static str,
+    message: &'a str,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// A part of the request cannot be read.
+    pub(crate) fn unreadable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    pub(crate) fn method_not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    }
+
+    pub(crate) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
+    }
+
+    pub(crate) fn unsupported_media_type(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
+    pub(crate) fn misdirected(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::MISDIRECTED_REQUEST, "invalid_request", detail)
+    }
+
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
+    }
+
+    /// Something of ours is wrong; the log has what.
+    pub(crate) fn internal() -> Self {
+        let detail = "something went wrong inside the server; its log says what";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", detail)
+    }
+
+    /// An atomic batch with these broken rules.
+    pub(crate) fn of_batch(broken: Vec<(&'static str, FieldError)>) -> Self {
+        let mut problem = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation_error",
+            "the batch is atomic and at least one of its jobs was refused",
+        );
+        problem.errors = broken.into_iter().map(|(code, error)| rule(code, error)).collect();
+        problem
+    }
+
+    fn with_errors(mut self, errors: impl IntoIterator<Item = FieldError>) -> Self {
+        let code = self.code;
+        self.errors = errors.into_iter().map(|error| rule(code, error)).collect();
+        self
+    }
+
+    /// The answer to the request with this id.
+    pub(crate) fn render(&self, request_id: &str, response: &mut Response) {
+        let body = Body {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            request_id,
+            errors: &self.errors,
+            error: CodeAndMessage { code: self.code, message: &self.detail },
+        };
+        let json = serde_json::to_vec(&body).expect("texts and numbers can be written as JSON");
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        *response.body_mut() = json.into();
+    }
+}
+
+fn rule(code: &'static str, error: FieldError) -> BrokenRule {
+    BrokenRule { pointer: error.pointer, code, detail: error.detail }
+}
+
+impl IntoResponse for Problem {
+    /// A response without a body, which takes the problem along to where the request's id is known.
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        let for_now = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        if for_now.contains(&self.status) {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal {
+            Refusal::Unreadable(_) | Refusal::Incomplete(_) => StatusCode::BAD_REQUEST,
+            Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let errors = refusal.errors().to_vec();
+        Self::new(status, refusal.code(), refusal.message()).with_errors(errors)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::NotFound { .. } => Self::not_found(detail),
+            Error::Conflict { code, .. } => Self::new(StatusCode::CONFLICT, code, detail),
+            Error::Invalid(errors) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_error", detail)
+                    .with_errors(errors)
+            }
+            Error::Lost { .. } => Self::new(StatusCode::CONFLICT, "lease_lost", detail),
+            Error::Full { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", detail),
+            Error::Unavailable { .. } => {
+                let cause = error.source().map(ToString::to_string).unwrap_or_default();
+                tracing::error!(%error, cause, "the database does not answer");
+                Self::unavailable("the database does not answer; try again")
+            }
+            error => {
+                tracing::error!(%error, "a request failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<Problem> for RefusedObject {
+    fn from(problem: Problem) -> Self {
+        Self { code: problem.code, message: problem.detail }
+    }
+}

@@ -1,0 +1,182 @@
+//! Parts of a request, read or refused: namespace, job id, query and body.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use windlass::{JobId, Queue};
+
+use crate::app::Shared;
+use crate::problem::Problem;
+
+/// Bytes of a body.
+const BODY_BYTES_MAX: usize = 10 << 20;
+
+/// How much and how long we go on reading a body that is too large. A client that sends everything
+/// before it listens would otherwise see a broken connection instead of the answer.
+const DISCARD_BYTES_MAX: usize = 256 << 20;
+const DISCARD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The queue in the namespace that the request names.
+pub(crate) struct Namespaced(pub(crate) Queue);
+
+impl FromRequestParts<Shared> for Namespaced {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let Some(name) = header_text(&parts.headers, "windlass-namespace")? else {
+            return Ok(Self(app.queue.clone()));
+        };
+        let queue = app.queue.in_namespace(name);
+        queue.map(Self).map_err(|error| Problem::unreadable(error.to_string()))
+    }
+}
+
+/// The job id in the path.
+pub(crate) struct Id(pub(crate) JobId);
+
+impl FromRequestParts<Shared> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        let Path(text) = path.map_err(|error| Problem::unreadable(error.to_string()))?;
+        text.parse().map(Self).map_err(Problem::unreadable)
+    }
+}
+
+/// The query, pair by pair.
+pub(crate) struct Pairs(pub(crate) Vec<(String, String)>);
+
+impl FromRequestParts<Shared> for Pairs {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        match Query::from_request_parts(parts, app).await {
+            Ok(Query(pairs)) => Ok(Self(pairs)),
+            Err(error) => Err(Problem::unreadable(error.to_string())),
+        }
+    }
+}
+
+impl Pairs {
+    /// The one parameter this request may have.
+    pub(crate) fn only(&self, name: &str) -> Result<Option<&str>, Problem> {
+        match self.0.as_slice() {
+            [] => Ok(None),
+            [(given, value)] if given == name => Ok(Some(value)),
+            [(given, _)] if given != name => Err(unknown_parameter(given)),
+            _ => Err(Problem::unreadable(format!("takes the query parameter {name} once"))),
+        }
+    }
+
+    /// The one parameter this request may have, `true` or `false`.
+    pub(crate) fn only_flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.only(name)? {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Problem::unreadable(format!("{name}: must be true or false"))),
+        }
+    }
+}
+
+pub(crate) fn unknown_parameter(name: &str) -> Problem {
+    let shown: String = name.chars().take(64).collect();
+    Problem::unreadable(format!("`{shown}` is not a query parameter this request has"))
+}
+
+/// A header's text.
+pub(crate) fn header_text<'a>(
+    headers: &'a HeaderMap,
+    name: &'static str,
+) -> Result<Option<&'a str>, Problem> {
+    let text = headers.get(name).map(|value| value.to_str()).transpose();
+    text.map_err(|_| Problem::unreadable(format!("the header {name} is not plain text")))
+}
+
+/// Whether a body is one JSON value a line.
+pub(crate) fn is_ndjson(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|kind| kind == "application/x-ndjson")
+}
+
+/// The body, at most 10 MiB of it.
+pub(crate) struct RequestBody(pub(crate) Bytes);
+
+impl FromRequest<Shared> for RequestBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let body = read(&parts.headers, body).await?;
+        let is_typed = media_type(&parts.headers).is_some();
+        let is_json = is_ndjson(&parts.headers)
+            || media_type(&parts.headers).is_some_and(|kind| kind == "application/json");
+        // Browsers send other types without asking first; everyone else may leave the type out.
+        if is_from_page(&parts.headers) && !is_json && (is_typed || !body.is_empty()) {
+            let detail =
+                "a page must send application/json (or application/x-ndjson to /jobs/batch)";
+            return Err(Problem::unsupported_media_type(detail));
+        }
+        Ok(Self(body))
+    }
+}
+
+async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let announced = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
+    let mut bytes = Vec::new();
+    let mut is_too_large = announced > BODY_BYTES_MAX as u64;
+    while !is_too_large {
+        let Some(data) = next_data(&mut body).await? else { return Ok(bytes.into()) };
+        is_too_large = bytes.len() + data.len() > BODY_BYTES_MAX;
+        if !is_too_large {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    drop(bytes);
+    // Whoever asks before sending has not sent it yet.
+    if !headers.contains_key(header::EXPECT) {
+        discard(body).await;
+    }
+    Err(Problem::too_large(format!("the body is too large (at most {BODY_BYTES_MAX} bytes)")))
+}
+
+async fn discard(mut body: Body) {
+    let rest = async {
+        let mut discarded = 0;
+        while let Ok(Some(data)) = next_data(&mut body).await {
+            discarded += data.len();
+            if discarded > DISCARD_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Time is up or not: the answer is the same.
+    let _ = tokio::time::timeout(DISCARD_TIME_MAX, rest).await;
+}
+
+async fn next_data(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    loop {
+        let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
+        let Some(frame) = frame else { return Ok(None) };
+        let frame =
+            frame.map_err(|_| Problem::unreadable("the body ended before it was complete"))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}
+
+fn is_from_page(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = value.split(';').next().unwrap_or_default();
+    Some(kind.trim().to_ascii_lowercase())
+}

@@ -1,0 +1,109 @@
+//! Storing jobs, one or many.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::IntoResponse as _;
+use windlass::protocol::{
+    BatchReply, BatchRequest, RefusedObject, StoredJob, document, read_batch, read_job, read_lines,
+};
+use windlass::{Enqueued, JobId, Queue};
+
+use super::Answer;
+use crate::app::Shared;
+use crate::problem::Problem;
+use crate::request::{Namespaced, Pairs, RequestBody, header_text, is_ndjson};
+
+/// Says why a job was not stored anew.
+const EXISTING: HeaderName = HeaderName::from_static("windlass-existing");
+
+pub(crate) async fn enqueue(
+    State(app): State<Shared>,
+    Namespaced(queue): Namespaced,
+    headers: HeaderMap,
+    RequestBody(body): RequestBody,
+) -> Answer {
+    let key = header_text(&headers, "idempotency-key")?;
+    let job = read_job(document(&body)?, key)?;
+    let enqueued = queue.enqueue_new(job).await?;
+    let job = Json(stored(&queue, enqueued.id()).await);
+    if enqueued.is_new() {
+        app.observer.enqueued(1);
+        let place = [(header::LOCATION, format!("/api/v1/jobs/{}", enqueued.id()))];
+        Ok((StatusCode::CREATED, place, job).into_response())
+    } else {
+        Ok((StatusCode::OK, [(EXISTING, "idempotency")], job).into_response())
+    }
+}
+
+pub(crate) async fn enqueue_batch(
+    State(app): State<Shared>,
+    Namespaced(queue): Namespaced,
+    pairs: Pairs,
+    headers: HeaderMap,
+    RequestBody(body): RequestBody,
+) -> Answer {
+    let batch = if is_ndjson(&headers) {
+        read_lines(&body, pairs.only_flag("atomic")?)?
+    } else {
+        read_batch(document(&body)?)?
+    };
+    let replies = if batch.atomic {
+        let jobs = batch.all().map_err(Problem::of_batch)?;
+        let replies = queue.enqueue_batch(jobs, true).await?;
+        replies.into_iter().map(|reply| reply.map_err(refused)).collect()
+    } else {
+        enqueue_each(&queue, batch).await?
+    };
+    let new = replies.iter().flatten().filter(|enqueued| enqueued.is_new()).count();
+    app.observer.enqueued(new);
+    let mut jobs = Vec::with_capacity(replies.len());
+    for reply in replies {
+        jobs.push(match reply {
+            Ok(enqueued) => Ok(stored(&queue, enqueued.id()).await),
+            Err(refused) => Err(refused),
+        });
+    }
+    Ok((StatusCode::CREATED, Json(BatchReply::new(&jobs))).into_response())
+}
+
+/// Stores the jobs that can be stored; the others keep their places among the answers.
+async fn enqueue_each(
+    queue: &Queue,
+    batch: BatchRequest,
+) -> Result<Vec<Result<Enqueued, RefusedObject>>, Problem> {
+    let mut jobs = Vec::with_capacity(batch.jobs.len());
+    let mut refusals = Vec::with_capacity(batch.jobs.len());
+    for job in batch.jobs {
+        match job {
+            Ok(job) => {
+                jobs.push(job);
+                refusals.push(None);
+            }
+            Err(refusal) => refusals.push(Some(RefusedObject::from(&refusal))),
+        }
+    }
+    let replies =
+        if jobs.is_empty() { Vec::new() } else { queue.enqueue_batch(jobs, false).await? };
+    let mut replies = replies.into_iter();
+    let each = refusals.into_iter().map(|refusal| match refusal {
+        Some(refusal) => Err(refusal),
+        None => match replies.next() {
+            Some(reply) => reply.map_err(refused),
+            None => Err(Problem::internal().into()),
+        },
+    });
+    Ok(each.collect())
+}
+
+fn refused(error: windlass::Error) -> RefusedObject {
+    Problem::from(error).into()
+}
+
+/// The job just stored. It is stored whatever happens now, so that its id is answer enough.
+async fn stored(queue: &Queue, id: JobId) -> StoredJob {
+    match queue.get(id).await {
+        Ok(job) => StoredJob::Read(Box::new(job)),
+        Err(_) => StoredJob::Id(id),
+    }
+}

@@ -1,0 +1,117 @@
+//! Whether the parts work, for people and for what restarts processes.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use windlass::{Stats, Timestamp};
+
+use super::Answer;
+use crate::app::{App, Shared};
+use crate::problem::Problem;
+
+/// A database that takes longer to count than this does not serve requests either.
+const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A loop of upkeep that has not succeeded for this long is stuck: it runs every few seconds.
+const UPKEEP_SUCCEEDS_WITHIN: Duration = Duration::from_secs(60);
+
+#[derive(Serialize)]
+struct Health<'a> {
+    healthy: bool,
+    status: &'static str,
+    components: Components,
+    version: &'a str,
+    timestamp: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Components {
+    store: Component,
+    scheduler: Component,
+    workers: Component,
+    upkeep: Component,
+}
+
+#[derive(Serialize)]
+struct Component {
+    healthy: bool,
+    message: String,
+}
+
+impl Component {
+    fn new(healthy: bool, message: impl Into<String>) -> Self {
+        Self { healthy, message: message.into() }
+    }
+}
+
+pub(crate) async fn health(State(app): State<Shared>) -> Response {
+    let counted = counted(&app).await;
+    let components = Components {
+        store: store(&counted),
+        scheduler: upkeep(&app, |name| name == "promote"),
+        workers: workers(counted.as_ref().ok()),
+        upkeep: upkeep(&app, |_| true),
+    };
+    let healthy = components.store.healthy && components.upkeep.healthy;
+    let (code, status) = match healthy {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+    };
+    let version = app.version.as_str();
+    let health = Health { healthy, status, components, version, timestamp: app.now() };
+    (code, Json(health)).into_response()
+}
+
+pub(crate) async fn ready(State(app): State<Shared>) -> Answer {
+    let ready = counted(&app).await.is_ok();
+    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    Ok((code, Json(serde_json::json!({ "ready": ready }))).into_response())
+}
+
+pub(crate) async fn live() -> Response {
+    Json(serde_json::json!({ "alive": true })).into_response()
+}
+
+/// The counts, which are cheap to read and prove that the database answers.
+async fn counted(app: &App) -> Result<Stats, Problem> {
+    match tokio::time::timeout(STORE_ANSWERS_WITHIN, app.queue.stats()).await {
+        Ok(stats) => Ok(stats?),
+        Err(_) => Err(Problem::unavailable("the database does not answer")),
+    }
+}
+
+fn store(counted: &Result<Stats, Problem>) -> Component {
+    match counted {
+        Ok(_) => Component::new(true, "answers"),
+        Err(_) => Component::new(false, "does not answer"),
+    }
+}
+
+/// No worker is no fault of this process: they may run elsewhere, or not yet.
+fn workers(stats: Option<&Stats>) -> Component {
+    let Some(stats) = stats else { return Component::new(true, "unknown") };
+    let slots: u64 = stats.workers.iter().map(|worker| worker.slots).sum();
+    let running = stats.jobs(windlass::State::Running);
+    Component::new(true, format!("{running}/{slots} active"))
+}
+
+/// Loops run beside workers; a process without workers has none.
+fn upkeep(app: &App, is_meant: impl Fn(&str) -> bool) -> Component {
+    let now = app.now();
+    let late: Vec<&str> = app
+        .queue
+        .upkeep_health()
+        .into_iter()
+        .filter(|(name, at)| is_meant(name) && now.since(*at) > UPKEEP_SUCCEEDS_WITHIN)
+        .map(|(name, _)| name)
+        .collect();
+    if late.is_empty() {
+        Component::new(true, "on time")
+    } else {
+        Component::new(false, format!("without success for a minute: {}", late.join(", ")))
+    }
+}

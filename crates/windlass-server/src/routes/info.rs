@@ -1,0 +1,43 @@
+//! What this server is, and where everything stands.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+
+use crate::app::Shared;
+
+/// Method and path of each endpoint, and what it does.
+const ENDPOINTS: [(&str, &str); 17] = [
+    ("GET /api/v1", "this list"),
+    ("POST /api/v1/jobs", "store a job"),
+    ("POST /api/v1/jobs/batch", "store many jobs"),
+    ("GET /api/v1/jobs", "list jobs"),
+    ("GET /api/v1/jobs/{id}", "read a job"),
+    ("DELETE /api/v1/jobs/{id}", "delete a job"),
+    ("POST /api/v1/jobs/{id}/cancel", "cancel a job"),
+    ("POST /api/v1/jobs/{id}/retry", "give a job another attempt, or run it now"),
+    ("GET /api/v1/jobs/{id}/wait", "wait for the end of a job"),
+    ("POST /api/v1/jobs/{id}/wait", "wait for the end of a job"),
+    ("GET /api/v1/jobs/{id}/result", "read the output or error of a job that has ended"),
+    ("GET /api/v1/jobs/{id}/attempts", "list the attempts of a job"),
+    ("GET /api/v1/stats", "counts, rates and latencies"),
+    ("GET /health", "health of the parts"),
+    ("GET /ready", "whether requests can be served"),
+    ("GET /live", "whether the process answers"),
+    ("GET /metrics", "metrics for Prometheus"),
+];
+
+#[derive(Serialize)]
+struct Info<'a> {
+    name: &'static str,
+    version: &'a str,
+    endpoints: BTreeMap<&'static str, &'static str>,
+}
+
+pub(crate) async fn info(State(app): State<Shared>) -> Response {
+    let endpoints = BTreeMap::from(ENDPOINTS);
+    Json(Info { name: "Windlass API", version: &app.version, endpoints }).into_response()
+}

@@ -1,0 +1,48 @@
+//! One job: read, delete, cancel, retry.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+use windlass::protocol::{AttemptsObject, JobObject, read_cancel, read_retry};
+
+use super::Answer;
+use crate::request::{Id, Namespaced, Pairs, RequestBody};
+
+pub(crate) async fn get(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
+    let job = queue.get(id).await?;
+    Ok(Json(JobObject(&job)).into_response())
+}
+
+pub(crate) async fn delete(Namespaced(queue): Namespaced, Id(id): Id, pairs: Pairs) -> Answer {
+    queue.delete(id, pairs.only_flag("force")?).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+pub(crate) async fn cancel(
+    Namespaced(queue): Namespaced,
+    Id(id): Id,
+    RequestBody(body): RequestBody,
+) -> Answer {
+    let request = read_cancel(&body)?;
+    let reason = request.reason.as_deref();
+    let job = if request.force {
+        queue.cancel_by_force(id, reason).await?
+    } else {
+        queue.cancel(id, reason).await?
+    };
+    Ok(Json(JobObject(&job)).into_response())
+}
+
+pub(crate) async fn retry(
+    Namespaced(queue): Namespaced,
+    Id(id): Id,
+    RequestBody(body): RequestBody,
+) -> Answer {
+    let job = queue.retry(id, read_retry(&body)?).await?;
+    Ok(Json(JobObject(&job)).into_response())
+}
+
+pub(crate) async fn attempts(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
+    let attempts = queue.attempts(id).await?;
+    Ok(Json(AttemptsObject::from(attempts.as_slice())).into_response())
+}

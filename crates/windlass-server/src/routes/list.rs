@@ -1,0 +1,61 @@
+//! Pages of jobs.
+
+use std::str::FromStr;
+
+use axum::Json;
+use axum::response::IntoResponse as _;
+use windlass::JobFilter;
+use windlass::protocol::PageObject;
+
+use super::Answer;
+use crate::problem::Problem;
+use crate::request::{Namespaced, Pairs, unknown_parameter};
+
+/// Parameters that mean one thing only; the others may be repeated and mean any of their values.
+const ONCE: [&str; 6] =
+    ["correlation_id", "created_after", "created_before", "limit", "cursor", "order"];
+
+pub(crate) async fn list(Namespaced(queue): Namespaced, Pairs(pairs): Pairs) -> Answer {
+    let page = queue.list(filter(&pairs)?).await?;
+    Ok(Json(PageObject::from(&page)).into_response())
+}
+
+fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
+    let mut filter = JobFilter::new();
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        let is_again = pairs[..index].iter().any(|(earlier, _)| earlier == name);
+        if is_again && ONCE.contains(&name.as_str()) {
+            return Err(Problem::unreadable(format!("{name}: may be given once")));
+        }
+        filter = match name.as_str() {
+            "state" => filter.state(read(name, value)?),
+            "type" => filter.kind(value),
+            "queue" => filter.queue(value),
+            "priority" => filter.priority(read(name, value)?),
+            "correlation_id" => filter.correlation_id(value),
+            "created_after" => filter.created_after(read(name, value)?),
+            "created_before" => filter.created_before(read(name, value)?),
+            "limit" => filter.limit(limit(value)?),
+            "cursor" => filter.after(read(name, value)?),
+            "order" => match value.as_str() {
+                "asc" => filter.oldest_first(),
+                "desc" => filter,
+                _ => return Err(Problem::unreadable("order: must be asc or desc")),
+            },
+            _ => return Err(unknown_parameter(name)),
+        };
+    }
+    Ok(filter)
+}
+
+fn read<T: FromStr<Err = String>>(name: &str, value: &str) -> Result<T, Problem> {
+    value.parse().map_err(|detail| Problem::unreadable(format!("{name}: {detail}")))
+}
+
+/// More than a page holds means a full page.
+fn limit(value: &str) -> Result<usize, Problem> {
+    match value.parse() {
+        Ok(limit) if limit > 0 => Ok(limit),
+        _ => Err(Problem::unreadable("limit: must be a whole number from 1 to 500")),
+    }
+}

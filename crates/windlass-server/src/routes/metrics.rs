@@ -1,0 +1,66 @@
+//! Metrics: a page for Prometheus, or the main counters as JSON.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse as _;
+use serde::Serialize;
+use windlass::{Stats, Timestamp};
+
+use super::Answer;
+use crate::app::{App, Shared};
+use crate::metrics::{CONTENT_TYPE, Snapshot, page};
+use crate::request::Namespaced;
+use crate::window::nanos;
+
+/// The shape `GopherQueue`'s clients read. Times are nanoseconds.
+#[derive(Serialize)]
+struct Counters<'a> {
+    jobs_enqueued: u64,
+    jobs_completed: u64,
+    jobs_failed: u64,
+    jobs_retried: u64,
+    jobs_by_type: BTreeMap<&'a str, u64>,
+    avg_processing_time: u64,
+    max_processing_time: u64,
+    queue_depth: u64,
+    uptime: u64,
+    timestamp: Timestamp,
+}
+
+pub(crate) async fn metrics(
+    State(app): State<Shared>,
+    Namespaced(queue): Namespaced,
+    headers: HeaderMap,
+) -> Answer {
+    let stats = queue.stats().await?;
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains("application/json")) {
+        return Ok(Json(counters(&app, &stats)).into_response());
+    }
+    let upkeep = queue.upkeep_health();
+    let snapshot = Snapshot::new(queue.namespace(), &stats, upkeep, app.observer.labels());
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page(&app, snapshot)).into_response())
+}
+
+fn counters<'a>(app: &App, stats: &'a Stats) -> Counters<'a> {
+    let mut by_type = BTreeMap::new();
+    for kind in &stats.kinds {
+        *by_type.entry(kind.kind.as_str()).or_default() += kind.enqueues;
+    }
+    let run = app.observer.latency().run;
+    Counters {
+        jobs_enqueued: stats.sum(|kind| kind.enqueues),
+        jobs_completed: stats.sum(|kind| kind.completions),
+        jobs_failed: stats.sum(|kind| kind.failures + kind.dead_letters),
+        jobs_retried: stats.sum(|kind| kind.retries),
+        jobs_by_type: by_type,
+        avg_processing_time: run.avg,
+        max_processing_time: run.max,
+        queue_depth: stats.jobs(windlass::State::Pending),
+        uptime: nanos(app.uptime()),
+        timestamp: app.now(),
+    }
+}

@@ -1,0 +1,17 @@
+//! One file per resource: request in, library call, answer out.
+
+pub(crate) mod enqueue;
+pub(crate) mod health;
+pub(crate) mod info;
+pub(crate) mod job;
+pub(crate) mod list;
+pub(crate) mod metrics;
+pub(crate) mod stats;
+pub(crate) mod wait;
+
+use axum::response::Response;
+
+use crate::problem::Problem;
+
+/// What a handler gives back.
+pub(crate) type Answer = Result<Response, Problem>;

@@ -1,0 +1,66 @@
+//! POST /api/v1/jobs.
+
+use crate::client::Api;
+
+#[tokio::test]
+async fn a_new_job_is_answered_with_its_object_and_place() {
+    let api = Api::start().await;
+    let body = r#"{"type":"echo","queue":"mail","priority":"high","delay":"1h","timeout":"90s",
+        "max_attempts":5,"tags":{"team":"a"},"metadata":{"k":"v"},"correlation_id":"c",
+        "backoff":{"strategy":"constant","initial":"2s"},"deadline":"2100-01-01T00:00:00Z"}"#;
+
+    let reply = api.post("/api/v1/jobs", body).await;
+
+    assert_eq!(reply.status, 201);
+    let job = reply.json();
+    let id = job["id"].as_str().unwrap();
+    assert_eq!(reply.header("location"), Some(format!("/api/v1/jobs/{id}").as_str()));
+    assert_eq!((&job["state"], &job["reason"]), (&"delayed".into(), &"scheduled".into()));
+    assert_eq!((&job["queue"], &job["priority"]), (&"mail".into(), &1.into()));
+    assert_eq!((&job["timeout_ms"], &job["max_attempts"]), (&90_000.into(), &5.into()));
+    assert_eq!((&job["tags"]["team"], &job["metadata"]["k"]), (&"a".into(), &"v".into()));
+    assert_eq!(job["backoff"]["strategy"], "constant");
+    assert_eq!(job["deadline"], "2100-01-01T00:00:00.000000Z");
+    assert!(job.get("idempotency_key").is_none() && job.get("result").is_none());
+    let read = api.get(&format!("/api/v1/jobs/{id}")).await;
+    assert_eq!(read.json(), job);
+}
+
+#[tokio::test]
+async fn payload_bytes_come_back_as_they_were_sent() {
+    let api = Api::start().await;
+    let payload = r#"{"n":9007199254740993,  "x" : 1.50,"x":"\u0041\/","big":1.0E+2}"#;
+
+    let id = api.enqueue(&format!(r#"{{"type":"echo","payload": {payload} }}"#)).await;
+
+    let shown = api.get(&format!("/api/v1/jobs/{id}")).await.text();
+    assert!(shown.contains(&format!(r#""payload":{payload},"#)), "{shown}");
+    let binary = api.enqueue(r#"{"type":"echo","payload_base64":"/wA="}"#).await;
+    let shown = api.get(&format!("/api/v1/jobs/{binary}")).await.json();
+    assert_eq!(shown["payload_base64"], "/wA=");
+    let empty = api.enqueue(r#"{"type":"echo"}"#).await;
+    let shown = api.get(&format!("/api/v1/jobs/{empty}")).await.json();
+    assert_eq!(shown.get("payload"), Some(&serde_json::Value::Null));
+}
+
+#[tokio::test]
+async fn an_idempotency_key_finds_the_first_job() {
+    let api = Api::start().await;
+    let body = r#"{"type":"echo","payload":{"a":1}}"#;
+    let key = [("Idempotency-Key", "k1")];
+    let first = api.send("POST", "/api/v1/jobs", &key, body.as_bytes()).await;
+    assert_eq!((first.status, first.header("windlass-existing")), (201, None));
+
+    let member = r#"{"type":"echo","payload":{"a":1},"idempotency_key":"k1"}"#;
+    let again = api.post("/api/v1/jobs", member).await;
+    assert_eq!((again.status, again.header("windlass-existing")), (200, Some("idempotency")));
+    assert_eq!(again.json()["id"], first.json()["id"]);
+    assert_eq!(again.json()["idempotency_key"], "k1");
+
+    let other = api.send("POST", "/api/v1/jobs", &key, br#"{"type":"echo","payload":2}"#).await;
+    other.problem(409, "idempotency_mismatch");
+    let both = [("Idempotency-Key", "k2")];
+    let both = api.send("POST", "/api/v1/jobs", &both, member.as_bytes()).await;
+    assert_eq!(both.problem(422, "validation_error"), ["/idempotency_key"]);
+    assert_eq!(api.count().await, 1);
+}

@@ -1,0 +1,106 @@
+//! One job: read, cancel, retry, delete, and how it ended.
+
+use crate::client::Api;
+
+#[tokio::test]
+async fn a_waiting_job_is_cancelled_and_retried() {
+    let api = Api::start().await;
+    let id = api.enqueue(r#"{"type":"echo","delay":"1h"}"#).await;
+    let at = |what: &str| format!("/api/v1/jobs/{id}/{what}");
+
+    let reply = api.post(&at("cancel"), r#"{"reason":"not needed"}"#).await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json()["state"], "cancelled");
+    assert_eq!(reply.json()["last_error"], "not needed");
+    api.post(&at("cancel"), "").await.problem(409, "conflict");
+
+    let reply = api.post(&at("retry"), r#"{"delay":"1h","priority":"low"}"#).await;
+    assert_eq!((reply.status, &reply.json()["state"]), (200, &"delayed".into()));
+    assert_eq!(reply.json()["priority"], 3);
+    let reply = api.post(&at("retry"), "").await;
+    assert_eq!((reply.status, &reply.json()["state"]), (200, &"pending".into()));
+    api.post(&at("retry"), "{}").await.problem(409, "conflict");
+}
+
+#[tokio::test]
+async fn a_deleted_job_is_gone() {
+    let api = Api::start().await;
+    let id = api.enqueue(r#"{"type":"echo"}"#).await;
+    let path = format!("/api/v1/jobs/{id}");
+
+    let reply = api.send("DELETE", &path, &[], b"").await;
+
+    assert_eq!((reply.status, reply.body.len()), (204, 0));
+    api.get(&path).await.problem(404, "not_found");
+    assert_eq!(api.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_completed_job_has_a_result_and_an_attempt() {
+    let api = Api::start().await;
+    let worker = api.worker().await;
+    let id = api.enqueue(r#"{"type":"echo","payload":{"n":  1}}"#).await;
+    let at = |what: &str| format!("/api/v1/jobs/{id}/{what}");
+
+    let wait = api.get(&at("wait?timeout=10s")).await.json();
+
+    assert_eq!((&wait["id"], &wait["state"]), (&id.as_str().into(), &"completed".into()));
+    let flags = (&wait["completed"], &wait["success"], &wait["timed_out"]);
+    assert_eq!(flags, (&true.into(), &true.into(), &false.into()));
+    assert_eq!(wait["result"]["output"], "eyJuIjogIDF9");
+    let result = api.get(&at("result")).await.json();
+    assert_eq!(result, wait["result"]);
+    assert!(result["duration"].as_u64().is_some() && result.get("error").is_none());
+    let raw = api.get(&at("result?raw=true")).await;
+    assert_eq!(raw.text(), r#"{"n":  1}"#);
+    assert_eq!(raw.header("content-type"), Some("application/octet-stream"));
+    let attempts = api.get(&at("attempts")).await.json();
+    assert_eq!(attempts["attempts"][0]["attempt"], 1);
+    assert_eq!(attempts["attempts"][0]["class"], "completed");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_failed_job_says_why() {
+    let api = Api::start().await;
+    let worker = api.worker().await;
+    let id = api.enqueue(r#"{"type":"fail"}"#).await;
+    let at = |what: &str| format!("/api/v1/jobs/{id}/{what}");
+
+    let wait = api.post(&at("wait"), r#"{"timeout":"10s"}"#).await.json();
+
+    assert_eq!((&wait["completed"], &wait["success"]), (&true.into(), &false.into()));
+    assert_eq!(wait["result"]["error"], "no such address");
+    assert_eq!(wait["result"]["error_category"], "permanent");
+    api.get(&at("result?raw=true")).await.problem(404, "not_found");
+    let attempts = api.get(&at("attempts")).await.json();
+    assert_eq!(attempts["attempts"][0]["message"], "no such address");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_wait_that_is_over_says_so_and_a_living_job_has_no_result() {
+    let api = Api::start().await;
+    let id = api.enqueue(r#"{"type":"echo"}"#).await;
+
+    let wait = api.get(&format!("/api/v1/jobs/{id}/wait?timeout=0")).await.json();
+
+    assert_eq!((&wait["timed_out"], &wait["state"]), (&true.into(), &"pending".into()));
+    assert!(wait.get("result").is_none());
+    api.get(&format!("/api/v1/jobs/{id}/result")).await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn namespaces_have_to_exist() {
+    let api = Api::start().await;
+    let header = |name| [("Windlass-Namespace", name)];
+
+    let reply = api.send("GET", "/api/v1/jobs", &header("default"), b"").await;
+    assert_eq!(reply.status, 200);
+    let reply = api.send("GET", "/api/v1/jobs", &header("no such name"), b"").await;
+    reply.problem(400, "invalid_request");
+    let job = br#"{"type":"t"}"#;
+    let reply = api.send("POST", "/api/v1/jobs", &header("elsewhere"), job).await;
+    reply.problem(404, "not_found");
+    assert_eq!(api.count().await, 0);
+}

@@ -1,0 +1,12 @@
+//! The API as clients see it: a real server on a free port over a database in memory, and requests
+//! written byte by byte.
+
+mod bad_input;
+mod batch;
+mod client;
+mod edge;
+mod enqueue;
+mod jobs;
+mod list;
+mod observe;
+mod shutdown;
