@@ -1,0 +1,176 @@
+//! The command line as a whole, and the arguments several commands share.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use windlass::{JobId, Priority, State, Timestamp};
+
+use crate::cmd;
+use crate::output::Format;
+
+/// Durable background jobs: a server, a worker and a command line in one binary.
+#[derive(Debug, Parser)]
+#[command(
+    name = "windlass",
+    version,
+    max_term_width = 100,
+    after_help = "Try it: `windlass serve --demo`, then `windlass status` in another terminal."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the HTTP server and a worker in this process
+    Serve(Box<cmd::serve::ServeArgs>),
+    /// Enqueue a job
+    Submit(Box<cmd::submit::SubmitArgs>),
+    /// Show one job, or the latest jobs, or the counts
+    Status(cmd::status::StatusArgs),
+    /// Look at jobs and steer them
+    Jobs(cmd::jobs::JobsArgs),
+    /// Show how many jobs there are and how they fare
+    Stats(cmd::stats::StatsArgs),
+    /// Check a database
+    Doctor(cmd::doctor::DoctorArgs),
+    /// Write a completion script for a shell
+    Completions(cmd::completions::CompletionsArgs),
+    /// Show the version
+    Version,
+}
+
+/// Where a client command finds the jobs, and how it prints them.
+#[derive(Debug, Args)]
+pub(crate) struct ClientArgs {
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "database",
+        help = "The server to talk to [env: WINDLASS_SERVER] [default: http://127.0.0.1:8080]",
+        help_heading = "Connection"
+    )]
+    pub(crate) server: Option<String>,
+
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = database,
+        help = "A database to open directly instead [env: WINDLASS_DATABASE, unless a server is named]",
+        help_heading = "Connection"
+    )]
+    pub(crate) database: Option<String>,
+
+    /// The namespace to work in
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "WINDLASS_NAMESPACE",
+        default_value = "default",
+        help_heading = "Connection"
+    )]
+    pub(crate) namespace: String,
+
+    /// How to print data
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct FilterArgs {
+    /// Jobs in this state; repeat it for any of several
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Vec<State>,
+
+    /// Jobs of this type; repeat it for any of several
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Vec<String>,
+
+    /// Jobs in this queue; repeat it for any of several
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: Vec<String>,
+}
+
+/// An instant, or a span from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    At(Timestamp),
+    In(Duration),
+}
+
+/// Checks that a URL names a kind of database this build contains.
+pub(crate) fn database(url: &str) -> Result<String, String> {
+    match url.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(url.to_owned()),
+        Some(("memory", "")) => Ok(url.to_owned()),
+        _ => Err(format!("`{url}` names no database of this build (sqlite:PATH or memory:)")),
+    }
+}
+
+/// Reads `90s`, `1h30m` or `250ms`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    windlass::parse_duration(text)
+}
+
+/// Reads an RFC 3339 instant or a duration from now.
+pub(crate) fn when(text: &str) -> Result<When, String> {
+    let wrong =
+        || format!("`{text}` is neither an instant (2026-01-31T08:00:00Z) nor a span (90s)");
+    match (text.parse(), duration(text)) {
+        (Ok(instant), _) => Ok(When::At(instant)),
+        (_, Ok(span)) => Ok(When::In(span)),
+        _ => Err(wrong()),
+    }
+}
+
+/// Reads a job id.
+pub(crate) fn job_id(text: &str) -> Result<JobId, String> {
+    text.parse()
+}
+
+/// Reads a priority by name or number.
+pub(crate) fn priority(text: &str) -> Result<Priority, String> {
+    text.parse()
+}
+
+/// Reads `key=value`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| format!("`{text}` has no `=` (write key=value)"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_instant_or_a_span_is_a_time() {
+        assert_eq!(when("90s"), Ok(When::In(Duration::from_secs(90))));
+        assert!(matches!(when("2026-01-31T08:00:00Z"), Ok(When::At(_))));
+        assert!(when("tomorrow").unwrap_err().contains("neither"));
+    }
+
+    #[test]
+    fn only_known_databases_are_accepted() {
+        assert!(database("sqlite:./data/windlass.db").is_ok() && database("memory:").is_ok());
+        for url in ["windlass.db", "sqlite:", "oracle:x"] {
+            assert!(database(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_pair_may_hold_more_equal_signs() {
+        assert_eq!(pair("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(pair("a").is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! A server over HTTP: requests of the API, its problem documents as failures.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use windlass::{JobId, format_duration};
+
+use super::{JobRequest, ListRequest, RetryRequest, unreadable};
+use crate::exit::{Exit, Failure, with_causes};
+use crate::output::Object;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a wait may take longer than it asked for: the server answers a little after its time.
+const WAIT_ALLOWANCE: Duration = Duration::from_secs(10);
+
+/// A server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    client: Client,
+    base: Url,
+    namespace: String,
+}
+
+/// A problem document, as far as a person needs it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    title: String,
+    detail: String,
+    errors: Vec<FieldProblem>,
+}
+
+#[derive(Debug, Deserialize)]
+struct FieldProblem {
+    #[serde(default)]
+    pointer: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl Server {
+    pub(super) fn new(url: &str, namespace: &str) -> Result<Self, Failure> {
+        let wrong = |why: &str| Failure::usage(format!("`{url}` is not a server: {why}"));
+        let base = Url::parse(url)
+            .map_err(|error| wrong(&error.to_string()).hint("write it as http://127.0.0.1:8080"))?;
+        if base.scheme() != "http" || base.host_str().is_none() {
+            return Err(wrong("this build speaks http://HOST:PORT"));
+        }
+        let mut client = Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none());
+        if is_loopback(&base) {
+            client = client.no_proxy();
+        }
+        let client =
+            client.build().map_err(|error| Failure::new(Exit::Failure, with_causes(&error)))?;
+        Ok(Self { client, base, namespace: namespace.to_owned() })
+    }
+
+    pub(super) async fn submit(&self, job: &JobRequest) -> Result<Object, Failure> {
+        self.object(self.post("jobs", job)).await
+    }
+
+    pub(super) async fn get(&self, job: JobId) -> Result<Object, Failure> {
+        self.object(self.request(Method::GET, &format!("jobs/{job}"))).await
+    }
+
+    pub(super) async fn list(&self, wanted: &ListRequest) -> Result<Object, Failure> {
+        let mut query: Vec<(&str, String)> = Vec::new();
+        query.extend(wanted.filter.state.iter().map(|state| ("state", state.to_string())));
+        query.extend(wanted.filter.kind.iter().map(|kind| ("type", kind.clone())));
+        query.extend(wanted.filter.queue.iter().map(|queue| ("queue", queue.clone())));
+        query.extend(wanted.limit.map(|limit| ("limit", limit.to_string())));
+        query.extend(wanted.cursor.map(|cursor| ("cursor", cursor.to_string())));
+        query.extend(wanted.is_ascending.then(|| ("order", "asc".to_owned())));
+        self.object(self.request(Method::GET, "jobs").query(&query)).await
+    }
+
+    pub(super) async fn cancel(
+        &self,
+        job: JobId,
+        reason: Option<&str>,
+        force: bool,
+    ) -> Result<Object, Failure> {
+        let mut body = json!({ "force": force });
+        if let Some(reason) = reason {
+            body["reason"] = reason.into();
+        }
+        self.object(self.post(&format!("jobs/{job}/cancel"), &body)).await
+    }
+
+    pub(super) async fn retry(&self, job: JobId, how: &RetryRequest) -> Result<Object, Failure> {
+        let mut body = json!({ "reset_attempts": how.reset_attempts });
+        if let Some(delay) = how.delay {
+            body["delay"] = format_duration(delay).into();
+        }
+        if let Some(priority) = how.priority {
+            body["priority"] = priority.get().into();
+        }
+        self.object(self.post(&format!("jobs/{job}/retry"), &body)).await
+    }
+
+    pub(super) async fn delete(&self, job: JobId, force: bool) -> Result<(), Failure> {
+        let request = self.request(Method::DELETE, &format!("jobs/{job}"));
+        self.send(request.query(&[("force", force)])).await?;
+        Ok(())
+    }
+
+    pub(super) async fn stats(&self) -> Result<Object, Failure> {
+        self.object(self.request(Method::GET, "stats")).await
+    }
+
+    /// The job once it has ended, nothing when `slice` ran out first.
+    pub(super) async fn wait(
+        &self,
+        job: JobId,
+        slice: Duration,
+    ) -> Result<Option<Object>, Failure> {
+        let request = self
+            .request(Method::GET, &format!("jobs/{job}/wait"))
+            .query(&[("timeout", format_duration(slice))])
+            .timeout(slice + WAIT_ALLOWANCE);
+        let reply = self.object(request).await?;
+        if reply.text("timed_out") == "true" {
+            return Ok(None);
+        }
+        self.get(job).await.map(Some)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let base = self.base.as_str().trim_end_matches('/');
+        self.client
+            .request(method, format!("{base}/api/v1/{path}"))
+            .header("Windlass-Namespace", &self.namespace)
+    }
+
+    fn post(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
+        self.request(Method::POST, path).json(body)
+    }
+
+    async fn object(&self, request: RequestBuilder) -> Result<Object, Failure> {
+        let response = self.send(request).await?;
+        let text = response.text().await.map_err(|error| self.transport(&error))?;
+        Object::parse(text).map_err(|error| unreadable(&error))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| self.transport(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.text().await.unwrap_or_default();
+        Err(refused(status, &body))
+    }
+
+    fn transport(&self, error: &reqwest::Error) -> Failure {
+        let server = self.base.as_str().trim_end_matches('/');
+        if error.is_timeout() {
+            return Failure::new(Exit::Timeout, format!("{server} did not answer in time"));
+        }
+        let exit = if error.is_builder() { Exit::Usage } else { Exit::Unreachable };
+        let failure = Failure::new(exit, format!("cannot reach {server}: {}", first_cause(error)));
+        if error.is_connect() {
+            failure.hint("start one with `windlass serve`, or name another with --server")
+        } else {
+            failure
+        }
+    }
+}
+
+/// The failure a refusal means.
+fn refused(status: StatusCode, body: &str) -> Failure {
+    let problem: Problem = serde_json::from_str(body).unwrap_or_default();
+    let exit = match status.as_u16() {
+        400 | 413 | 415 | 422 => Exit::Usage,
+        401 | 403 => Exit::Auth,
+        404 => Exit::NotFound,
+        409 | 412 => Exit::Conflict,
+        408 | 504 => Exit::Timeout,
+        502 | 503 => Exit::Unreachable,
+        _ => Exit::Failure,
+    };
+    let message = match (problem.detail.as_str(), problem.title.as_str()) {
+        ("", "") => format!("the server answered {status}"),
+        ("", title) => title.to_owned(),
+        (detail, _) => detail.to_owned(),
+    };
+    // A server may say the same in its detail and member by member.
+    let unsaid = problem.errors.iter().filter(|error| !message.contains(&error.detail));
+    let unsaid =
+        unsaid.map(|error| format!("{}: {}", error.pointer.trim_matches('/'), error.detail));
+    let sentences: Vec<String> = std::iter::once(message.clone()).chain(unsaid).collect();
+    Failure::new(exit, sentences.join("; "))
+}
+
+/// What it all comes from, such as "connection refused": the layers between do not help a person.
+fn first_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// Proxies are for other machines.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_becomes_its_sentence_and_exit_code() {
+        let body = r#"{"title":"Invalid","detail":"the job is refused",
+            "errors":[{"pointer":"/queue","code":"invalid","detail":"is empty"}]}"#;
+
+        let failure = refused(StatusCode::UNPROCESSABLE_ENTITY, body);
+
+        assert_eq!(failure.exit, Exit::Usage);
+        assert_eq!(failure.to_string(), "error: the job is refused; queue: is empty");
+    }
+
+    #[test]
+    fn an_answer_without_a_problem_is_named_by_its_status() {
+        let failure = refused(StatusCode::BAD_GATEWAY, "<html>");
+
+        assert_eq!(failure.exit, Exit::Unreachable);
+        assert!(failure.to_string().contains("502"));
+    }
+
+    #[test]
+    fn only_http_addresses_are_servers() {
+        for url in ["127.0.0.1:8080", "https://example.org", "sqlite:x.db", "http://"] {
+            assert_eq!(Server::new(url, "default").unwrap_err().exit, Exit::Usage, "{url}");
+        }
+        assert!(Server::new("http://[::1]:8080", "default").is_ok());
+    }
+}

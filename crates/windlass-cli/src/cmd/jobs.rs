@@ -1,0 +1,278 @@
+//! `windlass jobs`: look at jobs and steer them.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use windlass::{JobId, Priority};
+
+use crate::args::{ClientArgs, FilterArgs, duration, job_id, priority};
+use crate::client::{ListRequest, Missing, RetryRequest, Target};
+use crate::cmd::wait::wait_for;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Format};
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsArgs {
+    #[command(subcommand)]
+    command: JobsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum JobsCommand {
+    /// List jobs, newest first
+    List(ListArgs),
+    /// Show one job
+    Get(GetArgs),
+    /// Cancel jobs: waiting ones end now, running ones are asked to stop
+    Cancel(CancelArgs),
+    /// Give ended jobs another attempt, or run waiting ones now
+    Retry(RetryArgs),
+    /// Delete jobs and their history
+    Delete(DeleteArgs),
+    /// Wait until a job has ended; exits 9 unless it completed
+    Wait(WaitArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+
+    /// Jobs on a page, 1 to 500 [default: 100]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: Option<u16>,
+
+    /// Continue after this job: the cursor of an earlier page
+    #[arg(long, value_name = "ID", value_parser = job_id)]
+    cursor: Option<JobId>,
+
+    /// Newest or oldest first
+    #[arg(long, value_enum, default_value_t = Order::Desc)]
+    order: Order,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Order {
+    /// Oldest first
+    Asc,
+    /// Newest first
+    Desc,
+}
+
+#[derive(Debug, Args)]
+struct GetArgs {
+    /// The job
+    #[arg(value_parser = job_id)]
+    id: JobId,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+struct CancelArgs {
+    /// The jobs
+    #[arg(required = true, value_name = "ID", value_parser = job_id)]
+    ids: Vec<JobId>,
+
+    /// Why, for whoever looks at the job later
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// End running jobs at once; what their workers report later is refused
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+struct RetryArgs {
+    /// The jobs
+    #[arg(required = true, value_name = "ID", value_parser = job_id)]
+    ids: Vec<JobId>,
+
+    /// Count attempts from the start again; otherwise one more is granted
+    #[arg(long)]
+    reset_attempts: bool,
+
+    /// Run no earlier than this from now, such as 90s
+    #[arg(long, value_name = "SPAN", value_parser = duration)]
+    delay: Option<Duration>,
+
+    /// Change the priority: 0 to 9, or critical, high, normal, low, bulk
+    #[arg(long, value_parser = priority)]
+    priority: Option<Priority>,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+struct DeleteArgs {
+    /// The jobs
+    #[arg(required = true, value_name = "ID", value_parser = job_id)]
+    ids: Vec<JobId>,
+
+    /// Delete running jobs, too
+    #[arg(long)]
+    force: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+struct WaitArgs {
+    /// The job
+    #[arg(value_parser = job_id)]
+    id: JobId,
+
+    /// Longest wait
+    #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "10m")]
+    timeout: Duration,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+pub(crate) async fn run(args: JobsArgs) -> Result<(), Failure> {
+    let client = args.command.client();
+    let target = Target::open(client, Missing::Refuse).await?;
+    let done = carry_out(&target, args.command).await;
+    target.close().await;
+    done
+}
+
+impl JobsCommand {
+    const fn client(&self) -> &ClientArgs {
+        match self {
+            Self::List(args) => &args.client,
+            Self::Get(args) => &args.client,
+            Self::Cancel(args) => &args.client,
+            Self::Retry(args) => &args.client,
+            Self::Delete(args) => &args.client,
+            Self::Wait(args) => &args.client,
+        }
+    }
+}
+
+async fn carry_out(target: &Target, command: JobsCommand) -> Result<(), Failure> {
+    match command {
+        JobsCommand::List(args) => list(target, args).await,
+        JobsCommand::Get(args) => output::job(args.client.output, &target.get(args.id).await?),
+        JobsCommand::Cancel(args) => {
+            let reason = args.reason.as_deref();
+            let cancel = async |id| {
+                let job = target.cancel(id, reason, args.force).await?;
+                output::job(args.client.output, &job)
+            };
+            each(&args.ids, cancel).await
+        }
+        JobsCommand::Retry(args) => {
+            let how = RetryRequest {
+                reset_attempts: args.reset_attempts,
+                delay: args.delay,
+                priority: args.priority,
+            };
+            let retry = async |id| {
+                let job = target.retry(id, &how).await?;
+                output::job(args.client.output, &job)
+            };
+            each(&args.ids, retry).await
+        }
+        JobsCommand::Delete(args) => delete(target, args).await,
+        JobsCommand::Wait(args) => {
+            wait_for(target, args.id, args.timeout, args.client.output).await
+        }
+    }
+}
+
+async fn list(target: &Target, args: ListArgs) -> Result<(), Failure> {
+    let request = ListRequest {
+        filter: args.filter,
+        limit: args.limit.map(usize::from),
+        cursor: args.cursor,
+        is_ascending: args.order == Order::Asc,
+    };
+    let page = target.list(&request).await?;
+    output::jobs(args.client.output, &page.document, &page.jobs)?;
+    let cursor = page.document.text("next_cursor");
+    if args.client.output == Format::Table && !cursor.is_empty() {
+        output::say(&format!("there is more: --cursor {cursor}"));
+    }
+    Ok(())
+}
+
+async fn delete(target: &Target, args: DeleteArgs) -> Result<(), Failure> {
+    if !args.yes {
+        confirm(&format!("Delete {} with all history?", count(args.ids.len())))?;
+    }
+    let delete = async |id| {
+        target.delete(id, args.force).await?;
+        match args.client.output {
+            Format::Id => output::line(&id.to_string()),
+            Format::Table | Format::Json | Format::Jsonl => {
+                output::say(&format!("deleted {id}"));
+                Ok(())
+            }
+        }
+    };
+    each(&args.ids, delete).await
+}
+
+/// Does the same to each job; when only some fail, the exit code says so.
+async fn each(
+    ids: &[JobId],
+    act: impl AsyncFn(JobId) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if let [id] = ids {
+        return act(*id).await;
+    }
+    let mut failures = Vec::new();
+    for id in ids {
+        if let Err(failure) = act(*id).await {
+            output::say(&format!("{failure} (job {id})"));
+            failures.push(failure.exit);
+        }
+    }
+    match failures.first() {
+        None => Ok(()),
+        Some(first) => {
+            let exit = if failures.len() < ids.len() { Exit::PartlyDone } else { *first };
+            let message = format!("{} of {} failed", failures.len(), count(ids.len()));
+            Err(Failure::new(exit, message))
+        }
+    }
+}
+
+fn count(n_jobs: usize) -> String {
+    if n_jobs == 1 { "1 job".to_owned() } else { format!("{n_jobs} jobs") }
+}
+
+/// Asks the person at the terminal; where there is none, `--yes` has to say it.
+fn confirm(question: &str) -> Result<(), Failure> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::usage("this cannot be undone, and there is no terminal to ask at")
+            .hint("add --yes"));
+    }
+    let mut stderr = std::io::stderr().lock();
+    drop(write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()));
+    let mut answer = String::new();
+    let read = stdin.lock().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Failure, "nothing was deleted"))
+    }
+}

@@ -1,0 +1,11 @@
+//! The subcommands, one file each: its arguments, and a `run` that does it.
+
+pub(crate) mod completions;
+pub(crate) mod doctor;
+pub(crate) mod jobs;
+pub(crate) mod serve;
+pub(crate) mod stats;
+pub(crate) mod status;
+pub(crate) mod submit;
+pub(crate) mod version;
+pub(crate) mod wait;

@@ -1,0 +1,226 @@
+//! `windlass serve`: the HTTP server and a worker in one process.
+//!
+//! Invariant: the port is bound before a database is touched, and a job that was claimed is settled
+//! or given back before the process ends, however it is asked to.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use windlass::{Queue, RunningWorker, Worker, format_duration};
+use windlass_server::{Observer, Server};
+
+use crate::args::{database, duration};
+use crate::demo;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::serve::logging::LogArgs;
+use crate::serve::signals::Signals;
+use crate::serve::{address, builtin, logging};
+
+/// Where clients look unless they are told otherwise.
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; :PORT means 127.0.0.1:PORT, port 0 any free one
+    #[arg(long, value_name = "ADDRESS", env = "WINDLASS_HTTP", default_value = "127.0.0.1:8080")]
+    http: String,
+
+    /// The database: sqlite:PATH or memory: [default: windlass.db in the data directory]
+    #[arg(long, value_name = "URL", env = "WINDLASS_DATABASE", value_parser = database)]
+    database: Option<String>,
+
+    /// Where the database is unless --database says otherwise
+    #[arg(long, value_name = "FOLDER", env = "WINDLASS_DATA_DIR", default_value = "./data")]
+    data_dir: PathBuf,
+
+    /// Jobs this process runs at a time
+    #[arg(
+        long,
+        value_name = "N",
+        env = "WINDLASS_WORKERS",
+        default_value_t = 10,
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
+    )]
+    workers: u16,
+
+    /// Queues this process works on, in this order of preference [default: all]
+    #[arg(long, value_name = "QUEUES", env = "WINDLASS_QUEUES", value_delimiter = ',')]
+    queues: Vec<String>,
+
+    /// How long a stop waits for running jobs before it cancels them and gives them back
+    #[arg(
+        long,
+        value_name = "SPAN",
+        env = "WINDLASS_SHUTDOWN_TIMEOUT",
+        default_value = "30s",
+        value_parser = duration
+    )]
+    shutdown_timeout: Duration,
+
+    /// How long this process may be silent before others get its jobs
+    #[arg(long, value_name = "SPAN", env = "WINDLASS_LEASE", default_value = "30s", value_parser = duration)]
+    lease: Duration,
+
+    /// Enqueue and run a lively sample workload; without --database in a database of its own
+    #[arg(long, env = "WINDLASS_DEMO", value_parser = FalseyValueParser::new(), conflicts_with = "api_only")]
+    demo: bool,
+
+    /// Serve HTTP only and run no jobs here
+    #[arg(long, env = "WINDLASS_API_ONLY", value_parser = FalseyValueParser::new())]
+    api_only: bool,
+
+    /// Accept every caller on an address that other machines can reach
+    #[arg(long, env = "WINDLASS_INSECURE_NO_AUTH", value_parser = FalseyValueParser::new())]
+    insecure_no_auth: bool,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+/// Why the server ends.
+enum End {
+    Asked,
+    StorageFailed,
+    HttpFailed(Failure),
+}
+
+pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+    logging::for_server(&args.log)?;
+    let mut signals = Signals::take_over()?;
+    let listener = address::bind(&args.http, args.insecure_no_auth).await?;
+    let database = args.database_url()?;
+    let queue = Queue::open(&database).await?;
+    let observer = Observer::new();
+    let worker = match args.worker(&queue, observer.clone()) {
+        Some(worker) => Some(worker.start().await?),
+        None => None,
+    };
+    args.announce(&listener, &database);
+    let stop_http = CancellationToken::new();
+    let server = Server::new(queue.clone()).observer(observer);
+    let http = server.version(env!("CARGO_PKG_VERSION")).serve(listener, stop_http.clone());
+    tokio::pin!(http);
+    let end = tokio::select! {
+        _ = signals.next() => End::Asked,
+        () = queue.storage_failed() => End::StorageFailed,
+        done = &mut http => End::HttpFailed(http_ended(done.err())),
+        never = samples(&queue, args.demo) => match never {},
+    };
+    match end {
+        End::Asked => {
+            let grace = format_duration(args.shutdown_timeout);
+            tracing::info!("stopping: running jobs have {grace}; a second signal ends it at once");
+        }
+        End::StorageFailed => return Err(storage_failed()),
+        End::HttpFailed(failure) => {
+            stop(worker, &stop_http, std::future::ready(())).await;
+            queue.close().await;
+            return Err(failure);
+        }
+    }
+    tokio::select! {
+        () = stop(worker, &stop_http, async { drop(http.await) }) => {}
+        () = queue.storage_failed() => return Err(storage_failed()),
+        exit = signals.next() => return Err(stopped_at_once(exit, args.lease)),
+    }
+    queue.close().await;
+    Ok(())
+}
+
+impl ServeArgs {
+    /// The database's URL; the folder of one that was not named is made.
+    fn database_url(&self) -> Result<String, Failure> {
+        if let Some(url) = &self.database {
+            return Ok(url.clone());
+        }
+        let folder = &self.data_dir;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let folder = folder.display();
+            Failure::new(Exit::Failure, format!("cannot make the folder `{folder}`: {error}"))
+        })?;
+        let file = folder.join(if self.demo { "demo.db" } else { "windlass.db" });
+        Ok(format!("sqlite:{}", file.display()))
+    }
+
+    fn worker(&self, queue: &Queue, observer: Observer) -> Option<Worker<()>> {
+        if self.api_only {
+            return None;
+        }
+        let worker = queue
+            .worker()
+            .all_namespaces()
+            .queues(self.queues.clone())
+            .concurrency(usize::from(self.workers))
+            .lease(self.lease)
+            .grace(self.shutdown_timeout)
+            .on_event(move |event| observer.observe(event))
+            .with(builtin::handlers);
+        Some(if self.demo { worker.with(demo::handlers) } else { worker })
+    }
+
+    /// Tells the person at the terminal where things are, and what to do next.
+    fn announce(&self, listener: &TcpListener, database: &str) {
+        let address = listener.local_addr().ok();
+        let url = address.map(|address| format!("http://{address}")).unwrap_or_default();
+        let server = match address {
+            Some(address) if address == DEFAULT_ADDRESS => String::new(),
+            _ => format!(" --server {url}"),
+        };
+        let next = if self.demo {
+            format!("windlass status{server}")
+        } else {
+            format!("windlass submit echo --payload '{{\"hello\":\"world\"}}' --wait{server}")
+        };
+        output::say(&format!("windlass {}", env!("CARGO_PKG_VERSION")));
+        output::say(&format!("listening on  {url}"));
+        output::say(&format!("database      {database}"));
+        output::say(&format!("try           {next}"));
+        if address.is_some_and(|address| !address.ip().is_loopback()) {
+            output::say("warning: whoever reaches this address can read and change every job");
+        }
+    }
+}
+
+/// The sample workload; without `--demo` there is none, forever.
+async fn samples(queue: &Queue, is_wanted: bool) -> Infallible {
+    if is_wanted { demo::run(queue.clone()).await } else { std::future::pending().await }
+}
+
+/// Stops in an order that loses nothing: the worker while its jobs can still be watched, then HTTP.
+async fn stop(
+    worker: Option<RunningWorker>,
+    stop_http: &CancellationToken,
+    http: impl Future<Output = ()>,
+) {
+    let drain = async {
+        if let Some(worker) = worker {
+            worker.stop().await;
+        }
+        stop_http.cancel();
+    };
+    tokio::join!(drain, http);
+}
+
+fn storage_failed() -> Failure {
+    Failure::new(Exit::StorageFailed, "the database can no longer be trusted: see the log")
+        .hint("check the disk, then the file with `windlass doctor --deep`")
+}
+
+fn stopped_at_once(exit: Exit, lease: Duration) -> Failure {
+    Failure::new(exit, "stopped at once, as asked twice").hint(format!(
+        "jobs that were running run again when their lease ends, within {}",
+        format_duration(lease)
+    ))
+}
+
+fn http_ended(error: Option<std::io::Error>) -> Failure {
+    let cause = error.map(|error| format!(": {error}")).unwrap_or_default();
+    Failure::new(Exit::Failure, format!("the HTTP server ended by itself{cause}"))
+}

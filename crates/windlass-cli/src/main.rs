@@ -1,0 +1,67 @@
+//! The binary `windlass`: durable background jobs from one command line.
+//!
+//! Arguments are read into plain structs, one file per subcommand in `cmd/`; whatever goes wrong ends
+//! here as one message and one exit code.
+
+mod args;
+mod client;
+mod cmd;
+mod demo;
+mod exit;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::runtime::Runtime;
+
+use crate::args::{Cli, Command};
+use crate::exit::{Exit, Failure};
+
+/// How long blocking work may hold up the end of the process.
+const BLOCKING_GRACE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A terminal that went away needs no help text.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::say(&failure.to_string());
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = Runtime::new().map_err(|error| {
+        Failure::new(Exit::Failure, format!("cannot start the threads of the program: {error}"))
+    })?;
+    let done = runtime.block_on(dispatch(command));
+    runtime.shutdown_timeout(BLOCKING_GRACE);
+    done
+}
+
+async fn dispatch(command: Command) -> Result<(), Failure> {
+    if !matches!(command, Command::Serve(_)) {
+        serve::logging::for_clients();
+    }
+    match command {
+        Command::Serve(args) => cmd::serve::run(*args).await,
+        Command::Submit(args) => cmd::submit::run(*args).await,
+        Command::Status(args) => cmd::status::run(args).await,
+        Command::Jobs(args) => cmd::jobs::run(args).await,
+        Command::Stats(args) => cmd::stats::run(&args).await,
+        Command::Doctor(args) => cmd::doctor::run(args).await,
+        Command::Completions(args) => cmd::completions::run(&args),
+        Command::Version => cmd::version::run(),
+    }
+}

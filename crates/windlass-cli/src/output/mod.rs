@@ -1,0 +1,121 @@
+//! Everything that is printed: data on stdout in the format asked for, messages on stderr.
+//!
+//! Invariant: a reader that went away (`| head`) is not an error, and job data never reaches a
+//! terminal with its control characters.
+
+mod json;
+mod table;
+
+use std::io::{self, ErrorKind, Write};
+
+use clap::ValueEnum;
+
+use crate::exit::{Exit, Failure};
+pub(crate) use json::Object;
+pub(crate) use table::Table;
+
+/// The columns of a list of jobs.
+const JOB_COLUMNS: [&str; 7] = ["ID", "TYPE", "STATE", "QUEUE", "PRIORITY", "ATTEMPT", "CREATED"];
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns for people.
+    Table,
+    /// One indented JSON document.
+    Json,
+    /// One line of JSON per job.
+    Jsonl,
+    /// Job ids alone, one per line.
+    Id,
+}
+
+/// Prints one job.
+pub(crate) fn job(format: Format, job: &Object) -> Result<(), Failure> {
+    match format {
+        Format::Table => data(&fields(job).to_string()),
+        Format::Json => line(&job.indented()),
+        Format::Jsonl => line(&job.compact()),
+        Format::Id => line(&job.text("id")),
+    }
+}
+
+/// Prints jobs; `whole` is the document they came in.
+pub(crate) fn jobs(format: Format, whole: &Object, jobs: &[Object]) -> Result<(), Failure> {
+    match format {
+        Format::Table => {
+            let mut table = Table::new(JOB_COLUMNS);
+            jobs.iter().for_each(|job| table.row(columns(job)));
+            data(&table.to_string())
+        }
+        Format::Json => line(&whole.indented()),
+        Format::Jsonl => jobs.iter().try_for_each(|job| line(&job.compact())),
+        Format::Id => jobs.iter().try_for_each(|job| line(&job.text("id"))),
+    }
+}
+
+/// Prints a document that is not a job, with its inner objects as sections of a table.
+pub(crate) fn document(format: Format, document: &Object) -> Result<(), Failure> {
+    match format {
+        Format::Table => {
+            let mut table = Table::without_header();
+            for (section, value) in document.members() {
+                match Object::parse(value.get().to_owned()) {
+                    Ok(inner) => inner.members().iter().for_each(|(name, value)| {
+                        table.row([format!("{section}.{name}"), json::shown(value)]);
+                    }),
+                    Err(_) => table.row([section.clone(), json::shown(value)]),
+                }
+            }
+            data(&table.to_string())
+        }
+        Format::Json => line(&document.indented()),
+        Format::Jsonl => line(&document.compact()),
+        Format::Id => Err(Failure::usage("`-o id` prints job ids, and there are none here")),
+    }
+}
+
+/// Prints one line of data.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    data(&format!("{text}\n"))
+}
+
+/// Prints data as it is.
+pub(crate) fn data(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failure, format!("cannot write to stdout: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something to the person at the terminal; nobody listening is fine.
+pub(crate) fn say(message: &str) {
+    drop(writeln!(io::stderr().lock(), "{message}"));
+}
+
+fn fields(job: &Object) -> Table<2> {
+    let mut table = Table::without_header();
+    let cells = job.members().iter().map(|(name, value)| [name.clone(), json::shown(value)]);
+    let is_set = |[_, value]: &[String; 2]| !matches!(value.as_str(), "" | "{}" | "[]");
+    cells.filter(is_set).for_each(|row| table.row(row));
+    table
+}
+
+fn columns(job: &Object) -> [String; 7] {
+    let state = match job.text("reason").as_str() {
+        "" => job.text("state"),
+        reason => format!("{} ({reason})", job.text("state")),
+    };
+    [
+        job.text("id"),
+        job.text("type"),
+        state,
+        job.text("queue"),
+        job.text("priority"),
+        format!("{}/{}", job.text("attempt"), job.text("max_attempts")),
+        job.text("created_at"),
+    ]
+}

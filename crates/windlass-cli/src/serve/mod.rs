@@ -1,0 +1,6 @@
+//! What `windlass serve` is made of: the log, signals, the address to bind, built-in handlers.
+
+pub(crate) mod address;
+pub(crate) mod builtin;
+pub(crate) mod logging;
+pub(crate) mod signals;
