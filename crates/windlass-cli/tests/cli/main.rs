@@ -1,0 +1,9 @@
+//! The built binary from outside: what it prints, and the codes it exits with.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what goes wrong here is a failed test")]
+
+mod direct;
+mod help;
+mod program;
+mod server;
+mod stopping;
