@@ -11,6 +11,7 @@ mod job;
 pub mod protocol;
 mod queue;
 mod runtime;
+mod sabotage;
 mod store;
 mod upkeep;
 mod worker;

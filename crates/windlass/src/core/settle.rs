@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Event, Reason, State};
+use crate::sabotage;
 use crate::job::{Backoff, Ending, Failure, FailureClass, JobId, Timestamp};
 
 /// First wait of a job that crashed twice; doubles with each further crash.
@@ -115,7 +116,8 @@ pub(crate) fn settle(run: &Run, ending: Ending, now: Timestamp, unit: f64) -> Se
 
 /// Decides what follows from a lost lease.
 pub(crate) fn rescue(run: &Run, worker: &str, now: Timestamp) -> Settlement {
-    let mut counts = uncounted(run.counts);
+    let counted = sabotage::on("crash_burns_attempt");
+    let mut counts = if counted { run.counts } else { uncounted(run.counts) };
     counts.crashes = counts.crashes.saturating_add(1);
     counts.epoch += 1;
     let crashes = counts.crashes;

@@ -150,14 +150,17 @@ impl State {
         match event {
             Event::Complete => Ok(Self::Completed),
             Event::Retry | Event::CrashAgain => Ok(Self::Retrying),
-            Event::Fail | Event::Expire => Ok(Self::Failed),
+            Event::Fail => Ok(Self::Failed),
             Event::Bury | Event::Quarantine | Event::PassDeadline => Ok(Self::DeadLetter),
             Event::Snooze => Ok(Self::Delayed),
             Event::Release | Event::Crash => Ok(Self::Pending),
             Event::Cancel => Ok(Self::Cancelled),
-            Event::Promote | Event::Claim | Event::RunNow | Event::Revive | Event::ReviveLater => {
-                Err(IllegalEvent { state: self, event })
-            }
+            Event::Promote
+            | Event::Claim
+            | Event::Expire
+            | Event::RunNow
+            | Event::Revive
+            | Event::ReviveLater => Err(IllegalEvent { state: self, event }),
         }
     }
 

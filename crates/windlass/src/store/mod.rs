@@ -8,6 +8,8 @@ mod driver;
 mod effects;
 mod ids;
 mod list;
+#[cfg(all(test, feature = "sqlite"))]
+mod model;
 mod rows;
 mod sql_store;
 #[cfg(feature = "sqlite")]

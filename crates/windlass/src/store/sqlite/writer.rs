@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::transaction::{SqliteTx, finish};
 use crate::store::Shared;
 use crate::store::driver::Verb;
-use crate::{Error, crash_point};
+use crate::{Error, crash_point, sabotage};
 
 /// Calls under way; more wait for their turn outside.
 const CALLS_MAX: usize = 4096;
@@ -212,6 +212,10 @@ impl WriterThread {
             }
         }
         crash_point!("commit");
+        if sabotage::on("commit_skipped") && fastrand::u8(..) < 8 {
+            self.tx.roll_back();
+            return Ok(());
+        }
         match self.tx.commit() {
             Ok(effects) => {
                 crash_point!("committed");

@@ -11,7 +11,7 @@ use crate::store::effects::Measure;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::Settled;
-use crate::Error;
+use crate::{Error, sabotage};
 
 /// A settlement with the holder of the lease it ends.
 #[derive(Debug)]
@@ -62,11 +62,15 @@ async fn take<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<HashMap<i64, Fr
     let mut keys = Batch::with_capacity(3, items.len());
     for item in items {
         let settlement = &item.settlement;
-        keys.push([
-            settlement.job.as_i64().into(),
-            settlement.epoch.into(),
-            item.worker_id.into(),
-        ]);
+        let (mut epoch, mut worker_id) = (settlement.epoch, item.worker_id);
+        if sabotage::on("no_fence")
+            && let rows = tx.query(Sql::JobGet, &[settlement.job.as_i64().into()]).await?
+            && let Some(row) = rows.first(JobRow::read)?
+            && let Room::Lease { worker_id: holder, counts, .. } = row.room
+        {
+            (epoch, worker_id) = (counts.epoch, holder);
+        }
+        keys.push([settlement.job.as_i64().into(), epoch.into(), worker_id.into()]);
     }
     let rows = tx.query_each(Sql::SettleTake, &keys).await?;
     let freed = rows.read(|row| {
@@ -84,7 +88,7 @@ async fn take<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<HashMap<i64, Fr
 }
 
 fn heed_cancel<'a>(item: Fenced<'a>, lease: &Freed) -> Fenced<'a> {
-    if !lease.cancelling {
+    if !lease.cancelling || sabotage::on("cancel_forgotten") {
         return item;
     }
     Fenced { settlement: cancelled(item.settlement, lease.cancel_reason.clone()), ..item }
@@ -116,7 +120,9 @@ async fn echo<T: Tx>(tx: &mut T, settlement: &Settlement) -> Result<Settled, Err
 fn count<T: Tx>(tx: &mut T, settlement: &Settlement, pair: (i64, i64)) {
     let state = settlement.next.state();
     let effects = tx.effects();
-    effects.moved(pair, State::Running, state);
+    if !sabotage::on("count_forgotten") {
+        effects.moved(pair, State::Running, state);
+    }
     let mut add = |measure| effects.count(pair.0, pair.1, measure, 1);
     match &settlement.failure {
         Some(failure) if failure.class == FailureClass::Crash => add(Measure::Crashes),

@@ -10,7 +10,7 @@ use crate::store::effects::Measure;
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
 use crate::store::{Shared, Stored};
-use crate::{Error, FieldError};
+use crate::{Error, FieldError, sabotage};
 
 /// Stores checked jobs. With `atomic`, one refused job refuses all.
 #[derive(Debug)]
@@ -66,7 +66,8 @@ impl Verb for Enqueue {
             let pair =
                 self.shared.catalog.pair(tx, namespace_id, &job.queue, &job.kind).await?;
             let id = self.ids.next(self.now)?;
-            let existing = match job.idempotency_key.as_deref() {
+            let key = job.idempotency_key.as_deref();
+            let existing = match key.filter(|_| !sabotage::on("idempotency_forgotten")) {
                 None => None,
                 Some(key) => match keys.get(key) {
                     Some(first) => Some(self.same_batch(&new[*first], job)),

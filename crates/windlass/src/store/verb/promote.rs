@@ -10,7 +10,7 @@ use crate::store::driver::{Batch, Tx, Verb};
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
 use crate::store::Promoted;
-use crate::Error;
+use crate::{Error, sabotage};
 
 /// Promotes up to `limit` due jobs.
 #[derive(Debug)]
@@ -36,7 +36,8 @@ impl Verb for Promote {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Promoted, Error> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
-        let params = [self.now.as_micros().into(), limit.into()];
+        let early = if sabotage::on("promote_early") { 3_600_000_000 } else { 0 };
+        let params = [(self.now.as_micros() + early).into(), limit.into()];
         let rows = tx.query(Sql::PromoteTake, &params).await?;
         let mut due = rows.read(|row| {
             Ok(Due {
@@ -71,7 +72,8 @@ impl Promote {
     /// jobs that became ready meanwhile.
     async fn make_ready<T: Tx>(&self, tx: &mut T, due: &[Due]) -> Result<(), Error> {
         let mut ready = Batch::with_capacity(9, due.len());
-        for row in due {
+        let copies = if sabotage::on("promote_twice") { 2 } else { 1 };
+        for row in due.iter().flat_map(|row| std::iter::repeat_n(row, copies)) {
             let seq = self.ids.next(self.now)?.as_i64();
             ready.push([
                 row.queue_id.into(),

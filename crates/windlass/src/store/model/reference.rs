@@ -1,0 +1,325 @@
+//! The reference: what should happen, in the simplest words that say it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::core::{Reason, State};
+use crate::job::{JobId, Timestamp};
+
+/// Leases of the model's workers.
+pub(super) const LEASE: Duration = Duration::from_secs(30);
+
+/// A failed attempt waits this long; the store is given the same constant backoff.
+pub(super) const BACKOFF: Duration = Duration::from_secs(10);
+
+pub(super) const MAX_ATTEMPTS: u32 = 3;
+pub(super) const MAX_CRASHES: u32 = 3;
+
+/// A job as the model sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) state: State,
+    pub(super) reason: Option<Reason>,
+    pub(super) attempt: u32,
+    pub(super) max_attempts: u32,
+    pub(super) crashes: u32,
+    pub(super) snoozes: u32,
+    pub(super) priority: i64,
+    /// When it is due, while it waits for its time.
+    pub(super) due: Option<Timestamp>,
+    /// Order among jobs of one priority. A job that comes back unused has the one it was born with.
+    pub(super) place: u64,
+    born: u64,
+    pub(super) start_by: Option<Timestamp>,
+    pub(super) holder: Option<usize>,
+    pub(super) cancel_by: Option<Timestamp>,
+}
+
+impl Job {
+    pub(super) fn scheduled_at(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// The store keeps the first run_at for ever; the model only knows the present one.
+    pub(super) fn compare_time(&self, stored: Option<Timestamp>) -> Option<Timestamp> {
+        self.due.and(stored)
+    }
+
+    fn end(&mut self, state: State, reason: Option<Reason>) {
+        (self.state, self.reason, self.due, self.holder) = (state, reason, None, None);
+        self.cancel_by = None;
+    }
+
+    fn wait(&mut self, reason: Reason, due: Timestamp) {
+        (self.state, self.reason, self.due) = (reason.waiting_state(), Some(reason), Some(due));
+        self.holder = None;
+    }
+
+    fn ready(&mut self, place: u64) {
+        (self.state, self.reason, self.due) = (State::Pending, Some(Reason::Ready), None);
+        (self.holder, self.place) = (None, place);
+    }
+}
+
+/// Every job that was ever enqueued, and who is alive.
+#[derive(Debug)]
+pub(super) struct Reference {
+    pub(super) now: Timestamp,
+    jobs: BTreeMap<JobId, Job>,
+    deleted: Vec<JobId>,
+    places: u64,
+    /// When each worker's lease ends; none for one that left.
+    pub(super) workers: Vec<Option<Timestamp>>,
+}
+
+/// How an attempt ends in the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Complete,
+    Fail,
+    FailForGood,
+    Snooze(Duration),
+    Release,
+    Cancel,
+}
+
+impl Reference {
+    pub(super) fn new(now: Timestamp) -> Self {
+        let (jobs, deleted, workers) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { now, jobs, deleted, places: 0, workers }
+    }
+
+    pub(super) const fn jobs(&self) -> &BTreeMap<JobId, Job> {
+        &self.jobs
+    }
+
+    pub(super) fn deleted(&self) -> &[JobId] {
+        &self.deleted
+    }
+
+    pub(super) fn job(&self, id: JobId) -> &Job {
+        &self.jobs[&id]
+    }
+
+    fn place(&mut self) -> u64 {
+        self.places += 1;
+        self.places
+    }
+
+    pub(super) fn enqueue(
+        &mut self,
+        id: JobId,
+        priority: i64,
+        delay: Duration,
+        start_by: Option<Timestamp>,
+    ) {
+        let place = self.place();
+        let mut job = Job {
+            state: State::Pending,
+            reason: Some(Reason::Ready),
+            attempt: 0,
+            max_attempts: MAX_ATTEMPTS,
+            crashes: 0,
+            snoozes: 0,
+            priority,
+            due: None,
+            place,
+            born: place,
+            start_by,
+            holder: None,
+            cancel_by: None,
+        };
+        if !delay.is_zero() {
+            job.wait(Reason::Scheduled, self.now + delay);
+        }
+        self.jobs.insert(id, job);
+    }
+
+    pub(super) fn is_alive(&self, worker: usize) -> bool {
+        self.workers[worker].is_some_and(|end| end > self.now)
+    }
+
+    /// The jobs a claim returns, in order; the ones that are too late end.
+    pub(super) fn claim(&mut self, worker: usize, limit: usize) -> Vec<JobId> {
+        if !self.is_alive(worker) {
+            return Vec::new();
+        }
+        let mut ready: Vec<(i64, u64, JobId)> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.state == State::Pending)
+            .map(|(id, job)| (job.priority, job.place, *id))
+            .collect();
+        ready.sort_unstable();
+        let mut claimed = Vec::new();
+        for (_, _, id) in ready.into_iter().take(limit) {
+            let now = self.now;
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            if job.start_by.is_some_and(|start_by| start_by < now) {
+                job.end(State::Failed, Some(Reason::Expired));
+                continue;
+            }
+            (job.state, job.reason, job.holder) = (State::Running, None, Some(worker));
+            job.attempt += 1;
+            claimed.push(id);
+        }
+        claimed
+    }
+
+    /// True when the outcome counts.
+    pub(super) fn settle(&mut self, id: JobId, end: End) {
+        let now = self.now;
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let asked_to_stop = job.cancel_by.is_some();
+        match end {
+            End::Complete => return job.end(State::Completed, None),
+            End::Snooze(_) => {
+                job.attempt -= 1;
+                job.snoozes += 1;
+            }
+            End::Release => job.attempt -= 1,
+            End::Fail | End::FailForGood | End::Cancel => {}
+        }
+        if asked_to_stop {
+            return job.end(State::Cancelled, Some(Reason::Request));
+        }
+        match end {
+            End::Complete => {}
+            End::Fail if job.attempt >= job.max_attempts => {
+                job.end(State::DeadLetter, Some(Reason::Exhausted));
+            }
+            End::Fail => job.wait(Reason::Backoff, now + BACKOFF),
+            End::FailForGood => job.end(State::Failed, Some(Reason::Permanent)),
+            End::Snooze(delay) => job.wait(Reason::Snoozed, now + delay),
+            End::Release => self.come_back(id),
+            End::Cancel => job.end(State::Cancelled, Some(Reason::Handler)),
+        }
+    }
+
+    /// Back to where it stood when it was enqueued.
+    fn come_back(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.ready(job.born);
+        }
+    }
+
+    /// Delayed jobs whose time has come, in the order of their times.
+    pub(super) fn promote(&mut self) {
+        let due = |job: &Job| job.due.filter(|due| *due <= self.now);
+        let mut due: Vec<(Timestamp, JobId)> =
+            self.jobs.iter().filter_map(|(id, job)| Some((due(job)?, *id))).collect();
+        due.sort_unstable();
+        for (_, id) in due {
+            let place = self.place();
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.ready(place);
+            }
+        }
+    }
+
+    /// Takes jobs back from silent workers, and from those that ignored a request to stop.
+    pub(super) fn rescue(&mut self) {
+        let ids: Vec<JobId> = self.jobs.keys().copied().collect();
+        for id in ids {
+            let job = self.job(id).clone();
+            let Some(worker) = job.holder else { continue };
+            if job.cancel_by.is_some_and(|by| by <= self.now) {
+                self.edit(id, |job| job.end(State::Cancelled, Some(Reason::Request)));
+            } else if !self.is_alive(worker) {
+                self.crash(id, job.cancel_by.is_some());
+            }
+        }
+    }
+
+    fn crash(&mut self, id: JobId, asked_to_stop: bool) {
+        let now = self.now;
+        self.edit(id, |job| {
+            job.attempt -= 1;
+            job.crashes += 1;
+            if asked_to_stop {
+                job.end(State::Cancelled, Some(Reason::Request));
+            } else if job.crashes >= MAX_CRASHES {
+                job.end(State::DeadLetter, Some(Reason::CrashLoop));
+            } else if job.crashes == 1 {
+                job.ready(job.born);
+            } else {
+                job.wait(Reason::Crashed, now + Duration::from_secs(5));
+            }
+        });
+    }
+
+    /// A worker that stops gives back what it holds.
+    pub(super) fn leave(&mut self, worker: usize) {
+        let held: Vec<JobId> = self.held_by(worker);
+        for id in held {
+            self.settle(id, End::Release);
+        }
+        self.workers[worker] = None;
+    }
+
+    pub(super) fn held_by(&self, worker: usize) -> Vec<JobId> {
+        let held = self.jobs.iter().filter(|(_, job)| job.holder == Some(worker));
+        held.map(|(id, _)| *id).collect()
+    }
+
+    /// False when the job has already ended.
+    pub(super) fn cancel(&mut self, id: JobId, force: bool) -> bool {
+        let by = self.now + Duration::from_secs(30);
+        match self.job(id).state {
+            state if state.is_terminal() => return false,
+            State::Running if !force => self.edit(id, |job| {
+                job.reason = Some(Reason::Cancelling);
+                job.cancel_by = job.cancel_by.or(Some(by));
+            }),
+            _ => self.edit(id, |job| job.end(State::Cancelled, Some(Reason::Request))),
+        }
+        true
+    }
+
+    /// False when the job is pending or running.
+    pub(super) fn retry(&mut self, id: JobId, reset: bool) -> bool {
+        let state = self.job(id).state;
+        if matches!(state, State::Pending | State::Running) {
+            return false;
+        }
+        let place = self.place();
+        self.edit(id, |job| {
+            if state.is_terminal() {
+                job.attempt = if reset { 0 } else { job.attempt };
+                job.max_attempts = job.max_attempts.max(job.attempt + 1);
+                job.crashes = 0;
+                job.start_by = None;
+            }
+            job.ready(place);
+        });
+        true
+    }
+
+    /// False when the job is running and force was not used.
+    pub(super) fn delete(&mut self, id: JobId, force: bool) -> bool {
+        if self.job(id).state == State::Running && !force {
+            return false;
+        }
+        self.jobs.remove(&id);
+        self.deleted.push(id);
+        true
+    }
+
+    /// Ends waiting jobs that can no longer start in time.
+    pub(super) fn expire(&mut self) {
+        let now = self.now;
+        for job in self.jobs.values_mut() {
+            let waits =
+                matches!(job.state, State::Pending | State::Delayed | State::Retrying);
+            if waits && job.start_by.is_some_and(|start_by| start_by < now) {
+                job.end(State::Failed, Some(Reason::Expired));
+            }
+        }
+    }
+
+    fn edit(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            change(job);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The steps of a random sequence, each done to the store and to the model.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::reference::{BACKOFF, End, LEASE, MAX_ATTEMPTS, MAX_CRASHES, Reference};
+use crate::core::settle;
+use crate::job::{Backoff, Ending, Failure, FailureClass, JobId, NewJob, Priority};
+use crate::runtime::Clock;
+use crate::store::{
+    Claimed, Claims, NewWorker, RetryOptions, Served, Settled, Store, WorkerKey,
+};
+
+/// One step; numbers choose among what there is.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Enqueue { kind: usize, priority: i64, delay: u64, start_by: Option<u64> },
+    Register,
+    Claim { worker: usize, limit: usize },
+    Settle { held: usize, end: End },
+    /// Settles again what was settled or lost before: must change nothing.
+    SettleStale { old: usize, end: End },
+    Heartbeat { worker: usize },
+    Leave { worker: usize },
+    Advance { seconds: u64 },
+    Promote,
+    Rescue,
+    Expire,
+    Cancel { job: usize, force: bool },
+    Retry { job: usize, reset: bool },
+    Delete { job: usize, force: bool },
+}
+
+pub(super) fn step() -> impl Strategy<Value = Step> {
+    let some = 0..1000usize;
+    prop_oneof![
+        6 => (0..2usize, 0..3i64, prop_oneof![3 => Just(0u64), 1 => 1..40u64], prop::option::weighted(0.2, 1..60u64))
+            .prop_map(|(kind, priority, delay, start_by)| Step::Enqueue { kind, priority, delay, start_by }),
+        1 => Just(Step::Register),
+        6 => (some.clone(), 1..4usize).prop_map(|(worker, limit)| Step::Claim { worker, limit }),
+        8 => (some.clone(), end()).prop_map(|(held, end)| Step::Settle { held, end }),
+        3 => (some.clone(), end()).prop_map(|(old, end)| Step::SettleStale { old, end }),
+        2 => some.clone().prop_map(|worker| Step::Heartbeat { worker }),
+        1 => some.clone().prop_map(|worker| Step::Leave { worker }),
+        4 => (1..25u64).prop_map(|seconds| Step::Advance { seconds }),
+        3 => Just(Step::Promote),
+        3 => Just(Step::Rescue),
+        2 => Just(Step::Expire),
+        2 => (some.clone(), any::<bool>()).prop_map(|(job, force)| Step::Cancel { job, force }),
+        2 => (some.clone(), any::<bool>()).prop_map(|(job, reset)| Step::Retry { job, reset }),
+        1 => (some, any::<bool>()).prop_map(|(job, force)| Step::Delete { job, force }),
+    ]
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![
+        4 => Just(End::Complete),
+        4 => Just(End::Fail),
+        1 => Just(End::FailForGood),
+        2 => (1..30u64).prop_map(|seconds| End::Snooze(Duration::from_secs(seconds))),
+        2 => Just(End::Release),
+        1 => Just(End::Cancel),
+    ]
+}
+
+/// Does the steps to a store, holding what a worker process would hold.
+pub(super) struct Player {
+    store: Arc<dyn Store>,
+    clock: Clock,
+    namespace: Arc<str>,
+    workers: Vec<WorkerKey>,
+    held: Vec<(usize, Claimed)>,
+    old: Vec<(usize, Claimed)>,
+}
+
+impl Player {
+    pub(super) fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
+        let namespace = "default".into();
+        let (workers, held, old) = (Vec::new(), Vec::new(), Vec::new());
+        Self { store, clock, namespace, workers, held, old }
+    }
+
+    pub(super) async fn play(&mut self, model: &mut Reference, step: &Step) {
+        match step {
+            Step::Enqueue { kind, priority, delay, start_by } => {
+                self.enqueue(model, *kind, *priority, (*delay, *start_by)).await;
+            }
+            Step::Register => self.register(model).await,
+            Step::Claim { worker, limit } => self.claim(model, *worker, *limit).await,
+            Step::Settle { held, end } => self.settle(model, *held, *end).await,
+            Step::SettleStale { old, end } => self.settle_stale(*old, *end).await,
+            Step::Heartbeat { worker } => self.heartbeat(model, *worker).await,
+            Step::Leave { worker } => self.leave(model, *worker).await,
+            Step::Advance { seconds } => {
+                self.clock.advance(Duration::from_secs(*seconds));
+                model.now = self.clock.now();
+            }
+            Step::Promote => {
+                self.store.promote(1000).await.unwrap();
+                model.promote();
+            }
+            Step::Rescue => {
+                self.store.rescue(1000).await.unwrap();
+                model.rescue();
+                self.forget_lost(model);
+            }
+            Step::Expire => {
+                self.store.expire(1000).await.unwrap();
+                model.expire();
+            }
+            Step::Cancel { .. } | Step::Retry { .. } | Step::Delete { .. } => {
+                self.by_hand(model, step).await;
+            }
+        }
+    }
+
+    async fn enqueue(
+        &self,
+        model: &mut Reference,
+        kind: usize,
+        priority: i64,
+        (delay, start_by): (u64, Option<u64>),
+    ) {
+        let start_by = start_by.map(|span| self.clock.now() + Duration::from_secs(span));
+        let delay = Duration::from_secs(delay);
+        let mut job = NewJob::new(["mail", "other"][kind], "1")
+            .priority(Priority::new(priority).unwrap())
+            .max_attempts(MAX_ATTEMPTS)
+            .max_crashes(MAX_CRASHES)
+            .backoff(Backoff::constant(BACKOFF).jitter(0.0));
+        if !delay.is_zero() {
+            job = job.delay(delay);
+        }
+        if let Some(start_by) = start_by {
+            job = job.start_by(start_by);
+        }
+        let stored = self.store.enqueue(&self.namespace, vec![job], false).await.unwrap();
+        let id = stored[0].as_ref().unwrap().id;
+        model.enqueue(id, priority, delay, start_by);
+    }
+
+    async fn register(&mut self, model: &mut Reference) {
+        let name = format!("w{}", self.workers.len());
+        let worker = NewWorker {
+            name: name.clone(),
+            nonce: 7,
+            namespace: None,
+            queues: Vec::new(),
+            kinds: Vec::new(),
+            slots: 1,
+            lease: LEASE,
+        };
+        let id = self.store.register(worker).await.unwrap();
+        self.workers.push(WorkerKey { id, nonce: 7, name: name.into() });
+        model.workers.push(Some(self.clock.now() + LEASE));
+    }
+
+    async fn claim(&mut self, model: &mut Reference, worker: usize, limit: usize) {
+        let Some(worker) = worker.checked_rem(self.workers.len()) else { return };
+        let served = Served {
+            namespace: None,
+            queues: Vec::new(),
+            except_queues: Vec::new(),
+            kinds: Vec::new(),
+        };
+        let claims =
+            self.store.claim(&self.workers[worker], &Arc::new(served), limit, 1).await.unwrap();
+        let jobs = match claims {
+            Claims::Jobs(jobs) => jobs,
+            Claims::WorkerExpired => {
+                assert!(!model.is_alive(worker), "a live worker was called expired");
+                return;
+            }
+        };
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.run.job).collect();
+        assert_eq!(ids, model.claim(worker, limit), "claim order");
+        self.held.extend(jobs.into_iter().map(|job| (worker, job)));
+    }
+
+    async fn settle(&mut self, model: &mut Reference, held: usize, end: End) {
+        let Some(index) = held.checked_rem(self.held.len()) else { return };
+        let (worker, claimed) = self.held.swap_remove(index);
+        let status = self.write(worker, &claimed, end).await;
+        let id = claimed.run.job;
+        let holds = model.jobs().get(&id).is_some_and(|job| job.holder == Some(worker));
+        assert_eq!(matches!(status, Settled::Applied(_)), holds, "{status:?} for job {id}");
+        if holds {
+            model.settle(id, end);
+        }
+        self.old.push((worker, claimed));
+    }
+
+    async fn settle_stale(&mut self, old: usize, end: End) {
+        let Some(index) = old.checked_rem(self.old.len()) else { return };
+        let (worker, claimed) = &self.old[index];
+        let status = self.write(*worker, claimed, end).await;
+        assert!(!matches!(status, Settled::Applied(_)), "a stale outcome took effect");
+    }
+
+    async fn write(&self, worker: usize, claimed: &Claimed, end: End) -> Settled {
+        let ending = match end {
+            End::Complete => Ending::Complete { result: None },
+            End::Fail => Ending::Fail(Failure::new(FailureClass::Retryable, "no")),
+            End::FailForGood => Ending::Fail(Failure::new(FailureClass::Permanent, "never")),
+            End::Snooze(delay) => Ending::Snooze { delay, rate_limited: false },
+            End::Release => Ending::Release,
+            End::Cancel => Ending::Cancel { reason: "done with".to_owned() },
+        };
+        let settlement = settle(&claimed.run, ending, self.clock.now(), 0.0);
+        self.store.settle(&self.workers[worker], vec![settlement]).await.unwrap()[0]
+    }
+
+    async fn heartbeat(&self, model: &mut Reference, worker: usize) {
+        let Some(worker) = worker.checked_rem(self.workers.len()) else { return };
+        let beat = self.store.heartbeat(&self.workers[worker], Some(LEASE)).await.unwrap();
+        assert_eq!(beat.alive, model.is_alive(worker), "heartbeat of worker {worker}");
+        if beat.alive {
+            model.workers[worker] = Some(self.clock.now() + LEASE);
+        }
+    }
+
+    async fn leave(&mut self, model: &mut Reference, worker: usize) {
+        let Some(worker) = worker.checked_rem(self.workers.len()) else { return };
+        let released = self.store.leave(&self.workers[worker]).await.unwrap();
+        assert_eq!(released, model.held_by(worker).len(), "leave of worker {worker}");
+        model.leave(worker);
+        self.forget_lost(model);
+    }
+
+    async fn by_hand(&mut self, model: &mut Reference, step: &Step) {
+        let (Step::Cancel { job, .. } | Step::Retry { job, .. } | Step::Delete { job, .. }) = step
+        else {
+            return;
+        };
+        let ids: Vec<JobId> = model.jobs().keys().copied().collect();
+        let Some(index) = job.checked_rem(ids.len()) else { return };
+        let (id, ns) = (ids[index], &self.namespace);
+        let (done, expected) = match step {
+            Step::Cancel { force, .. } => {
+                (self.store.cancel(ns, id, None, *force).await.is_ok(), model.cancel(id, *force))
+            }
+            Step::Retry { reset, .. } => {
+                let options = RetryOptions { reset_attempts: *reset, ..RetryOptions::default() };
+                (self.store.retry(ns, id, options).await.is_ok(), model.retry(id, *reset))
+            }
+            Step::Delete { force, .. } => {
+                (self.store.delete(ns, id, *force).await.is_ok(), model.delete(id, *force))
+            }
+            _ => return,
+        };
+        assert_eq!(done, expected, "{step:?} of job {id}");
+        self.forget_lost(model);
+    }
+
+    /// What the model says is no longer held becomes material for stale outcomes.
+    fn forget_lost(&mut self, model: &Reference) {
+        let lost = |(worker, claimed): &mut (usize, Claimed)| {
+            model.jobs().get(&claimed.run.job).is_none_or(|job| job.holder != Some(*worker))
+        };
+        self.old.extend(self.held.extract_if(.., lost));
+    }
+}
