@@ -11,8 +11,9 @@ pub(crate) use snapshot::Snapshot;
 
 use crate::app::App;
 
-/// Content type of the page.
-pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Content types of the page. The older format ignores what the newer one adds.
+pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub(crate) const PLAIN_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The page: the counts of the database as they were read just now, and what this process saw.
 pub(crate) fn page(app: &App, snapshot: Snapshot) -> String {

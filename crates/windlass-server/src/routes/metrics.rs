@@ -11,7 +11,7 @@ use windlass::{Stats, Timestamp};
 
 use super::Answer;
 use crate::app::{App, Shared};
-use crate::metrics::{CONTENT_TYPE, Snapshot, page};
+use crate::metrics::{OPEN_METRICS, PLAIN_TEXT, Snapshot, page};
 use crate::request::Namespaced;
 use crate::window::nanos;
 
@@ -37,12 +37,14 @@ pub(crate) async fn metrics(
 ) -> Answer {
     let stats = queue.stats().await?;
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    if accept.is_some_and(|accept| accept.contains("application/json")) {
+    let accepts = |kind| accept.is_some_and(|accept| accept.contains(kind));
+    if accepts("application/json") {
         return Ok(Json(counters(&app, &stats)).into_response());
     }
     let upkeep = queue.upkeep_health();
     let snapshot = Snapshot::new(queue.namespace(), &stats, upkeep, app.observer.labels());
-    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page(&app, snapshot)).into_response())
+    let format = if accepts("application/openmetrics-text") { OPEN_METRICS } else { PLAIN_TEXT };
+    Ok(([(header::CONTENT_TYPE, format)], page(&app, snapshot)).into_response())
 }
 
 fn counters<'a>(app: &App, stats: &'a Stats) -> Counters<'a> {

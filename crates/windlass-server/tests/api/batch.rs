@@ -93,3 +93,18 @@ async fn batches_are_neither_empty_nor_endless() {
     api.post(BATCH, "[").await.problem(400, "invalid_request");
     assert_eq!(api.count().await, 0);
 }
+
+#[tokio::test]
+async fn a_thousand_jobs_are_stored_in_their_order() {
+    let api = Api::start().await;
+    let jobs: Vec<String> = (0..1000).map(|n| format!(r#"{{"type":"t","payload":{n}}}"#)).collect();
+    let body = format!(r#"{{"atomic":true,"jobs":[{}]}}"#, jobs.join(","));
+
+    let reply = api.post(BATCH, &body).await.json();
+
+    assert_eq!(reply["accepted"], 1000);
+    let results = reply["results"].as_array().unwrap();
+    let id = |result: &Value| result["job"]["id"].as_str().map(str::to_owned);
+    assert!(results.is_sorted_by(|a, b| id(a) < id(b)));
+    assert_eq!(results[999]["job"]["payload"], 999);
+}

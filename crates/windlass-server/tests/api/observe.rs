@@ -77,7 +77,10 @@ async fn metrics_are_text_for_prometheus_and_json_on_request() {
 
     let page = api.get("/metrics").await;
 
-    assert!(page.header("content-type").unwrap().starts_with("application/openmetrics-text"));
+    assert!(page.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    let newer = [("Accept", "application/openmetrics-text;version=1.0.0,text/plain;q=0.5")];
+    let newer = api.send("GET", "/metrics", &newer, b"").await;
+    assert!(newer.header("content-type").unwrap().starts_with("application/openmetrics-text"));
     let page = page.text();
     let job = r#"namespace="default",queue="default",type="echo""#;
     for line in [
