@@ -71,6 +71,17 @@ impl Folder {
     }
 }
 
+/// Asks again until there is an answer; each question runs the binary, so this does not spin.
+pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    while Instant::now() < end {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+    }
+    panic!("it did not come about in time");
+}
+
 fn finish(child: Child) -> Done {
     let id = child.id();
     let (sender, receiver) = mpsc::channel();

@@ -1,6 +1,6 @@
 //! Client commands against a running server, and what `serve` does with its jobs.
 
-use crate::program::{Folder, Server};
+use crate::program::{Folder, Server, eventually};
 
 #[test]
 fn a_submitted_job_is_run_and_its_result_shown() {
@@ -128,10 +128,7 @@ fn the_demo_fills_a_database_of_its_own() {
     let server = Server::start(&folder, &["--demo"]);
     let list = ["jobs", "list", "--type", "demo.email", "-o", "id", "--server", &server.url];
 
-    let mut first = String::new();
-    while first.is_empty() {
-        first = folder.ok(&list).lines().next().unwrap_or_default().to_owned();
-    }
+    let first = eventually(|| folder.ok(&list).lines().next().map(str::to_owned));
     let waited = folder.run(&["jobs", "wait", &first, "--server", &server.url]);
 
     assert_eq!(waited.code, 0, "{waited:?}");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::program::{Folder, Server};
+use crate::program::{Folder, Server, eventually};
 
 /// What "at once" may take on a busy machine; a drain that hangs takes the 30 s default.
 const SOON: Duration = Duration::from_secs(15);
@@ -12,8 +12,15 @@ fn start_sleeping(folder: &Folder, server: &Server) -> String {
     let at = ["--server", &server.url];
     let sleep = ["submit", "sleep", "-p", r#"{"ms":600000}"#, "-o", "id", at[0], at[1]];
     let id = folder.ok(&sleep);
-    while folder.json(&["jobs", "get", &id, at[0], at[1]])["state"] != "running" {}
+    until_running(folder, server, &id);
     id
+}
+
+fn until_running(folder: &Folder, server: &Server, id: &str) {
+    eventually(|| {
+        let job = folder.json(&["jobs", "get", id, "--server", &server.url]);
+        (job["state"] == "running").then_some(())
+    });
 }
 
 #[test]
@@ -37,7 +44,7 @@ fn a_stop_lets_running_jobs_finish() {
     let server = Server::start(&folder, &["--database", "sqlite:jobs.db"]);
     let sleep = ["submit", "sleep", "-p", r#"{"ms":1500}"#, "-o", "id", "--server", &server.url];
     let id = folder.ok(&sleep);
-    while folder.json(&["jobs", "get", &id, "--server", &server.url])["state"] != "running" {}
+    until_running(&folder, &server, &id);
 
     server.signal("TERM");
     let (code, text) = server.end();
