@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::Failure;
 use crate::cargo::{cargo, cargo_with_env, has_subcommand};
-use crate::{commands, tidy};
+use crate::{commands, sabotage, tidy};
 
 /// Enough kills to meet every named crash point more than once, and still a minute or so.
 const TORTURE_CYCLES: &str = "50";
@@ -27,8 +27,12 @@ const STEPS: &[Step] = &[
     ("torture", torture),
 ];
 
-const FULL_STEPS: &[Step] =
-    &[("deny", deny), ("features", features), ("bench", || commands::bench(&[]))];
+const FULL_STEPS: &[Step] = &[
+    ("deny", deny),
+    ("features", features),
+    ("sabotage", || sabotage::run(&[])),
+    ("bench", || commands::bench(&[])),
+];
 
 /// Runs the steps and stops at the first that fails.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask ci | test | tidy | bench | db | torture`.
+//! Development commands: `cargo xtask ci | test | tidy | bench | torture | sabotage | db`.
 //!
 //! Standard library only, so a fresh checkout reaches its first test quickly.
 
@@ -7,6 +7,7 @@
 mod cargo;
 mod ci;
 mod commands;
+mod sabotage;
 mod tidy;
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND [ARGS]
   tidy                the house rules a compiler does not know
   bench [ARGS]        throughput and latency; ARGS go to `windlass bench`
   torture [ARGS]      kill -9 a worker over and over and reconcile a journal
+  sabotage            switch on named defects and expect the tests to catch each
   db up|down|status   which databases the tests use";
 
 /// Why a command did not succeed.
@@ -55,6 +57,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "tidy" => tidy::run(rest),
         "bench" => commands::bench(rest),
         "torture" => commands::torture(rest),
+        "sabotage" => sabotage::run(rest),
         "db" => commands::db(rest),
         "help" | "-h" | "--help" => {
             println!("{USAGE}");

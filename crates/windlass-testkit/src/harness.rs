@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use windlass::{Clock, Error, JobId, JobRecord, NewJob, Queue, RunningWorker, State, Timestamp, Worker};
+use windlass::{
+    Clock, Error, JobId, JobRecord, NewJob, Queue, RunningWorker, State, Timestamp, Worker,
+};
 
 use crate::script::{Script, scripted};
 

@@ -42,6 +42,7 @@ pub struct Script {
     gate: Arc<Semaphore>,
 }
 
+#[expect(clippy::missing_panics_doc, reason = "a test helper: panics are its way to fail")]
 impl Script {
     /// A script of these acts, one per attempt, in the order in which attempts start.
     pub fn new(acts: impl IntoIterator<Item = Act>) -> Self {

@@ -32,6 +32,9 @@ pub use worker::{Ctx, Event, HandlerOptions, JobInfo, RunningWorker, Worker};
 pub type Result<T = (), E = JobError> = std::result::Result<T, E>;
 
 /// `Ok` with the error type of handlers, for closures whose error nothing else names.
+///
+/// # Errors
+/// Never: the type is a `Result` so that closures need not name its error.
 #[expect(non_snake_case, reason = "stands for the variant of the same name")]
 pub const fn Ok<T>(value: T) -> Result<T> {
     Result::Ok(value)

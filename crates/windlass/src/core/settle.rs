@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Event, Reason, State};
-use crate::sabotage;
 use crate::job::{Backoff, Ending, Failure, FailureClass, JobId, Timestamp};
+use crate::sabotage;
 
 /// First wait of a job that crashed twice; doubles with each further crash.
 const CRASH_WAIT: Duration = Duration::from_secs(5);
@@ -95,8 +95,7 @@ impl Next {
 pub(crate) fn settle(run: &Run, ending: Ending, now: Timestamp, unit: f64) -> Settlement {
     match ending {
         Ending::Complete { result } => {
-            let next =
-                Next::Ended { state: State::Completed, reason: None, result, detail: None };
+            let next = Next::Ended { state: State::Completed, reason: None, result, detail: None };
             settlement(run, run.counts, Event::Complete, next)
         }
         Ending::Fail(failure) => fail(run, failure, now, unit),
@@ -189,9 +188,7 @@ const fn uncounted(mut counts: Counts) -> Counts {
 fn crash_wait(crashes: u32) -> Duration {
     match crashes.checked_sub(2) {
         None => Duration::ZERO,
-        Some(doublings) => {
-            CRASH_WAIT.saturating_mul(1 << doublings.min(6)).min(CRASH_WAIT_MAX)
-        }
+        Some(doublings) => CRASH_WAIT.saturating_mul(1 << doublings.min(6)).min(CRASH_WAIT_MAX),
     }
 }
 

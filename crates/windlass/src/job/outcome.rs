@@ -65,10 +65,7 @@ impl JobError {
     }
 
     /// Failed; try again after exactly `delay` instead of the backoff.
-    pub fn retry_after(
-        delay: Duration,
-        error: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    pub fn retry_after(delay: Duration, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(Ending::Fail(Failure {
             retry_after: Some(delay),
             ..Failure::of(error.into().as_ref())
@@ -186,7 +183,9 @@ mod tests {
         let io = std::io::Error::other("disk");
 
         for ending in [ending("text"), ending(String::from("text")), ending(io)] {
-            assert!(matches!(ending, Ending::Fail(failure) if failure.class == FailureClass::Retryable));
+            assert!(
+                matches!(ending, Ending::Fail(failure) if failure.class == FailureClass::Retryable)
+            );
         }
     }
 

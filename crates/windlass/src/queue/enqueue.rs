@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use super::Queue;
+use crate::Error;
 use crate::core::State;
 use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Priority, Timestamp};
 use crate::store::Stored;
-use crate::Error;
 
 /// A job about to be enqueued: set options, then await it.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ impl Queue {
     /// # Ok(())
     /// # }
     /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "a job that is handed over is gone")]
     pub fn enqueue<J: Job>(&self, job: J) -> Enqueue<J> {
         Enqueue { queue: self.clone(), job: NewJob::of(&job), kind: PhantomData }
     }

@@ -22,6 +22,9 @@ pub(crate) struct Pair {
     pub(crate) kind: Arc<str>,
 }
 
+/// A namespace's id, a queue's name and a kind's name.
+type PairName = (i64, Arc<str>, Arc<str>);
+
 /// What one process knows of the catalogue tables.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
@@ -31,7 +34,7 @@ pub(crate) struct Catalog {
 #[derive(Debug, Default)]
 struct Known {
     pairs: Vec<Pair>,
-    ids: HashMap<(i64, Arc<str>, Arc<str>), (i64, i64)>,
+    ids: HashMap<PairName, (i64, i64)>,
     namespaces: HashMap<String, i64>,
 }
 
@@ -42,9 +45,8 @@ impl Catalog {
             return Ok(*id);
         }
         let rows = tx.query(Sql::NamespaceGet, &[name.into()]).await?;
-        let id = rows
-            .first(|row| row.int())?
-            .ok_or_else(|| Error::not_found(format!("namespace `{name}`")))?;
+        let id =
+            rows.first_int()?.ok_or_else(|| Error::not_found(format!("namespace `{name}`")))?;
         self.lock().namespaces.insert(name.to_owned(), id);
         Ok(id)
     }
@@ -128,6 +130,5 @@ impl Known {
 
 async fn id_of<T: Tx>(tx: &mut T, sql: Sql, namespace_id: i64, name: &str) -> Result<i64, Error> {
     let rows = tx.query(sql, &[namespace_id.into(), name.into()]).await?;
-    rows.first(|row| row.int())?
-        .ok_or_else(|| Error::bug(format!("`{name}` was made known and is not there")))
+    rows.first_int()?.ok_or_else(|| Error::bug(format!("`{name}` was made known and is not there")))
 }

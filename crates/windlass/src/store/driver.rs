@@ -127,6 +127,16 @@ impl Rows {
         Ok(all)
     }
 
+    /// Reads rows of one number each.
+    pub(crate) fn ints(self) -> Result<Vec<i64>, Error> {
+        self.read(|row: &mut Row<'_>| Row::int(row))
+    }
+
+    /// Reads the number in the first row, if there is one.
+    pub(crate) fn first_int(self) -> Result<Option<i64>, Error> {
+        Ok(self.ints()?.into_iter().next())
+    }
+
     /// Reads the first row, if there is one.
     pub(crate) fn first<T>(
         self,
@@ -238,8 +248,7 @@ pub(crate) trait Verb: Send + Sync + 'static {
     type Reply: Send + 'static;
 
     /// Does the work. An error rolls back everything this call did.
-    fn run<T: Tx>(&self, tx: &mut T)
-    -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+    fn run<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 
     /// Rows this touches, roughly: keeps a group commit short.
     fn weight(&self) -> usize {

@@ -2,7 +2,6 @@
 //!
 //! Invariant: nothing here takes effect before the commit, and nothing after a rollback.
 
-
 use super::Shared;
 use super::catalog::Pair;
 use super::driver::{Batch, Param, Tx};
@@ -37,11 +36,9 @@ impl Measure {
             State::Completed => Self::Completions,
             State::DeadLetter => Self::DeadLetters,
             State::Cancelled => Self::Cancels,
-            State::Failed
-            | State::Pending
-            | State::Delayed
-            | State::Running
-            | State::Retrying => Self::Failures,
+            State::Failed | State::Pending | State::Delayed | State::Running | State::Retrying => {
+                Self::Failures
+            }
         }
     }
 
@@ -63,10 +60,13 @@ impl Measure {
     }
 }
 
+/// Queue, kind and measure.
+type Key = (i64, i64, i64);
+
 /// Effects of one transaction, applied by its driver.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
-    tally: Vec<((i64, i64, i64), i64)>,
+    tally: Vec<(Key, i64)>,
     ready: bool,
     delayed: bool,
     cancelling: bool,
@@ -146,4 +146,3 @@ impl Effects {
         signals.ended.announce(&self.ended);
     }
 }
-

@@ -32,7 +32,8 @@ impl ListFilter {
     pub(crate) fn one_of(&mut self, column: &'static str, values: impl IntoIterator<Item = i64>) {
         let first = self.values.len();
         self.values.extend(values.into_iter().map(Bound::Int));
-        let places: Vec<String> = (first..self.values.len()).map(|n| format!("${}", n + 1)).collect();
+        let places: Vec<String> =
+            (first..self.values.len()).map(|n| format!("${}", n + 1)).collect();
         let list = if places.is_empty() { "null".to_owned() } else { places.join(", ") };
         self.and(&format!("{column} in ({list})"));
     }

@@ -66,8 +66,7 @@ pub(crate) trait Store: Send + Sync + 'static {
         turn: usize,
     ) -> Reply<'_, Claims>;
     fn settle(&self, worker: &WorkerKey, items: Vec<Settlement>) -> Reply<'_, Vec<Settled>>;
-    fn heartbeat(&self, worker: &WorkerKey, renew: Option<std::time::Duration>)
-    -> Reply<'_, Beat>;
+    fn heartbeat(&self, worker: &WorkerKey, renew: Option<std::time::Duration>) -> Reply<'_, Beat>;
     fn progress(&self, worker: &WorkerKey, notes: Vec<ProgressNote>) -> Reply<'_, ()>;
     fn leave(&self, worker: &WorkerKey) -> Reply<'_, usize>;
 

@@ -61,7 +61,10 @@ impl JobRow {
     }
 }
 
-fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, (i64, i64, i64)), Error> {
+/// Ids of namespace, queue and kind.
+type Ids = (i64, i64, i64);
+
+fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
     let id = JobId::from_i64(row.int()?);
     let namespace_id = row.int()?;
     let namespace = row.text()?;
@@ -136,11 +139,7 @@ fn read_ended(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Er
     Ok(Some(Room::Ended { counts }))
 }
 
-fn read_leased(
-    row: &mut Row<'_>,
-    job: &mut JobRecord,
-    ended: bool,
-) -> Result<Option<Room>, Error> {
+fn read_leased(row: &mut Row<'_>, job: &mut JobRecord, ended: bool) -> Result<Option<Room>, Error> {
     let counts = read_counts(row)?;
     let worker_id = row.opt_int()?;
     let worker = row.opt_text()?;

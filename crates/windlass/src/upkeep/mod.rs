@@ -61,22 +61,13 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration) {
     supervise(queue, tasks, move || expire::Expire::new(&of));
 }
 
-fn supervise<R: Round>(
-    queue: &Queue,
-    tasks: &Tasks,
-    make: impl Fn() -> R + Send + 'static,
-) {
+fn supervise<R: Round>(queue: &Queue, tasks: &Tasks, make: impl Fn() -> R + Send + 'static) {
     let clock = queue.clock().clone();
     let health = Arc::clone(queue.health());
     tasks.supervise(R::NAME, move |stop| run(make(), clock.clone(), Arc::clone(&health), stop));
 }
 
-async fn run<R: Round>(
-    mut round: R,
-    clock: Clock,
-    health: Arc<Health>,
-    stop: CancellationToken,
-) {
+async fn run<R: Round>(mut round: R, clock: Clock, health: Arc<Health>, stop: CancellationToken) {
     let mut error_wait = ERROR_WAIT.0;
     while !stop.is_cancelled() {
         let pause = match round.tick().await {

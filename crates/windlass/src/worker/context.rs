@@ -109,12 +109,7 @@ impl Attempt {
 
     /// Asks the handler to stop; the first cause stands.
     pub(super) fn stop_for(&self, cause: StopCause) {
-        let set = self.cause.compare_exchange(
-            0,
-            cause as u8,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let set = self.cause.compare_exchange(0, cause as u8, Ordering::AcqRel, Ordering::Acquire);
         if set.is_ok() {
             self.stop.cancel();
         }

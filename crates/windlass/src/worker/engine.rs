@@ -10,10 +10,10 @@ use super::context::{Attempt, StopCause};
 use super::event::Event;
 use super::registry::Registry;
 use super::settler::Done;
+use crate::JobId;
 use crate::queue::Queue;
 use crate::runtime::Clock;
 use crate::store::{Store, WorkerKey};
-use crate::JobId;
 
 /// Called with each event, after its commit.
 pub(super) type Observer = Arc<dyn Fn(&Event) + Send + Sync>;

@@ -17,7 +17,7 @@ pub(super) type Erased<S> =
     Arc<dyn Fn(Vec<u8>, Ctx<S>) -> Pin<Box<dyn Future<Output = Ending> + Send>> + Send + Sync>;
 
 /// Chooses the wait after a failed attempt, by its number (from 1) and its error message.
-type BackoffFn = Arc<dyn Fn(u32, &str) -> Duration + Send + Sync>;
+pub(super) type BackoffFn = Arc<dyn Fn(u32, &str) -> Duration + Send + Sync>;
 
 /// Options of one handler in one worker.
 #[derive(Clone, Default)]

@@ -12,8 +12,8 @@ use super::heartbeat::{Heartbeat, register};
 use super::settler::{self, REPORTS_MAX};
 use super::shares::shares;
 use super::{Worker, fetcher, guard};
-use crate::runtime::Tasks;
 use crate::queue::Queue;
+use crate::runtime::Tasks;
 use crate::store::{NewWorker, WorkerKey};
 use crate::{Error, upkeep};
 
@@ -44,7 +44,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
         let cancelling = store.signals().cancelling.listen();
         let renewed_at = queue.clock().now();
         let identity = register(&store, &worker).await?;
-        let shares = shares(&settings, &registry, namespace);
+        let shares = shares(&settings, &registry, namespace.as_deref());
         let (reports, outcomes) = mpsc::channel(REPORTS_MAX);
         let seed = match settings.seed {
             Some(seed) => seed,
@@ -105,15 +105,28 @@ impl RunningWorker {
     /// Stops in four steps: no more claims; wait for running handlers up to the grace time; cancel
     /// their contexts; give back what is left. Nothing given back counts as an attempt.
     pub async fn stop(self) {
+        self.stop_or(std::future::pending::<()>()).await;
+    }
+
+    /// The same, until `hurry` ends: then the running handlers are cancelled and their jobs given
+    /// back at once. For a second signal that means now.
+    pub async fn stop_or<F: Future>(self, hurry: F) {
         self.be_quiet().await;
-        self.drain(self.grace).await;
-        self.leave(CANCEL_GRACE).await;
+        let orderly = async {
+            self.drain(self.grace).await;
+            self.cancel(CANCEL_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            _ = hurry => self.cancel(Duration::ZERO).await,
+            () = orderly => {}
+        }
+        self.leave().await;
     }
 
     /// Stops now: cancels the running handlers and gives their jobs back.
     pub async fn stop_now(self) {
-        self.be_quiet().await;
-        self.leave(Duration::ZERO).await;
+        self.stop_or(std::future::ready(())).await;
     }
 
     async fn be_quiet(&self) {
@@ -133,9 +146,13 @@ impl RunningWorker {
         }
     }
 
-    async fn leave(self, cancel_grace: Duration) {
+    async fn cancel(&self, grace: Duration) {
         self.in_flight.stop_all(StopCause::Shutdown, None);
-        self.drain(cancel_grace).await;
+        self.drain(grace).await;
+    }
+
+    /// Writes what was reported, and gives back the rest.
+    async fn leave(&self) {
         self.tasks.settler.stop().await;
         self.tasks.heartbeat.stop().await;
         self.tasks.upkeep.stop().await;

@@ -29,7 +29,7 @@ struct Part {
 pub(super) fn shares<S>(
     settings: &Settings,
     registry: &Registry<S>,
-    namespace: Option<String>,
+    namespace: Option<&str>,
 ) -> Vec<Share> {
     let all = gate(settings.concurrency);
     let mut shares = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn shares<S>(
             let slots = gates.into_iter().chain([all.clone()]).map(|gate| gate.slots);
             shares.push(Share {
                 served: Arc::new(Served {
-                    namespace: namespace.clone(),
+                    namespace: namespace.map(ToOwned::to_owned),
                     queues: queues.names,
                     except_queues: queues.except,
                     kinds: kinds.names.clone(),

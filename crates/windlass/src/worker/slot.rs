@@ -9,6 +9,7 @@ use super::context::{Attempt, Ctx, StopCause};
 use super::engine::Engine;
 use super::event::{Event, JobInfo};
 use super::guard::Guarded;
+use super::registry::BackoffFn;
 use super::settler::Done;
 use crate::core::Run;
 use crate::crash_point;
@@ -51,7 +52,7 @@ pub(super) async fn run<S: Send + Sync + 'static>(
             let ctx = Ctx { state: Arc::clone(&engine.state), attempt: Arc::clone(&attempt) };
             let work = (handler.run)(claimed.payload, ctx);
             let ending = guard(work, &attempt).await;
-            let custom = handler.options.backoff.as_deref();
+            let custom = handler.options.backoff.as_ref();
             with_backoff(ending, run.counts.attempt, custom)
         }
         None => Ending::Release,
@@ -127,11 +128,7 @@ fn heed_stop(ending: Ending, attempt: &Attempt, run: &Run) -> Ending {
     }
 }
 
-fn with_backoff(
-    ending: Ending,
-    attempt: u32,
-    custom: Option<&(dyn Fn(u32, &str) -> Duration + Send + Sync)>,
-) -> Ending {
+fn with_backoff(ending: Ending, attempt: u32, custom: Option<&BackoffFn>) -> Ending {
     match (ending, custom) {
         (Ending::Fail(failure), Some(custom)) if failure.retry_after.is_none() => {
             let retry_after = Some(custom(attempt, &failure.message));

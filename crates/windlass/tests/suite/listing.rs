@@ -59,7 +59,8 @@ async fn filters_narrow_the_list(t: &Harness) {
 }
 
 async fn every_state_can_be_listed(t: &Harness) {
-    let acts = [Act::Complete("1"), Act::FailForGood("x"), Act::Fail("x"), Act::Fail("x"), Act::Wait];
+    let acts =
+        [Act::Complete("1"), Act::FailForGood("x"), Act::Fail("x"), Act::Fail("x"), Act::Wait];
     let script = Script::new(acts);
     let worker = t.worker(&script).concurrency(1).start().await.expect("a worker");
     let mut expected = Vec::new();
@@ -75,7 +76,8 @@ async fn every_state_can_be_listed(t: &Harness) {
         expected.push((state, id));
     }
     expected.push((State::Pending, t.job("mail").await));
-    expected.push((State::Delayed, t.job("mail").with(|job| job.delay(Duration::from_secs(9))).await));
+    expected
+        .push((State::Delayed, t.job("mail").with(|job| job.delay(Duration::from_secs(9))).await));
     let cancelled = t.job("mail").await;
     t.queue.cancel(cancelled, None).await.expect("cancelled");
     expected.push((State::Cancelled, cancelled));

@@ -1,5 +1,7 @@
 //! The behaviour suite: what Windlass promises, one file per verb, on every backend.
 
+#![expect(clippy::panic, clippy::disallowed_methods, reason = "tests panic and spawn as they like")]
+
 mod cancel;
 mod claim;
 mod complete;

@@ -5,11 +5,7 @@ use std::time::Duration;
 use windlass::{Reason, State};
 use windlass_testkit::{Act, Harness, Script, every_backend};
 
-every_backend!(
-    a_snooze_burns_no_attempt,
-    a_rate_limited_job_says_so,
-    a_handler_can_cancel_its_job,
-);
+every_backend!(a_snooze_burns_no_attempt, a_rate_limited_job_says_so, a_handler_can_cancel_its_job,);
 
 const NAP: Duration = Duration::from_secs(60);
 

@@ -3,6 +3,8 @@
 //! The model (`reference.rs`) knows nothing of rooms, batches or SQL. What it says of a job has to
 //! be what the store says, and the invariants have to hold at the end of every sequence.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod reference;
 mod steps;
 
@@ -45,7 +47,8 @@ async fn compare(
     for (id, expected) in reference.jobs() {
         let job = store.get(&namespace, *id).await.unwrap();
         let reason = job.reason.filter(|reason| *reason != crate::Reason::NoWorker);
-        let reason = reason.or((job.state == crate::State::Pending).then_some(crate::Reason::Ready));
+        let reason =
+            reason.or((job.state == crate::State::Pending).then_some(crate::Reason::Ready));
         let got = (job.state, reason, job.attempt, job.crashes, job.snoozes, job.scheduled_at);
         let wanted = (
             expected.state,

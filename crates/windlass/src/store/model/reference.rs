@@ -40,7 +40,7 @@ impl Job {
         self.due
     }
 
-    /// The store keeps the first run_at for ever; the model only knows the present one.
+    /// The store keeps the first time for ever; the model only knows the present one.
     pub(super) fn compare_time(&self, stored: Option<Timestamp>) -> Option<Timestamp> {
         self.due.and(stored)
     }
@@ -309,8 +309,7 @@ impl Reference {
     pub(super) fn expire(&mut self) {
         let now = self.now;
         for job in self.jobs.values_mut() {
-            let waits =
-                matches!(job.state, State::Pending | State::Delayed | State::Retrying);
+            let waits = matches!(job.state, State::Pending | State::Delayed | State::Retrying);
             if waits && job.start_by.is_some_and(|start_by| start_by < now) {
                 job.end(State::Failed, Some(Reason::Expired));
             }

@@ -9,28 +9,55 @@ use super::reference::{BACKOFF, End, LEASE, MAX_ATTEMPTS, MAX_CRASHES, Reference
 use crate::core::settle;
 use crate::job::{Backoff, Ending, Failure, FailureClass, JobId, NewJob, Priority};
 use crate::runtime::Clock;
-use crate::store::{
-    Claimed, Claims, NewWorker, RetryOptions, Served, Settled, Store, WorkerKey,
-};
+use crate::store::{Claimed, Claims, NewWorker, RetryOptions, Served, Settled, Store, WorkerKey};
 
 /// One step; numbers choose among what there is.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Enqueue { kind: usize, priority: i64, delay: u64, start_by: Option<u64> },
+    Enqueue {
+        kind: usize,
+        priority: i64,
+        delay: u64,
+        start_by: Option<u64>,
+    },
     Register,
-    Claim { worker: usize, limit: usize },
-    Settle { held: usize, end: End },
+    Claim {
+        worker: usize,
+        limit: usize,
+    },
+    Settle {
+        held: usize,
+        end: End,
+    },
     /// Settles again what was settled or lost before: must change nothing.
-    SettleStale { old: usize, end: End },
-    Heartbeat { worker: usize },
-    Leave { worker: usize },
-    Advance { seconds: u64 },
+    SettleStale {
+        old: usize,
+        end: End,
+    },
+    Heartbeat {
+        worker: usize,
+    },
+    Leave {
+        worker: usize,
+    },
+    Advance {
+        seconds: u64,
+    },
     Promote,
     Rescue,
     Expire,
-    Cancel { job: usize, force: bool },
-    Retry { job: usize, reset: bool },
-    Delete { job: usize, force: bool },
+    Cancel {
+        job: usize,
+        force: bool,
+    },
+    Retry {
+        job: usize,
+        reset: bool,
+    },
+    Delete {
+        job: usize,
+        force: bool,
+    },
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {

@@ -36,7 +36,9 @@ impl Place {
             )));
         }
         let connection = match self {
-            Self::Memory => Connection::open_in_memory().map_err(|error| cannot_open("memory", error))?,
+            Self::Memory => {
+                Connection::open_in_memory().map_err(|error| cannot_open("memory", error))?
+            }
             Self::File(path) => {
                 create_private(path)?;
                 connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?

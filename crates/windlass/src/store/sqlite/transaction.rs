@@ -59,8 +59,7 @@ impl SqliteTx {
 
     /// A number that changes when another connection commits.
     pub(super) fn data_version(&mut self) -> Result<i64, Error> {
-        let version =
-            self.connection.query_row("pragma data_version", [], |row| row.get(0));
+        let version = self.connection.query_row("pragma data_version", [], |row| row.get(0));
         version.map_err(|error| self.fail(error))
     }
 

@@ -187,14 +187,14 @@ impl WriterThread {
             return answer_all(group, Err(&error));
         }
         match self.attempt(&mut group) {
-            Ok(()) => answer_all(group, Ok(())),
             // One call failed and took the others' work with it: each gets its own transaction.
             Err(None) if group.len() > 1 => {
                 for call in group {
                     self.commit_group(vec![call]);
                 }
             }
-            Err(None) => answer_all(group, Ok(())),
+            // A call that failed alone answers with its own error.
+            Ok(()) | Err(None) => answer_all(group, Ok(())),
             Err(Some(error)) => answer_all(group, Err(&error)),
         }
         if self.tx.fatal().is_some() {

@@ -4,13 +4,13 @@
 
 use std::collections::HashMap;
 
-use crate::core::{Event, Next, Settlement, State, cancelled};
+use crate::core::{Event, Next, Reason, Settlement, State, cancelled};
 use crate::job::{FailureClass, JobId, Timestamp};
+use crate::store::Settled;
 use crate::store::driver::{Batch, Param, Tx};
 use crate::store::effects::Measure;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
-use crate::store::Settled;
 use crate::{Error, sabotage};
 
 /// A settlement with the holder of the lease it ends.
@@ -64,8 +64,10 @@ async fn take<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<HashMap<i64, Fr
         let settlement = &item.settlement;
         let (mut epoch, mut worker_id) = (settlement.epoch, item.worker_id);
         if sabotage::on("no_fence")
-            && let rows = tx.query(Sql::JobGet, &[settlement.job.as_i64().into()]).await?
-            && let Some(row) = rows.first(JobRow::read)?
+            && let Some(row) = tx
+                .query(Sql::JobGet, &[settlement.job.as_i64().into()])
+                .await?
+                .first(JobRow::read)?
             && let Room::Lease { worker_id: holder, counts, .. } = row.room
         {
             (epoch, worker_id) = (counts.epoch, holder);
@@ -184,7 +186,7 @@ async fn write_ended<T: Tx>(
         outcomes.push([
             settlement.job.as_i64().into(),
             state.code().into(),
-            reason.map(|reason| reason.code()).into(),
+            reason.map(Reason::code).into(),
             counts.epoch.into(),
             counts.attempt.into(),
             counts.crashes.into(),
@@ -203,10 +205,7 @@ async fn write_ended<T: Tx>(
     Ok(())
 }
 
-async fn write_waiting<T: Tx>(
-    tx: &mut T,
-    accepted: &[(Fenced<'_>, Freed)],
-) -> Result<(), Error> {
+async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> Result<(), Error> {
     let mut ready = Batch::with_capacity(9, 0);
     let mut delayed = Batch::with_capacity(10, 0);
     for (item, lease) in accepted {

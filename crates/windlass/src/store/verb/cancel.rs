@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::core::{Event, Next, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
+use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::{apply, locate};
-use crate::store::Shared;
 use crate::{Error, JobRecord};
 
 /// How long a running job may take to heed a request to stop before it is cut off.
@@ -36,7 +36,10 @@ impl Verb for Cancel {
         match row.room {
             Room::Ended { .. } => {
                 let state = row.record.state;
-                return Err(Error::conflict(format!("job {} has already ended: {state}", self.job)));
+                return Err(Error::conflict(format!(
+                    "job {} has already ended: {state}",
+                    self.job
+                )));
             }
             Room::Ready { .. } | Room::Delayed { .. } => {
                 leave_room(tx, &row, &self.settlement(&row), self.now).await?;
@@ -44,8 +47,12 @@ impl Verb for Cancel {
             Room::Lease { counts, .. } if !self.force => {
                 let cancel_by = (self.now + CANCEL_GRACE).as_micros();
                 let reason = self.reason.as_deref();
-                let params =
-                    [self.job.as_i64().into(), counts.epoch.into(), cancel_by.into(), reason.into()];
+                let params = [
+                    self.job.as_i64().into(),
+                    counts.epoch.into(),
+                    cancel_by.into(),
+                    reason.into(),
+                ];
                 tx.execute(Sql::LeaseCancel, &params).await?;
                 tx.effects().cancelling();
             }
@@ -67,12 +74,7 @@ impl Cancel {
     }
 
     /// Ends the lease now: the epoch grows, so that whatever the worker reports is refused.
-    async fn cut_off<T: Tx>(
-        &self,
-        tx: &mut T,
-        row: &JobRow,
-        worker_id: i64,
-    ) -> Result<(), Error> {
+    async fn cut_off<T: Tx>(&self, tx: &mut T, row: &JobRow, worker_id: i64) -> Result<(), Error> {
         let mut settlement = self.settlement(row);
         settlement.counts.epoch += 1;
         settlement.started_at = row.record.started_at;
@@ -100,7 +102,7 @@ pub(super) async fn leave_room<T: Tx>(
     let outcome = [
         row.record.id.as_i64().into(),
         state.code().into(),
-        reason.map(|reason| reason.code()).into(),
+        reason.map(Reason::code).into(),
         counts.epoch.into(),
         counts.attempt.into(),
         counts.crashes.into(),
@@ -126,13 +128,8 @@ pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<
     let gone = match row.room {
         Room::Ready { seq, .. } => {
             let priority = i64::from(row.record.priority.get());
-            let params = [
-                row.queue_id.into(),
-                row.kind_id.into(),
-                priority.into(),
-                seq.into(),
-                job.into(),
-            ];
+            let params =
+                [row.queue_id.into(), row.kind_id.into(), priority.into(), seq.into(), job.into()];
             tx.execute(Sql::ReadyRemove, &params).await?
         }
         Room::Delayed { counts } => {
@@ -143,5 +140,9 @@ pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<
         }
         Room::Lease { .. } => 0,
     };
-    if gone == 1 { Ok(()) } else { Err(Error::conflict(format!("job {job} has just moved; try again"))) }
+    if gone == 1 {
+        Ok(())
+    } else {
+        Err(Error::conflict(format!("job {job} has just moved; try again")))
+    }
 }

@@ -38,8 +38,7 @@ impl Verb for Claim {
     type Reply = Claims;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Claims, Error> {
-        let worker =
-            [self.worker.id.into(), self.worker.nonce.into(), self.now.as_micros().into()];
+        let worker = [self.worker.id.into(), self.worker.nonce.into(), self.now.as_micros().into()];
         let dead = tx.query(Sql::ClaimWorker, &worker).await?.is_empty();
         if dead && !sabotage::on("dead_worker_claims") {
             return Ok(Claims::WorkerExpired);
@@ -103,8 +102,7 @@ impl Claim {
             taken.extend(rows.read(|row| read_taken(row, index))?);
         }
         let flat = sabotage::on("priority_ignored");
-        taken[first..]
-            .sort_unstable_by_key(|row| (if flat { 0 } else { row.priority }, row.seq));
+        taken[first..].sort_unstable_by_key(|row| (if flat { 0 } else { row.priority }, row.seq));
         Ok(())
     }
 
@@ -134,8 +132,11 @@ impl Claim {
                 end(tx, &mut ended, pair, &row, &next, self.now);
                 continue;
             }
-            let counts =
-                Counts { epoch: row.counts.epoch + 1, attempt: row.counts.attempt + 1, ..row.counts };
+            let counts = Counts {
+                epoch: row.counts.epoch + 1,
+                attempt: row.counts.attempt + 1,
+                ..row.counts
+            };
             leases.push([
                 row.job.into(),
                 self.worker.id.into(),

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::Error;
 use crate::core::{Event, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
+use crate::store::Shared;
 use crate::store::driver::{Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::rows::Room;
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::remove_from_room;
 use crate::store::verb::{apply, locate};
-use crate::store::Shared;
-use crate::Error;
 
 /// Deletes one job; a running one only with `force`, which fences its worker off.
 #[derive(Debug)]

@@ -63,8 +63,7 @@ impl Verb for Enqueue {
         let mut keys: HashMap<&str, usize> = HashMap::new();
         for (index, prepared) in self.jobs.iter().enumerate() {
             let job = &prepared.job;
-            let pair =
-                self.shared.catalog.pair(tx, namespace_id, &job.queue, &job.kind).await?;
+            let pair = self.shared.catalog.pair(tx, namespace_id, &job.queue, &job.kind).await?;
             let id = self.ids.next(self.now)?;
             let key = job.idempotency_key.as_deref();
             let existing = match key.filter(|_| !sabotage::on("idempotency_forgotten")) {
@@ -122,10 +121,7 @@ impl Enqueue {
         existing(first.id, same, job.idempotency_key.as_deref().unwrap_or_default())
     }
 
-    fn refuse_all_if_atomic(
-        &self,
-        replies: &mut [Result<Stored, Error>],
-    ) -> Result<(), Error> {
+    fn refuse_all_if_atomic(&self, replies: &mut [Result<Stored, Error>]) -> Result<(), Error> {
         let first = replies.iter().position(Result::is_err);
         match first {
             Some(index) if self.atomic => {
@@ -155,9 +151,7 @@ impl Enqueue {
                 Some(run_at) => {
                     let reason = Param::Int(crate::Reason::Scheduled.code());
                     let at = run_at.as_micros().into();
-                    delayed.push([
-                        at, id, reason, queue, kind, priority, none, none, none, none,
-                    ]);
+                    delayed.push([at, id, reason, queue, kind, priority, none, none, none, none]);
                     State::Delayed
                 }
                 None => {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::Error;
 use crate::core::Settlement;
 use crate::job::{JobId, Timestamp};
 use crate::store::driver::{Tx, Verb};
@@ -11,7 +12,6 @@ use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::leave_room;
 use crate::store::verb::claim::too_late;
-use crate::Error;
 
 /// A job that runs past its limit is looked at again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
@@ -54,7 +54,8 @@ impl Expire {
         let late = too_late(job.start_by, job.deadline, self.now);
         match (late, row.room) {
             (Some((event, state, reason)), Room::Ready { .. } | Room::Delayed { .. }) => {
-                let settlement = Settlement::of_waiting(job.id, row.room.counts(), event, (state, reason));
+                let settlement =
+                    Settlement::of_waiting(job.id, row.room.counts(), event, (state, reason));
                 leave_room(tx, row, &settlement, self.now).await
             }
             _ => self.look_again(tx, job.id).await,

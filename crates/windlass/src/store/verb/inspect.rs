@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::Error;
 use crate::core::{Reason, State};
 use crate::job::{AttemptRecord, JobId, JobRecord, Timestamp};
 use crate::store::driver::{Batch, Tx, Verb};
@@ -10,7 +11,6 @@ use crate::store::rows::{JobRow, Room, instant};
 use crate::store::statements::Sql;
 use crate::store::verb::locate;
 use crate::store::{Counted, ListQuery, Shared, Tally, WorkerRecord};
-use crate::Error;
 
 /// Reads one job.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Verb for List {
             }
             query.restrict(&mut filter);
             let rows = tx.query_list(sql, &filter).await?;
-            ids.extend(rows.read(|row| row.int())?);
+            ids.extend(rows.ints()?);
         }
         ids.sort_unstable();
         ids.dedup();
@@ -152,9 +152,10 @@ impl Verb for Stats {
             Ok(Tally { queue: row.text()?, kind: row.text()?, measure: row.int()?, n: row.int()? })
         })?;
         let rows = tx.query(Sql::StorageBytes, &[]).await?;
-        let storage_bytes = rows.first(|row| row.int())?.unwrap_or(0);
+        let storage_bytes = rows.first_int()?.unwrap_or(0);
         let workers = workers(tx, self.now).await?;
-        let serves = |worker: &WorkerRecord| worker.namespace_id.is_none_or(|id| id == namespace_id);
+        let serves =
+            |worker: &WorkerRecord| worker.namespace_id.is_none_or(|id| id == namespace_id);
         let workers = workers.into_iter().filter(serves).collect();
         Ok(Counted { tallies, storage_bytes, workers })
     }

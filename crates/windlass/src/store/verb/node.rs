@@ -26,9 +26,9 @@ impl Verb for NodeLease {
         let mine = |n: &i64| taken.contains(&(*n, self.holder));
         let free = |n: &i64| taken.iter().all(|(other, _)| other != n);
         let kept = self.held.filter(|n| mine(n) || free(n));
-        let node = kept
-            .or_else(|| (1..=NODE_MAX).find(free))
-            .ok_or_else(|| Error::Full { message: format!("all {NODE_MAX} node numbers are taken (one per process)") })?;
+        let node = kept.or_else(|| (1..=NODE_MAX).find(free)).ok_or_else(|| Error::Full {
+            message: format!("all {NODE_MAX} node numbers are taken (one per process)"),
+        })?;
         let params = [node.into(), self.holder.into(), self.until.as_micros().into()];
         tx.execute(Sql::NodeLease, &params).await?;
         Ok(node)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, State};
 use crate::job::Timestamp;
+use crate::store::Promoted;
 use crate::store::driver::{Batch, Tx, Verb};
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
-use crate::store::Promoted;
 use crate::{Error, sabotage};
 
 /// Promotes up to `limit` due jobs.
@@ -58,7 +58,7 @@ impl Verb for Promote {
         due.sort_unstable_by_key(|row| (row.run_at, row.job));
         self.make_ready(tx, &due).await?;
         let rows = tx.query(Sql::DelayedNext, &[]).await?;
-        let next = rows.first(|row| row.int())?.map(Timestamp::from_micros);
+        let next = rows.first_int()?.map(Timestamp::from_micros);
         Ok(Promoted { count: due.len(), next })
     }
 

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
+use crate::Error;
 use crate::core::{Event, Next, Reason, Settlement, State, rescue};
 use crate::job::Timestamp;
+use crate::store::Settled;
 use crate::store::driver::{Tx, Verb};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
-use crate::store::Settled;
-use crate::Error;
 
 /// How long an expired worker that holds nothing stays visible.
 const WORKER_KEPT: Duration = Duration::from_secs(3600);

@@ -33,7 +33,10 @@ impl Verb for Retry {
         match row.room {
             Room::Ready { .. } | Room::Lease { .. } => {
                 let state = row.record.state;
-                return Err(Error::conflict(format!("job {} is {state}: nothing to retry", self.job)));
+                return Err(Error::conflict(format!(
+                    "job {} is {state}: nothing to retry",
+                    self.job
+                )));
             }
             Room::Delayed { counts } => self.run_now(tx, &row, counts).await?,
             Room::Ended { counts } => self.revive(tx, &row, counts).await?,
@@ -121,8 +124,7 @@ impl Retry {
         } else {
             let at = (self.now + self.options.delay).as_micros().into();
             let reason = Reason::Scheduled.code().into();
-            let delayed =
-                [at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes];
+            let delayed = [at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes];
             tx.execute(Sql::DelayedInsert, &delayed).await?;
             tx.effects().delayed();
             State::Delayed

@@ -1,12 +1,12 @@
 //! Settle: writes the ends of attempts, each under its fence.
 
+use crate::Error;
 use crate::core::Settlement;
 use crate::job::Timestamp;
 use crate::store::driver::{Tx, Verb};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, apply};
 use crate::store::{Settled, WorkerKey};
-use crate::Error;
 
 /// Settles attempts of one worker.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Verb for Settle {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<Settled>, Error> {
         let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;
-        if rows.first(|row| row.int())?.is_some_and(|nonce| nonce != self.worker.nonce) {
+        if rows.first_int()?.is_some_and(|nonce| nonce != self.worker.nonce) {
             return Ok(vec![Settled::Lost; self.items.len()]);
         }
         let items = self.items.iter().map(|settlement| Fenced {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::Error;
 use crate::core::{Reason, State};
 use crate::store::driver::{Param, Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::statements::Sql;
-use crate::Error;
 
 /// Findings reported per check; the first few tell the story.
 const FINDINGS_MAX: i64 = 20;

@@ -1,12 +1,12 @@
 //! Workers: they register, renew all their leases at once, tell progress, and leave.
 
+use crate::Error;
 use crate::core::settle;
 use crate::job::{Ending, JobId, Timestamp};
 use crate::store::driver::{Batch, Tx, Verb};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
 use crate::store::{Beat, NewWorker, ProgressNote, WorkerKey};
-use crate::Error;
 
 /// Leases released in one transaction of [`Leave`].
 const RELEASE_MAX: i64 = 1000;
@@ -27,7 +27,7 @@ impl Verb for Register {
             None => None,
             Some(name) => {
                 let rows = tx.query(Sql::NamespaceGet, &[name.as_str().into()]).await?;
-                let id = rows.first(|row| row.int())?;
+                let id = rows.first_int()?;
                 Some(id.ok_or_else(|| Error::not_found(format!("namespace `{name}`")))?)
             }
         };
@@ -46,7 +46,7 @@ impl Verb for Register {
             (self.now + worker.lease).as_micros().into(),
         ];
         let rows = tx.query(Sql::WorkerInsert, &params).await?;
-        rows.first(|row| row.int())?.ok_or_else(|| Error::bug("a worker got no id"))
+        rows.first_int()?.ok_or_else(|| Error::bug("a worker got no id"))
     }
 }
 
