@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Stats(cmd::stats::StatsArgs),
     /// Check a database
     Doctor(cmd::doctor::DoctorArgs),
+    /// Measure this machine: rates, latencies, and the floor of bare SQLite beside them
+    Bench(cmd::bench::BenchArgs),
     /// Write a completion script for a shell
     Completions(cmd::completions::CompletionsArgs),
     /// Show the version

@@ -120,18 +120,19 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         }
         End::StorageFailed => return Err(storage_failed()),
         End::HttpFailed(failure) => {
-            stop(worker, &stop_http, std::future::ready(())).await;
+            stop(worker, &stop_http, std::future::ready(()), signals.next()).await;
             queue.close().await;
             return Err(failure);
         }
     }
+    let mut second = None;
+    let hurry = async { second = Some(signals.next().await) };
     tokio::select! {
-        () = stop(worker, &stop_http, async { drop(http.await) }) => {}
+        () = stop(worker, &stop_http, async { drop(http.await) }, hurry) => {}
         () = queue.storage_failed() => return Err(storage_failed()),
-        exit = signals.next() => return Err(stopped_at_once(exit, args.lease)),
     }
     queue.close().await;
-    Ok(())
+    second.map_or(Ok(()), |exit| Err(stopped_at_once(exit)))
 }
 
 impl ServeArgs {
@@ -194,14 +195,16 @@ async fn samples(queue: &Queue, is_wanted: bool) -> Infallible {
 }
 
 /// Stops in an order that loses nothing: the worker while its jobs can still be watched, then HTTP.
-async fn stop(
+/// Once `hurry` ends, running jobs are given back at once.
+async fn stop<F: Future>(
     worker: Option<RunningWorker>,
     stop_http: &CancellationToken,
     http: impl Future<Output = ()>,
+    hurry: F,
 ) {
     let drain = async {
         if let Some(worker) = worker {
-            worker.stop().await;
+            worker.stop_or(hurry).await;
         }
         stop_http.cancel();
     };
@@ -213,11 +216,9 @@ fn storage_failed() -> Failure {
         .hint("check the disk, then the file with `windlass doctor --deep`")
 }
 
-fn stopped_at_once(exit: Exit, lease: Duration) -> Failure {
-    Failure::new(exit, "stopped at once, as asked twice").hint(format!(
-        "jobs that were running run again when their lease ends, within {}",
-        format_duration(lease)
-    ))
+fn stopped_at_once(exit: Exit) -> Failure {
+    Failure::new(exit, "stopped at once, as asked twice")
+        .hint("jobs that were running were given back and run again")
 }
 
 fn http_ended(error: Option<std::io::Error>) -> Failure {

@@ -76,8 +76,8 @@ fn a_job_that_outlasts_the_stop_is_given_back_uncounted() {
 fn a_second_signal_means_now() {
     for (name, expected) in [("TERM", 143), ("INT", 130)] {
         let folder = Folder::new();
-        let mut server = Server::start(&folder, &[]);
-        start_sleeping(&folder, &server);
+        let mut server = Server::start(&folder, &["--database", "sqlite:jobs.db"]);
+        let id = start_sleeping(&folder, &server);
         let asked = Instant::now();
 
         server.signal("TERM");
@@ -87,5 +87,7 @@ fn a_second_signal_means_now() {
 
         assert_eq!(code, expected, "{text}");
         assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+        let job = folder.json(&["jobs", "get", &id, "--database", "sqlite:jobs.db"]);
+        assert_eq!((&job["state"], &job["attempt"]), (&"pending".into(), &0.into()), "{job}");
     }
 }

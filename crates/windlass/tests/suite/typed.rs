@@ -36,7 +36,7 @@ struct App {
 async fn resize(job: Resize, ctx: Ctx<App>) -> Result<Thumb, JobError> {
     if ctx.state().calls.fetch_add(1, Ordering::Relaxed) == 0 && job.key.is_empty() {
         let source = std::io::Error::other("disk full");
-        return Err(std::io::Error::new(std::io::ErrorKind::Other, source).into());
+        return Err(std::io::Error::other(source).into());
     }
     Ok(Thumb { url: format!("cdn/{}", job.key) })
 }

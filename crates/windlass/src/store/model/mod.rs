@@ -48,7 +48,7 @@ async fn compare(
         let job = store.get(&namespace, *id).await.unwrap();
         let reason = job.reason.filter(|reason| *reason != crate::Reason::NoWorker);
         let reason =
-            reason.or((job.state == crate::State::Pending).then_some(crate::Reason::Ready));
+            reason.or_else(|| (job.state == crate::State::Pending).then_some(crate::Reason::Ready));
         let got = (job.state, reason, job.attempt, job.crashes, job.snoozes, job.scheduled_at);
         let wanted = (
             expected.state,
