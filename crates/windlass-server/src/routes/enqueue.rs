@@ -1,5 +1,7 @@
 //! Storing jobs, one or many.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -7,7 +9,7 @@ use axum::response::IntoResponse as _;
 use windlass::protocol::{
     BatchReply, BatchRequest, RefusedObject, StoredJob, document, read_batch, read_job, read_lines,
 };
-use windlass::{Enqueued, JobId, Queue};
+use windlass::{Enqueued, JobId, JobRecord, Queue};
 
 use super::Answer;
 use crate::app::Shared;
@@ -57,13 +59,17 @@ pub(crate) async fn enqueue_batch(
     };
     let new = replies.iter().flatten().filter(|enqueued| enqueued.is_new()).count();
     app.observer.enqueued(new);
-    let mut jobs = Vec::with_capacity(replies.len());
-    for reply in replies {
-        jobs.push(match reply {
-            Ok(enqueued) => Ok(stored(&queue, enqueued.id()).await),
-            Err(refused) => Err(refused),
-        });
-    }
+    let ids = replies.iter().flatten().map(Enqueued::id).collect();
+    // The jobs are stored whatever happens now, so that their ids are answer enough.
+    let read = queue.get_many(ids).await.unwrap_or_default();
+    let read: HashMap<JobId, JobRecord> = read.into_iter().map(|job| (job.id, job)).collect();
+    // A key that stands twice in the batch is answered twice with the same job.
+    let stored = |id| match read.get(&id) {
+        Some(job) => StoredJob::Read(Box::new(job.clone())),
+        None => StoredJob::Id(id),
+    };
+    let jobs: Vec<_> =
+        replies.into_iter().map(|reply| reply.map(|enqueued| stored(enqueued.id()))).collect();
     Ok((StatusCode::CREATED, Json(BatchReply::new(&jobs))).into_response())
 }
 

@@ -145,7 +145,16 @@ impl Queue {
     /// # Errors
     /// [`Error::NotFound`] when this namespace has no such job.
     pub async fn get(&self, job: JobId) -> Result<JobRecord, Error> {
-        self.store.get(&self.namespace, job).await
+        let found = self.store.get(&self.namespace, vec![job]).await?;
+        found.into_iter().next().ok_or_else(|| Error::not_found(format!("job {job}")))
+    }
+
+    /// Reads jobs by id from one snapshot, in the order asked for; unknown ones are left out.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown namespace, [`Error::Unavailable`].
+    pub async fn get_many(&self, jobs: Vec<JobId>) -> Result<Vec<JobRecord>, Error> {
+        self.store.get(&self.namespace, jobs).await
     }
 
     /// Reads the attempts of one job: failed ones, then the running or final one.

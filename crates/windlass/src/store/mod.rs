@@ -89,7 +89,7 @@ pub(crate) trait Store: Send + Sync + 'static {
     ) -> Reply<'_, JobRecord>;
     fn delete(&self, namespace: &Arc<str>, job: JobId, force: bool) -> Reply<'_, ()>;
 
-    fn get(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, JobRecord>;
+    fn get(&self, namespace: &Arc<str>, jobs: Vec<JobId>) -> Reply<'_, Vec<JobRecord>>;
     fn attempts(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<AttemptRecord>>;
     fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Vec<JobRecord>>;
     fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted>;

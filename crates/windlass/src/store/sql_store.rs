@@ -170,9 +170,9 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(self.driver.write(verb::Delete { namespace, job, force, now, shared }))
     }
 
-    fn get(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, JobRecord> {
+    fn get(&self, namespace: &Arc<str>, jobs: Vec<JobId>) -> Reply<'_, Vec<JobRecord>> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
-        Box::pin(self.driver.read(verb::Get { namespace, job, now, shared }))
+        Box::pin(self.driver.read(verb::Get { namespace, jobs, now, shared }))
     }
 
     fn attempts(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<AttemptRecord>> {

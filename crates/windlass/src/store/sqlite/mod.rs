@@ -2,6 +2,8 @@
 
 mod connection;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod readers;
 mod transaction;
 mod writer;

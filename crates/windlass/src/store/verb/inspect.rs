@@ -1,5 +1,6 @@
 //! Reading: one job, its attempts, lists, counts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::Error;
@@ -12,23 +13,24 @@ use crate::store::statements::Sql;
 use crate::store::verb::locate;
 use crate::store::{Counted, ListQuery, Shared, Tally, WorkerRecord};
 
-/// Reads one job.
+/// Reads jobs by id, in the order asked for; unknown ones are left out.
 #[derive(Debug)]
 pub(crate) struct Get {
     pub(crate) namespace: Arc<str>,
-    pub(crate) job: JobId,
+    pub(crate) jobs: Vec<JobId>,
     pub(crate) now: Timestamp,
     pub(crate) shared: Arc<Shared>,
 }
 
 impl Verb for Get {
-    type Reply = JobRecord;
+    type Reply = Vec<JobRecord>;
 
-    async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<JobRecord>, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
-        let mut rows = vec![locate(tx, namespace_id, self.job).await?];
-        mark_unserved(tx, &mut rows, self.now).await?;
-        rows.pop().map(|row| row.record).ok_or_else(|| Error::bug("a job vanished"))
+        let ids: Vec<i64> = self.jobs.iter().map(|job| job.as_i64()).collect();
+        let mut rows = rows(tx, &ids, self.now).await?;
+        rows.retain(|row| row.namespace_id == namespace_id);
+        Ok(rows.into_iter().map(|row| row.record).collect())
     }
 }
 
@@ -113,24 +115,8 @@ impl Verb for List {
             ids.reverse();
         }
         ids.truncate(query.limit);
-        self.jobs(tx, &ids).await
-    }
-}
-
-impl List {
-    async fn jobs<T: Tx>(&self, tx: &mut T, ids: &[i64]) -> Result<Vec<JobRecord>, Error> {
-        let mut batch = Batch::with_capacity(1, ids.len());
-        for id in ids {
-            batch.push([(*id).into()]);
-        }
-        let mut rows = tx.query_each(Sql::JobGet, &batch).await?.read(JobRow::read)?;
-        mark_unserved(tx, &mut rows, self.now).await?;
-        let mut jobs: Vec<JobRecord> = rows.into_iter().map(|row| row.record).collect();
-        jobs.sort_unstable_by_key(|job| job.id);
-        if !self.query.ascending {
-            jobs.reverse();
-        }
-        Ok(jobs)
+        let rows = rows(tx, &ids, self.now).await?;
+        Ok(rows.into_iter().map(|row| row.record).collect())
     }
 }
 
@@ -159,6 +145,22 @@ impl Verb for Stats {
         let workers = workers.into_iter().filter(serves).collect();
         Ok(Counted { tallies, storage_bytes, workers })
     }
+}
+
+/// Reads jobs by id, in that order; unknown ones are left out.
+async fn rows<T: Tx>(tx: &mut T, ids: &[i64], now: Timestamp) -> Result<Vec<JobRow>, Error> {
+    let mut batch = Batch::with_capacity(1, ids.len());
+    for id in ids {
+        batch.push([(*id).into()]);
+    }
+    let mut rows = tx.query_each(Sql::JobGet, &batch).await?.read(JobRow::read)?;
+    mark_unserved(tx, &mut rows, now).await?;
+    let mut places: HashMap<i64, usize> = HashMap::new();
+    for (place, id) in ids.iter().enumerate() {
+        places.entry(*id).or_insert(place);
+    }
+    rows.sort_by_key(|row| places.get(&row.record.id.as_i64()).copied());
+    Ok(rows)
 }
 
 /// Pending jobs whose kind no live worker serves say so.
