@@ -31,6 +31,11 @@ impl JobId {
         self.0
     }
 
+    /// How far ids are apart that are made `span` apart.
+    pub(crate) fn span_of(span: std::time::Duration) -> i64 {
+        i64::try_from(span.as_millis()).unwrap_or(i64::MAX >> LOW_BITS) << LOW_BITS
+    }
+
     /// Milliseconds since the ids' own zero at `now`.
     pub(crate) const fn ms_at(now: Timestamp) -> i64 {
         now.as_micros().div_euclid(1000) - EPOCH_MS

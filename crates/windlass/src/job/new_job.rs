@@ -230,8 +230,14 @@ impl NewJob {
         let spans =
             [("/delay", self.run_at), ("/start_by", self.start_by), ("/deadline", self.deadline)];
         for (pointer, when) in spans {
-            if matches!(when, Some(RunAt::In(span)) if span > DELAY_MAX) {
-                refuse(pointer, "is longer than 366 days".to_owned());
+            match when {
+                Some(RunAt::In(span)) if span > DELAY_MAX => {
+                    refuse(pointer, "is longer than 366 days".to_owned());
+                }
+                Some(RunAt::At(instant)) if !instant.is_plausible() => {
+                    refuse(pointer, format!("is {instant} (years 2000 to 2200 allowed)"));
+                }
+                _ => {}
             }
         }
     }

@@ -26,6 +26,11 @@ impl Timestamp {
         self.0
     }
 
+    /// True between the years 2000 and 2200.
+    pub(crate) const fn is_plausible(self) -> bool {
+        self.0 >= RANGE_US.0 && self.0 < RANGE_US.1
+    }
+
     /// The time from `earlier` to `self`, zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -74,10 +79,9 @@ impl FromStr for Timestamp {
             format!("`{text}` is not an RFC 3339 instant such as 2026-01-31T08:00:00Z")
         })?;
         let micros = instant.as_microsecond();
-        if micros < RANGE_US.0 || micros >= RANGE_US.1 {
-            return Err(format!("`{text}` is outside the years 2000 to 2200"));
-        }
-        Ok(Self(micros))
+        Some(Self(micros))
+            .filter(|instant| instant.is_plausible())
+            .ok_or_else(|| format!("`{text}` is outside the years 2000 to 2200"))
     }
 }
 

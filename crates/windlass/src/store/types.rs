@@ -46,6 +46,8 @@ pub(crate) struct Served {
     /// Left out of "everything".
     pub(crate) except_queues: Vec<String>,
     pub(crate) kinds: Vec<String>,
+    /// How much longer a job waits for each step of priority; none means strict priorities.
+    pub(crate) aging: Option<Duration>,
 }
 
 impl Served {

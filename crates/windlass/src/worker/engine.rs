@@ -1,6 +1,7 @@
 //! What the tasks of one worker share.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
@@ -49,9 +50,12 @@ impl<S> Engine<S> {
         }
     }
 
+    /// Tells the observers. One that panics must not take the worker's tasks down.
     pub(super) fn tell(&self, event: &Event) {
         for observer in &self.observers {
-            observer(event);
+            if catch_unwind(AssertUnwindSafe(|| observer(event))).is_err() {
+                tracing::error!("an event observer panicked");
+            }
         }
     }
 

@@ -7,12 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::engine::Engine;
 use super::slot;
-use crate::job::CLAIM_JOBS_MAX;
 use crate::runtime::Tasks;
 use crate::store::{Claims, Served};
-
-/// Jobs in one claim: larger ones save little (benches), smaller ones share better.
-const BATCH_MAX: usize = if 500 < CLAIM_JOBS_MAX { 500 } else { CLAIM_JOBS_MAX };
 
 /// First and longest wait after a failed claim.
 const ERROR_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -26,6 +22,8 @@ pub(super) struct Share {
     /// Jobs of this share that may be held at a time, running or waiting for a slot.
     pub(super) places: Arc<Semaphore>,
     pub(super) size: usize,
+    /// Jobs in one claim, at most.
+    pub(super) batch: usize,
     pub(super) poll: Duration,
 }
 
@@ -86,12 +84,12 @@ pub(super) async fn run<S: Send + Sync + 'static>(
 /// Waits until at least half of the places are free, and takes all that are: a busy worker claims
 /// in batches, an idle one at once.
 async fn room(share: &Share) -> OwnedSemaphorePermit {
-    let half = u32::try_from(share.size.div_ceil(2).clamp(1, BATCH_MAX)).unwrap_or(1);
+    let half = u32::try_from(share.size.div_ceil(2).clamp(1, share.batch)).unwrap_or(1);
     let places = Arc::clone(&share.places);
     let Ok(mut room) = places.acquire_many_owned(half).await else {
         return std::future::pending().await;
     };
-    let more = share.places.available_permits().min(BATCH_MAX.saturating_sub(room.num_permits()));
+    let more = share.places.available_permits().min(share.batch.saturating_sub(room.num_permits()));
     let more = u32::try_from(more).unwrap_or(0);
     if let Ok(rest) = Arc::clone(&share.places).try_acquire_many_owned(more) {
         room.merge(rest);

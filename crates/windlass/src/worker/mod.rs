@@ -28,7 +28,7 @@ pub use running::RunningWorker;
 
 use self::engine::Observer;
 use self::registry::{Registry, erase, erase_raw};
-use crate::job::{IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
+use crate::job::{CLAIM_JOBS_MAX, IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
 use crate::queue::Queue;
 use crate::{Error, FieldError};
 
@@ -54,6 +54,8 @@ struct Settings {
     all_namespaces: bool,
     concurrency: usize,
     prefetch: usize,
+    claim_batch: usize,
+    aging: Option<Duration>,
     lease: Duration,
     poll: Duration,
     grace: Duration,
@@ -70,6 +72,8 @@ impl Worker<()> {
             all_namespaces: false,
             concurrency: 10,
             prefetch: 100,
+            claim_batch: 500,
+            aging: None,
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(1),
             grace: Duration::from_secs(30),
@@ -180,6 +184,19 @@ impl<S: Send + Sync + 'static> Worker<S> {
         self
     }
 
+    /// Jobs in one claim, 1 to 1000 (default 500: larger ones save little, smaller ones share better).
+    pub const fn claim_batch(mut self, jobs: usize) -> Self {
+        self.settings.claim_batch = jobs;
+        self
+    }
+
+    /// Turns strict priorities into head starts: a job of priority p waits no longer than if it had
+    /// been enqueued p times `step` later at priority 0. With it, the lowest class still moves.
+    pub const fn aging(mut self, step: Duration) -> Self {
+        self.settings.aging = Some(step);
+        self
+    }
+
     /// How long this process may be silent before its jobs are given to others, 1 s to 24 h
     /// (default 30 s; renewed three times as often).
     pub const fn lease(mut self, lease: Duration) -> Self {
@@ -258,6 +275,10 @@ impl<S: Send + Sync + 'static> Worker<S> {
         }
         if settings.prefetch > 10_000 {
             refuse("/prefetch", format!("is {} (0 to 10000 allowed)", settings.prefetch));
+        }
+        if !(1..=CLAIM_JOBS_MAX).contains(&settings.claim_batch) {
+            let batch = settings.claim_batch;
+            refuse("/claim_batch", format!("is {batch} (1 to {CLAIM_JOBS_MAX} allowed)"));
         }
         if settings.lease < LEASE_RANGE.0 || settings.lease > LEASE_RANGE.1 {
             refuse("/lease", "must be between 1 s and 24 h".to_owned());

@@ -124,10 +124,11 @@ where
     Fut: Future<Output = Result<Vec<u8>, E>> + Send + 'static,
     E: Into<JobError>,
 {
+    let handler = Arc::new(handler);
     Arc::new(move |payload, ctx| {
-        let running = handler(payload, ctx);
+        let handler = Arc::clone(&handler);
         Box::pin(async move {
-            match running.await {
+            match handler(payload, ctx).await {
                 Ok(result) => completed(Ok(result)),
                 Err(error) => error.into().into_ending(),
             }

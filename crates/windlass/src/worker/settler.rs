@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::event::{Event, JobInfo};
+use crate::Error;
 use crate::core::{Run, Settlement, settle};
-use crate::job::{DELAY_MAX, Ending};
+use crate::job::{DELAY_MAX, Ending, Failure, FailureClass, truncated};
 use crate::store::{Settled, WorkerKey};
 
 /// Outcomes in one transaction.
@@ -70,31 +71,67 @@ async fn write<S: Send + Sync + 'static>(
     worker: &WorkerKey,
     mut group: Vec<Done>,
 ) {
-    let now = engine.clock().now();
-    let items: Vec<Settlement> = group
-        .iter_mut()
-        .map(|done| {
-            let ending = bounded(std::mem::replace(&mut done.ending, Ending::Release));
-            settle(&done.run, ending, now, engine.random_unit())
-        })
-        .collect();
+    let endings = group.iter_mut().map(|done| {
+        let ending = bounded(std::mem::replace(&mut done.ending, Ending::Release));
+        decide(engine, done, ending)
+    });
+    let items: Vec<Settlement> = endings.collect();
+    let statuses = match store(engine, worker, &items).await {
+        Ok(statuses) => statuses,
+        Err(error) => {
+            tracing::error!(%error, outcomes = items.len(), "outcomes refused: trying one by one");
+            let mut statuses = Vec::with_capacity(items.len());
+            for (done, item) in group.iter().zip(items) {
+                statuses.push(write_alone(engine, worker, done, item).await);
+            }
+            statuses
+        }
+    };
+    for (done, status) in group.into_iter().zip(statuses) {
+        announce(engine, done, status);
+    }
+}
+
+/// Writes one outcome that may be at fault; if it is, the attempt has failed: a job must not stay
+/// with a worker that is done with it.
+async fn write_alone<S: Send + Sync + 'static>(
+    engine: &Engine<S>,
+    worker: &WorkerKey,
+    done: &Done,
+    item: Settlement,
+) -> Settled {
+    let error = match store(engine, worker, &[item]).await {
+        Ok(statuses) => return statuses.first().copied().unwrap_or(Settled::Lost),
+        Err(error) => error,
+    };
+    let message = format!("the outcome could not be stored: {error}");
+    let ending = Ending::Fail(Failure::new(FailureClass::Retryable, message));
+    let failed = decide(engine, done, ending);
+    let statuses = store(engine, worker, &[failed]).await.unwrap_or_default();
+    statuses.first().copied().unwrap_or(Settled::Lost)
+}
+
+fn decide<S>(engine: &Engine<S>, done: &Done, ending: Ending) -> Settlement {
+    settle(&done.run, ending, engine.clock().now(), engine.random_unit())
+}
+
+/// Writes a batch, again and again while the database does not answer: a repeated settle changes
+/// nothing twice.
+async fn store<S: Send + Sync + 'static>(
+    engine: &Engine<S>,
+    worker: &WorkerKey,
+    items: &[Settlement],
+) -> Result<Vec<Settled>, Error> {
     let mut wait = RETRY_WAIT.0;
-    let statuses = loop {
-        match engine.store().settle(worker, items.clone()).await {
-            Ok(statuses) => break statuses,
+    loop {
+        match engine.store().settle(worker, items.to_vec()).await {
             Err(error) if error.is_transient() && !engine.store().failed().is_cancelled() => {
                 tracing::warn!(%error, outcomes = items.len(), "outcomes not stored yet");
                 engine.clock().sleep(wait).await;
                 wait = (wait * 2).min(RETRY_WAIT.1);
             }
-            Err(error) => {
-                tracing::error!(%error, outcomes = items.len(), "outcomes dropped: their leases will expire");
-                return;
-            }
+            answer => return answer,
         }
-    };
-    for (done, status) in group.into_iter().zip(statuses) {
-        announce(engine, done, status);
     }
 }
 
@@ -121,6 +158,7 @@ fn bounded(ending: Ending) -> Ending {
             failure.retry_after = failure.retry_after.map(|wait| wait.min(DELAY_MAX));
             Ending::Fail(failure)
         }
+        Ending::Cancel { reason } => Ending::Cancel { reason: truncated(reason) },
         other => other,
     }
 }

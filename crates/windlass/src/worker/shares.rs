@@ -48,10 +48,12 @@ pub(super) fn shares<S>(
                     queues: queues.names,
                     except_queues: queues.except,
                     kinds: kinds.names.clone(),
+                    aging: settings.aging,
                 }),
                 gates: slots.collect(),
                 places: Arc::new(Semaphore::new(size)),
                 size,
+                batch: settings.claim_batch,
                 poll: settings.poll,
             });
         }

@@ -1,5 +1,6 @@
 //! One attempt: waits for a slot, runs the handler under timeout, stop and panic guard, reports.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -131,7 +132,9 @@ fn heed_stop(ending: Ending, attempt: &Attempt, run: &Run) -> Ending {
 fn with_backoff(ending: Ending, attempt: u32, custom: Option<&BackoffFn>) -> Ending {
     match (ending, custom) {
         (Ending::Fail(failure), Some(custom)) if failure.retry_after.is_none() => {
-            let retry_after = Some(custom(attempt, &failure.message));
+            // The application's code: when it panics, the job's own backoff holds.
+            let choose = AssertUnwindSafe(|| custom(attempt, &failure.message));
+            let retry_after = catch_unwind(choose).ok();
             Ending::Fail(Failure { retry_after, ..failure })
         }
         (ending, _) => ending,

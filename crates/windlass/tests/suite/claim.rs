@@ -8,6 +8,7 @@ use windlass_testkit::{Act, Harness, Script, every_backend};
 every_backend!(
     priority_comes_before_age,
     kinds_of_one_queue_are_merged_in_claim_order,
+    with_aging_an_old_job_passes_a_younger_more_urgent_one,
     queues_take_turns,
     jobs_that_became_due_keep_the_order_of_their_times,
     a_worker_leaves_other_kinds_alone,
@@ -44,6 +45,23 @@ async fn kinds_of_one_queue_are_merged_in_claim_order(t: &Harness) {
 
     assert_eq!(script.order()[0], urgent);
     assert_eq!(script.order()[1..], ids);
+    worker.stop().await;
+}
+
+async fn with_aging_an_old_job_passes_a_younger_more_urgent_one(t: &Harness) {
+    let script = Script::completing();
+    let bulk = t.job("mail").with(|job| job.priority(Priority::BULK)).await;
+    t.advance(Duration::from_secs(25));
+    let normal = t.job("other").await;
+    t.advance(Duration::from_secs(1));
+    let high = t.job("mail").with(|job| job.priority(Priority::HIGH)).await;
+
+    // Bulk is 2 classes behind normal and 3 behind high, of 10 s each.
+    let worker = t.worker(&script).concurrency(1).prefetch(9).aging(Duration::from_secs(10));
+    let worker = worker.start().await.expect("a worker");
+    script.started(3).await;
+
+    assert_eq!(script.order(), [high, bulk, normal]);
     worker.stop().await;
 }
 

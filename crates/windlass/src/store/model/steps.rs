@@ -191,6 +191,7 @@ impl Player {
             queues: Vec::new(),
             except_queues: Vec::new(),
             kinds: Vec::new(),
+            aging: None,
         };
         let claims =
             self.store.claim(&self.workers[worker], &Arc::new(served), limit, 1).await.unwrap();

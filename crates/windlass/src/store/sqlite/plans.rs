@@ -25,7 +25,9 @@ fn hot_statements_use_their_index() {
     for sql in [
         Sql::ClaimHead,
         Sql::ClaimPeek,
+        Sql::ClaimPeekClass,
         Sql::ClaimTake,
+        Sql::ClaimTakeClass,
         Sql::ClaimJob,
         Sql::ClaimWorker,
         Sql::SettleTake,

@@ -25,6 +25,13 @@ pub(crate) struct Claim {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// A prefix of the claim order of one kind, or of one priority of it.
+struct Share {
+    pair: usize,
+    class: Option<i64>,
+    count: usize,
+}
+
 /// A row taken from the ready room.
 struct Taken {
     pair: usize,
@@ -89,21 +96,75 @@ impl Claim {
     ) -> Result<(), Error> {
         let kinds: Vec<usize> =
             (0..waiting.len()).filter(|index| waiting[*index].queue_id == queue).collect();
-        let shares = match kinds.as_slice() {
-            [only] => vec![(*only, left)],
-            _ => merge(tx, waiting, &kinds, left).await?,
+        let shares = match (kinds.as_slice(), self.served.aging) {
+            ([only], None) => vec![Share { pair: *only, class: None, count: left }],
+            _ => self.merge(tx, waiting, &kinds, left).await?,
         };
         let first = taken.len();
-        for (index, share) in shares {
-            let pair = &waiting[index];
-            let limit = i64::try_from(share).unwrap_or(i64::MAX);
-            let params = [pair.queue_id.into(), pair.kind_id.into(), limit.into()];
-            let rows = tx.query(Sql::ClaimTake, &params).await?;
-            taken.extend(rows.read(|row| read_taken(row, index))?);
+        for share in shares {
+            let pair = &waiting[share.pair];
+            let (queue, kind) = (pair.queue_id.into(), pair.kind_id.into());
+            let limit = i64::try_from(share.count).unwrap_or(i64::MAX).into();
+            let rows = match share.class {
+                None => tx.query(Sql::ClaimTake, &[queue, kind, limit]).await?,
+                Some(class) => {
+                    tx.query(Sql::ClaimTakeClass, &[queue, kind, class.into(), limit]).await?
+                }
+            };
+            taken.extend(rows.read(|row| read_taken(row, share.pair))?);
         }
-        let flat = sabotage::on("priority_ignored");
-        taken[first..].sort_unstable_by_key(|row| (if flat { 0 } else { row.priority }, row.seq));
+        taken[first..].sort_unstable_by_key(|row| self.order(row.priority, row.seq));
         Ok(())
+    }
+
+    /// The claim order within a queue. With aging, a priority is a head start in time, so that the
+    /// lowest class still moves.
+    fn order(&self, priority: i64, seq: i64) -> (i64, i64) {
+        match self.served.aging {
+            _ if sabotage::on("priority_ignored") => (0, seq),
+            None => (priority, seq),
+            Some(step) => (0, seq.saturating_add(priority.saturating_mul(JobId::span_of(step)))),
+        }
+    }
+
+    /// How many jobs of each kind (with aging: and priority) are among the first `limit` of all of
+    /// them. A share is a prefix of its own order, so taking the shares takes the merged order.
+    async fn merge<T: Tx>(
+        &self,
+        tx: &mut T,
+        waiting: &[Pair],
+        kinds: &[usize],
+        limit: usize,
+    ) -> Result<Vec<Share>, Error> {
+        let mut shares: Vec<Share> = Vec::new();
+        let mut keys: Vec<((i64, i64), usize)> = Vec::new();
+        let most = i64::try_from(limit).unwrap_or(i64::MAX).into();
+        let classes: Vec<Option<i64>> = match self.served.aging {
+            None => vec![None],
+            Some(_) => (0..=9).map(Some).collect(),
+        };
+        for index in kinds {
+            let pair = &waiting[*index];
+            let (queue, kind) = (pair.queue_id.into(), pair.kind_id.into());
+            for class in &classes {
+                let rows = match class {
+                    None => tx.query(Sql::ClaimPeek, &[queue, kind, most]).await?,
+                    Some(class) => {
+                        let params = [queue, kind, (*class).into(), most];
+                        tx.query(Sql::ClaimPeekClass, &params).await?
+                    }
+                };
+                let share = shares.len();
+                shares.push(Share { pair: *index, class: *class, count: 0 });
+                keys.extend(rows.read(|row| Ok((self.order(row.int()?, row.int()?), share)))?);
+            }
+        }
+        keys.sort_unstable();
+        for (_, share) in keys.into_iter().take(limit) {
+            shares[share].count += 1;
+        }
+        shares.retain(|share| share.count > 0);
+        Ok(shares)
     }
 
     /// Writes the leases, and the end of jobs that are too late to start.
@@ -177,28 +238,6 @@ async fn waiting<T: Tx>(tx: &mut T, mut pairs: Vec<Pair>) -> Result<Vec<Pair>, E
     let heads = heads.read(|row| Ok((row.int()?, row.int()?)))?;
     pairs.retain(|pair| heads.contains(&(pair.queue_id, pair.kind_id)));
     Ok(pairs)
-}
-
-/// How many jobs of each kind are among the first `limit` of all of them. A kind's share is a
-/// prefix of its own order, so taking the shares takes exactly the merged order.
-async fn merge<T: Tx>(
-    tx: &mut T,
-    waiting: &[Pair],
-    kinds: &[usize],
-    limit: usize,
-) -> Result<Vec<(usize, usize)>, Error> {
-    let mut keys: Vec<(i64, i64, usize)> = Vec::new();
-    for index in kinds {
-        let pair = &waiting[*index];
-        let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let params = [pair.queue_id.into(), pair.kind_id.into(), most.into()];
-        let rows = tx.query(Sql::ClaimPeek, &params).await?;
-        keys.extend(rows.read(|row| Ok((row.int()?, row.int()?, *index)))?);
-    }
-    keys.sort_unstable();
-    keys.truncate(limit);
-    let share = |index: usize| keys.iter().filter(|key| key.2 == index).count();
-    Ok(kinds.iter().map(|index| (*index, share(*index))).filter(|(_, n)| *n > 0).collect())
 }
 
 fn read_taken(row: &mut Row<'_>, pair: usize) -> Result<Taken, Error> {
