@@ -1,0 +1,90 @@
+//! Rounds: some cycles on one database, a check of all invariants now and then, and at the end
+//! nothing may be left over and every journal has to agree.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use fastrand::Rng;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cycle::Crew;
+use crate::summary::Summary;
+use crate::{Failure, Options, check, say};
+
+/// Cycles on one database. A killed producer keeps its node number for 10 minutes and there are
+/// 1023, so a database cannot take many more kills in that time.
+const CYCLES_MAX: u32 = 250;
+
+/// Runs all cycles; true when nothing was wrong.
+pub(crate) fn run_all(options: &Options) -> Result<bool, Failure> {
+    if options.url.is_some() && options.cycles > CYCLES_MAX {
+        return Err(format!("--url takes at most {CYCLES_MAX} cycles, one database's worth").into());
+    }
+    let seed = options.seed.unwrap_or_else(|| fastrand::u64(..));
+    say(&format!("torture: {} cycles, seed {seed}", options.cycles));
+    let started = Instant::now();
+    let folder = TempDir::with_prefix("windlass-torture-")?;
+    let mut summary = Summary::default();
+    let ended = run_rounds(options, folder.path(), Rng::with_seed(seed), &mut summary);
+    summary.tell(started.elapsed());
+    let passed = ended.is_ok() && summary.has_passed();
+    if options.keep || !passed {
+        Summary::tell_folder(&folder.keep());
+    }
+    ended.map(|()| passed)
+}
+
+fn run_rounds(
+    options: &Options,
+    folder: &Path,
+    mut rng: Rng,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
+    while summary.cycles < options.cycles && summary.has_passed() {
+        let cycles = CYCLES_MAX.min(options.cycles - summary.cycles);
+        let mut round = Round::new(options, folder, summary, rng.fork())?;
+        round.run(cycles, options.check_every, summary)?;
+    }
+    Ok(())
+}
+
+/// Some cycles on one database.
+struct Round {
+    url: String,
+    journals: PathBuf,
+    crew: Crew,
+    runtime: Runtime,
+}
+
+impl Round {
+    fn new(options: &Options, folder: &Path, before: &Summary, rng: Rng) -> Result<Self, Failure> {
+        let folder = folder.join(format!("from-cycle-{}", before.cycles));
+        let journals = folder.join("journals");
+        fs::create_dir_all(&journals)?;
+        let own = || format!("sqlite:{}", folder.join("jobs.db").display());
+        let url = options.url.clone().unwrap_or_else(own);
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let crew = Crew::new(&url, folder, journals.clone(), rng);
+        Ok(Self { url, journals, crew, runtime })
+    }
+
+    fn run(&mut self, cycles: u32, check_every: u32, summary: &mut Summary) -> Result<(), Failure> {
+        for cycle in 1..=cycles {
+            self.crew.cycle(summary)?;
+            if cycle % check_every == 0 || cycle == cycles {
+                self.crew.dismiss(summary);
+                let found = self.runtime.block_on(check::verify(&self.url))?;
+                summary.verified(&format!("after cycle {}", summary.cycles), found);
+            }
+        }
+        if !self.runtime.block_on(check::drain(&self.url, &self.journals))? {
+            summary.complain("not everything could be worked off in time".to_owned());
+        }
+        let found = self.runtime.block_on(check::verify(&self.url))?;
+        summary.verified("in the end", found);
+        summary.add(self.runtime.block_on(check::compare(&self.url, &self.journals))?);
+        Ok(())
+    }
+}
