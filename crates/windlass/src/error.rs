@@ -44,6 +44,9 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The queue was closed, or its database failed for good: no repetition helps.
+    #[error("the database is closed")]
+    Closed,
     /// The database was written by a release this one does not understand, or the URL names a
     /// database this build does not contain.
     #[error("{message}")]

@@ -4,6 +4,7 @@
 
 mod direct;
 mod help;
+mod locks;
 mod program;
 mod server;
 mod stopping;

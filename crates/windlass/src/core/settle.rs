@@ -20,8 +20,17 @@ pub(crate) struct Run {
     pub(crate) max_attempts: u32,
     pub(crate) max_crashes: u32,
     pub(crate) backoff: Backoff,
+    pub(crate) start_by: Option<Timestamp>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) started_at: Timestamp,
+}
+
+impl Run {
+    /// True when the attempt may no longer start: it goes back, and the next claim ends the job.
+    pub(crate) fn is_too_late(&self, now: Timestamp) -> bool {
+        self.start_by.is_some_and(|start_by| start_by < now)
+            || self.deadline.is_some_and(|deadline| deadline <= now)
+    }
 }
 
 /// The counters that travel with a job from room to room.
@@ -218,6 +227,7 @@ mod tests {
             max_attempts: 3,
             max_crashes: 4,
             backoff: Backoff::constant(Duration::from_secs(10)).jitter(0.0),
+            start_by: None,
             deadline: None,
             started_at: NOW,
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use enqueue::{Enqueue, Enqueued};
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
-use crate::job::{AttemptRecord, BATCH_JOBS_MAX, JobId, JobRecord, NewJob, check_name};
+use crate::job::{AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, NewJob, check_name};
 use crate::runtime::Clock;
 use crate::store::{self, RetryOptions, Store};
 use crate::upkeep::Health;
@@ -203,6 +203,9 @@ impl Queue {
     /// # Errors
     /// [`Error::Conflict`] when it is pending or running, [`Error::NotFound`].
     pub async fn retry(&self, job: JobId, options: RetryOptions) -> Result<JobRecord, Error> {
+        if options.delay > DELAY_MAX {
+            return Err(Error::invalid("/delay", "is longer than 366 days"));
+        }
         self.store.retry(&self.namespace, job, options).await
     }
 

@@ -6,4 +6,4 @@ mod wake;
 
 pub use clock::Clock;
 pub(crate) use tasks::Tasks;
-pub(crate) use wake::{Listener, Signals};
+pub(crate) use wake::{Listener, Signal, Signals};

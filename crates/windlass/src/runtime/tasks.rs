@@ -17,11 +17,6 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Trips when the service is to stop.
-    pub(crate) const fn stop_token(&self) -> &CancellationToken {
-        &self.stop
-    }
-
     /// Starts a task that ends by itself.
     pub(crate) fn spawn<F>(&self, task: F)
     where

@@ -32,8 +32,8 @@ use crate::runtime::{Clock, Signals};
 pub(crate) use effects::Measure;
 pub use types::RetryOptions;
 pub(crate) use types::{
-    Beat, Claimed, Claims, Counted, ListQuery, NewWorker, ProgressNote, Promoted, Served, Settled,
-    Stored, Tally, WorkerKey, WorkerRecord,
+    Beat, Claimed, Claims, Counted, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted, Served,
+    Settled, Stored, Tally, WorkerKey, WorkerRecord,
 };
 
 /// What the users of one database in one process have in common.
@@ -68,7 +68,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn settle(&self, worker: &WorkerKey, items: Vec<Settlement>) -> Reply<'_, Vec<Settled>>;
     fn heartbeat(&self, worker: &WorkerKey, renew: Option<std::time::Duration>) -> Reply<'_, Beat>;
     fn progress(&self, worker: &WorkerKey, notes: Vec<ProgressNote>) -> Reply<'_, ()>;
-    fn leave(&self, worker: &WorkerKey) -> Reply<'_, usize>;
+    /// Gives back what the worker holds, uncounted: these jobs, or all and the worker goes.
+    fn leave(&self, worker: &WorkerKey, only: Option<Vec<JobId>>) -> Reply<'_, usize>;
 
     fn promote(&self, limit: usize) -> Reply<'_, Promoted>;
     fn rescue(&self, limit: usize) -> Reply<'_, usize>;
@@ -112,6 +113,11 @@ pub(crate) async fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>, Erro
         #[cfg(feature = "sqlite")]
         "sqlite" => {
             let path = rest.strip_prefix("//").unwrap_or(rest);
+            if path.is_empty() || path.contains('?') || path.starts_with(':') {
+                return Err(Error::incompatible(format!(
+                    "`{url}` names no file (sqlite:PATH, without options; memory: for none)"
+                )));
+            }
             let driver = sqlite::Sqlite::open_file(path.into(), &clock).await?;
             Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
         }

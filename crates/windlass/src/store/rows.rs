@@ -224,14 +224,17 @@ pub(crate) fn read_backoff(row: &mut Row<'_>) -> Result<Backoff, Error> {
     read_json(row)
 }
 
-/// A JSON column; null means the type's default.
+/// A JSON column; null means the type's default. So does what cannot be read, with a loud word in
+/// the log: one odd row must not stop the claims of a whole queue.
 pub(crate) fn read_json<T: Default + serde::de::DeserializeOwned>(
     row: &mut Row<'_>,
 ) -> Result<T, Error> {
     match row.opt_text()? {
         None => Ok(T::default()),
-        Some(text) => serde_json::from_str(&text)
-            .map_err(|error| Error::bug(format!("a row holds unreadable JSON: {error}"))),
+        Some(text) => Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
+            tracing::error!(%error, "a row holds unreadable JSON: the default is used");
+            T::default()
+        })),
     }
 }
 

@@ -117,8 +117,8 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(self.driver.write(verb))
     }
 
-    fn leave(&self, worker: &WorkerKey) -> Reply<'_, usize> {
-        let verb = verb::Leave { worker: worker.clone(), now: self.clock.now() };
+    fn leave(&self, worker: &WorkerKey, only: Option<Vec<JobId>>) -> Reply<'_, usize> {
+        let verb = verb::Leave { worker: worker.clone(), only, now: self.clock.now() };
         Box::pin(self.driver.write(verb))
     }
 

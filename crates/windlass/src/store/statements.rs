@@ -56,7 +56,7 @@ statements! {
     WorkerRemove = "common/worker_remove",
     WorkerPrune = "common/worker_prune",
     WorkerList = "common/worker_list",
-    LeaseCancelling = "common/lease_cancelling",
+    LeaseHeld = "common/lease_held",
     LeaseOfWorker = "common/lease_of_worker",
     LeaseCancel = "common/lease_cancel",
     RescueFind = "common/rescue_find",
@@ -91,4 +91,5 @@ statements! {
     VerifyCounts = "common/verify_counts",
     VerifyTally = "common/verify_tally",
     VerifyPairs = "common/verify_pairs",
+    VerifyExpiry = "common/verify_expiry",
 }

@@ -107,8 +107,17 @@ pub(crate) enum Settled {
 pub(crate) struct Beat {
     /// False when the worker had already expired.
     pub(crate) alive: bool,
-    /// Jobs of this worker that are to be stopped.
-    pub(crate) stop: Vec<JobId>,
+    /// The worker's leases as the database knows them.
+    pub(crate) leases: Vec<HeldBy>,
+}
+
+/// A lease of one worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeldBy {
+    pub(crate) job: JobId,
+    pub(crate) epoch: i64,
+    /// The job is to be stopped.
+    pub(crate) cancelling: bool,
 }
 
 /// Progress of one running job.

@@ -1,7 +1,7 @@
 //! What a handler holds while it runs: its job's facts, the application's state, a way to be stopped.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::event::JobInfo;
 use crate::Timestamp;
+use crate::core::Run;
 use crate::runtime::Clock;
+use crate::store::WorkerKey;
 
 /// Context of one attempt; `S` is the application's state, given with
 /// [`Worker::state`](crate::Worker::state).
@@ -31,7 +33,7 @@ impl<S> Ctx<S> {
 
     /// When this attempt will be ended by force: timeout or the job's deadline, whichever is first.
     pub fn deadline(&self) -> Timestamp {
-        self.attempt.ends_at
+        self.attempt.ends_at()
     }
 
     /// Ends when this attempt is to stop: cancelled, timed out, shutting down, or its lease lost.
@@ -75,14 +77,15 @@ impl<S> fmt::Debug for Ctx<S> {
     }
 }
 
-/// One attempt under way.
+/// One attempt, from the moment it was claimed until its outcome is stored.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) info: Arc<JobInfo>,
-    pub(super) worker_id: i64,
-    pub(super) ends_at: Timestamp,
+    pub(super) run: Run,
+    pub(super) worker: WorkerKey,
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
+    ends_at: AtomicI64,
     cause: AtomicU8,
     progress: Mutex<Option<(i64, String)>>,
 }
@@ -96,15 +99,26 @@ pub(super) enum StopCause {
 }
 
 impl Attempt {
-    pub(super) fn new(
-        info: Arc<JobInfo>,
-        worker_id: i64,
-        ends_at: Timestamp,
-        clock: Clock,
-    ) -> Self {
-        let stop = CancellationToken::new();
-        let (cause, progress) = (AtomicU8::new(0), Mutex::new(None));
-        Self { info, worker_id, ends_at, clock, stop, cause, progress }
+    pub(super) fn new(info: JobInfo, run: Run, worker: WorkerKey, clock: Clock) -> Self {
+        Self {
+            info: Arc::new(info),
+            run,
+            worker,
+            clock,
+            stop: CancellationToken::new(),
+            ends_at: AtomicI64::new(i64::MAX),
+            cause: AtomicU8::new(0),
+            progress: Mutex::new(None),
+        }
+    }
+
+    /// When the attempt ends by force; known once its handler starts.
+    pub(super) fn ends_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.ends_at.load(Ordering::Acquire))
+    }
+
+    pub(super) fn start(&self, ends_at: Timestamp) {
+        self.ends_at.store(ends_at.as_micros(), Ordering::Release);
     }
 
     /// Asks the handler to stop; the first cause stands.
@@ -115,8 +129,10 @@ impl Attempt {
         }
     }
 
-    pub(super) fn is_stopped_for(&self, cause: StopCause) -> bool {
-        self.cause.load(Ordering::Acquire) == cause as u8
+    /// True when the handler was told to stop for a reason of the worker's, not of the job's.
+    pub(super) fn is_given_up(&self) -> bool {
+        let cause = self.cause.load(Ordering::Acquire);
+        cause == StopCause::Shutdown as u8 || cause == StopCause::LeaseLost as u8
     }
 
     /// Progress told since the last call.

@@ -13,7 +13,7 @@ use super::registry::Registry;
 use super::settler::Done;
 use crate::JobId;
 use crate::queue::Queue;
-use crate::runtime::Clock;
+use crate::runtime::{Clock, Signal};
 use crate::store::{Store, WorkerKey};
 
 /// Called with each event, after its commit.
@@ -30,6 +30,8 @@ pub(super) struct Engine<S> {
     pub(super) identity: watch::Sender<WorkerKey>,
     /// Trips when no more jobs are to be claimed or started.
     pub(super) quiet: CancellationToken,
+    /// Trips when handlers that ignored everything are to be dropped.
+    pub(super) abort: CancellationToken,
     pub(super) reports: mpsc::Sender<Done>,
     pub(super) rng: Mutex<fastrand::Rng>,
 }
@@ -46,7 +48,7 @@ impl<S> Engine<S> {
     /// Hands an outcome to the settler.
     pub(super) async fn report(&self, done: Done) {
         if let Err(mpsc::error::SendError(done)) = self.reports.send(done).await {
-            tracing::error!(job.id = %done.info.id, "outcome dropped: the settler is gone");
+            tracing::error!(job.id = %done.attempt.info.id, "outcome dropped: the settler is gone");
         }
     }
 
@@ -65,9 +67,13 @@ impl<S> Engine<S> {
     }
 }
 
-/// The attempts whose handlers run now.
+/// The attempts this worker holds: claimed, and their outcome not yet stored.
 #[derive(Debug, Default)]
-pub(super) struct InFlight(Mutex<HashMap<JobId, Arc<Attempt>>>);
+pub(super) struct InFlight {
+    attempts: Mutex<HashMap<JobId, Arc<Attempt>>>,
+    /// Raised when an attempt was asked to stop: it may still wait for a slot.
+    pub(super) stopped: Signal,
+}
 
 impl InFlight {
     pub(super) fn add(&self, attempt: &Arc<Attempt>) {
@@ -82,6 +88,10 @@ impl InFlight {
         }
     }
 
+    pub(super) fn holds(&self, job: JobId, epoch: i64) -> bool {
+        self.lock().get(&job).is_some_and(|attempt| attempt.info.epoch == epoch)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
@@ -90,23 +100,15 @@ impl InFlight {
         self.lock().values().cloned().collect()
     }
 
-    /// Asks the attempts of one identity (or all) to stop.
-    pub(super) fn stop_all(&self, cause: StopCause, worker_id: Option<i64>) {
-        for attempt in self.lock().values() {
-            if worker_id.is_none_or(|id| id == attempt.worker_id) {
-                attempt.stop_for(cause);
-            }
+    /// Asks the attempts that pass `which` to stop.
+    pub(super) fn stop(&self, cause: StopCause, which: impl Fn(&Attempt) -> bool) {
+        for attempt in self.lock().values().filter(|attempt| which(attempt)) {
+            attempt.stop_for(cause);
         }
-    }
-
-    pub(super) fn stop_jobs(&self, jobs: &[JobId]) {
-        let attempts = self.lock();
-        for attempt in jobs.iter().filter_map(|job| attempts.get(job)) {
-            attempt.stop_for(StopCause::Request);
-        }
+        self.stopped.raise();
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Attempt>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::core::State;
 use crate::job::{JobId, Priority, Timestamp};
+use crate::store::Claimed;
 
 /// Something that happened to a job in this worker.
 #[derive(Debug, Clone)]
@@ -64,4 +65,28 @@ pub struct JobInfo {
     pub metadata: BTreeMap<String, String>,
     /// Bytes of the payload.
     pub payload_bytes: usize,
+}
+
+impl JobInfo {
+    pub(super) fn of(claimed: &Claimed) -> Self {
+        let run = &claimed.run;
+        Self {
+            id: run.job,
+            kind: Arc::clone(&claimed.kind),
+            queue: Arc::clone(&claimed.queue),
+            namespace: Arc::clone(&claimed.namespace),
+            priority: claimed.priority,
+            attempt: run.counts.attempt,
+            max_attempts: run.max_attempts,
+            crashes: run.counts.crashes,
+            snoozes: run.counts.snoozes,
+            epoch: run.counts.epoch,
+            created_at: claimed.created_at,
+            claimed_at: run.started_at,
+            correlation_id: claimed.correlation_id.clone(),
+            tags: claimed.tags.clone(),
+            metadata: claimed.metadata.clone(),
+            payload_bytes: claimed.payload.len(),
+        }
+    }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::context::Attempt;
+use super::dispatcher::Waiting;
 use super::engine::Engine;
-use super::slot;
-use crate::runtime::Tasks;
-use crate::store::{Claims, Served};
+use super::event::JobInfo;
+use crate::store::{Claimed, Claims, Served, WorkerKey};
 
 /// First and longest wait after a failed claim.
 const ERROR_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -21,17 +22,18 @@ pub(super) struct Share {
     pub(super) gates: Arc<[Arc<Semaphore>]>,
     /// Jobs of this share that may be held at a time, running or waiting for a slot.
     pub(super) places: Arc<Semaphore>,
-    pub(super) size: usize,
+    /// How many of the places have to be free before it is worth claiming.
+    pub(super) refill: usize,
     /// Jobs in one claim, at most.
     pub(super) batch: usize,
     pub(super) poll: Duration,
 }
 
-/// Claims jobs of one share until the worker is to be quiet.
+/// Claims jobs of one share until the worker is to be quiet, and hands them to its dispatcher.
 pub(super) async fn run<S: Send + Sync + 'static>(
     engine: Arc<Engine<S>>,
     share: Share,
-    attempts: Tasks,
+    dispatcher: mpsc::UnboundedSender<Waiting>,
 ) {
     let mut ready = engine.store().signals().ready.listen();
     let mut turn = 0;
@@ -48,14 +50,7 @@ pub(super) async fn run<S: Send + Sync + 'static>(
             Ok(Claims::Jobs(jobs)) => {
                 error_wait = ERROR_WAIT.0;
                 let pause = if jobs.len() < limit { Some(share.poll) } else { None };
-                let mut room = room;
-                for job in jobs {
-                    if let Some(place) = room.split(1) {
-                        let engine = Arc::clone(&engine);
-                        let gates = Arc::clone(&share.gates);
-                        attempts.spawn(slot::run(engine, job, worker.clone(), gates, place));
-                    }
-                }
+                hand_over(&engine, &dispatcher, &worker, jobs, room);
                 pause
             }
             Ok(Claims::WorkerExpired) => {
@@ -81,12 +76,34 @@ pub(super) async fn run<S: Send + Sync + 'static>(
     }
 }
 
-/// Waits until at least half of the places are free, and takes all that are: a busy worker claims
-/// in batches, an idle one at once.
+/// From here on the jobs are known to be held, so that a request to stop finds them.
+fn hand_over<S>(
+    engine: &Engine<S>,
+    dispatcher: &mpsc::UnboundedSender<Waiting>,
+    worker: &WorkerKey,
+    jobs: Vec<Claimed>,
+    mut room: OwnedSemaphorePermit,
+) {
+    for claimed in jobs {
+        let Some(place) = room.split(1) else { continue };
+        let (info, clock) = (JobInfo::of(&claimed), engine.clock().clone());
+        let attempt = Attempt::new(info, claimed.run.clone(), worker.clone(), clock);
+        let attempt = Arc::new(attempt);
+        engine.in_flight.add(&attempt);
+        if dispatcher.send(Waiting { attempt, claimed, place }).is_err() {
+            tracing::error!(
+                "the dispatcher is gone: a claimed job is given back at the next heartbeat"
+            );
+        }
+    }
+}
+
+/// Waits until enough places are free, and takes all that are: a busy worker claims in batches, an
+/// idle one at once.
 async fn room(share: &Share) -> OwnedSemaphorePermit {
-    let half = u32::try_from(share.size.div_ceil(2).clamp(1, share.batch)).unwrap_or(1);
+    let enough = u32::try_from(share.refill.clamp(1, share.batch)).unwrap_or(1);
     let places = Arc::clone(&share.places);
-    let Ok(mut room) = places.acquire_many_owned(half).await else {
+    let Ok(mut room) = places.acquire_many_owned(enough).await else {
         return std::future::pending().await;
     };
     let more = share.places.available_permits().min(share.batch.saturating_sub(room.num_permits()));

@@ -1,24 +1,27 @@
-//! The heartbeat: renews all leases with one row, carries progress out and requests to stop in.
+//! The heartbeat: renews all leases with one row, and compares what the worker holds with what the
+//! database says it holds.
 //!
-//! Invariant: handlers are told to stop before the lease they run under can be given to another.
+//! Invariant: handlers are told to stop before the lease they run under can be given to another, and
+//! a lease that nobody here works on is given back.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::context::StopCause;
+use super::context::{Attempt, StopCause};
 use super::engine::Engine;
 use crate::runtime::Listener;
-use crate::store::{NewWorker, ProgressNote, WorkerKey};
-use crate::{Error, Timestamp};
+use crate::store::{Beat, HeldBy, NewWorker, Store, WorkerKey};
+use crate::{Error, JobId, Timestamp};
 
-/// How often progress is stored, and how soon other processes' requests to stop are seen.
+/// How soon other processes' requests to stop are seen, and how soon a failed call is repeated.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Registers the worker and returns its identity.
 pub(super) async fn register(
-    store: &Arc<dyn crate::store::Store>,
+    store: &Arc<dyn Store>,
     worker: &NewWorker,
 ) -> Result<WorkerKey, Error> {
     let nonce = crate::core::random_i64()?;
@@ -26,32 +29,44 @@ pub(super) async fn register(
     Ok(WorkerKey { id, nonce, name: worker.name.as_str().into() })
 }
 
-/// Keeps one worker alive until `stop`.
+/// Keeps one worker alive until it is stopped.
 pub(super) struct Heartbeat<S> {
-    pub(super) engine: Arc<Engine<S>>,
-    pub(super) worker: NewWorker,
-    pub(super) renewed_at: Timestamp,
-    pub(super) cancelling: Listener,
+    engine: Arc<Engine<S>>,
+    worker: NewWorker,
+    cancelling: Listener,
+    renewed_at: Timestamp,
+    /// The handlers have been told that their leases may be gone.
+    is_fenced: bool,
+    has_failed: bool,
+    /// Leases nobody here worked on at the last renewal.
+    unknown: HashSet<(JobId, i64)>,
 }
 
 impl<S: Send + Sync + 'static> Heartbeat<S> {
+    pub(super) fn new(engine: Arc<Engine<S>>, worker: NewWorker, renewed_at: Timestamp) -> Self {
+        let cancelling = engine.store().signals().cancelling.listen();
+        let (is_fenced, has_failed, unknown) = (false, false, HashSet::new());
+        Self { engine, worker, cancelling, renewed_at, is_fenced, has_failed, unknown }
+    }
+
     pub(super) async fn run(mut self, stop: CancellationToken) {
         loop {
             let clock = self.engine.clock().clone();
             let pause = self.pause();
-            tokio::select! {
+            let news = tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.cancelling.heard() => {}
-                () = clock.sleep(pause) => {}
-            }
+                () = self.cancelling.heard() => true,
+                () = clock.sleep(pause) => false,
+            };
             self.cancelling.mark();
-            self.tick().await;
+            self.tick(news).await;
         }
     }
 
     fn pause(&self) -> Duration {
         let since = self.engine.clock().now().since(self.renewed_at);
-        self.renew_every().saturating_sub(since).min(LOOK_EVERY)
+        let renewal = self.renew_every().saturating_sub(since);
+        if self.has_failed { LOOK_EVERY } else { renewal.min(LOOK_EVERY) }
     }
 
     /// Three chances per lease.
@@ -59,62 +74,104 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
         self.worker.lease / 3
     }
 
-    async fn tick(&mut self) {
-        let worker = self.engine.identity.borrow().clone();
+    async fn tick(&mut self, news: bool) {
         let now = self.engine.clock().now();
         let due = now.since(self.renewed_at) >= self.renew_every();
-        if !due && self.engine.in_flight.is_empty() {
+        if !due && (self.engine.in_flight.is_empty() || !news) {
             return;
         }
-        let renew = due.then_some(self.worker.lease);
-        match self.engine.store().heartbeat(&worker, renew).await {
+        let worker = self.engine.identity.borrow().clone();
+        // What is claimed from here on may be missing from the answer.
+        let held = self.engine.in_flight.all();
+        let beat = self.ask(&worker, due.then_some(self.worker.lease)).await;
+        self.has_failed = beat.is_err();
+        match beat {
+            Ok(beat) if !beat.alive => self.start_over(&worker).await,
             Ok(beat) => {
-                self.engine.in_flight.stop_jobs(&beat.stop);
-                if !beat.alive {
-                    self.start_over(&worker).await;
-                } else if due {
+                if due {
                     self.renewed_at = now;
+                    self.is_fenced = false;
+                }
+                self.stop_what_is_lost(&worker, &held, &beat);
+                if due {
+                    self.give_back_unknown(&worker, &beat).await;
                 }
             }
-            Err(error) => {
-                tracing::warn!(%error, "heartbeat failed");
-                self.fence_itself(now, worker.id);
+            Err(error) => tracing::warn!(%error, "heartbeat failed"),
+        }
+    }
+
+    /// Asks the database. When three quarters of the lease pass without an answer, the worst is
+    /// assumed; a call that hangs counts as no answer.
+    async fn ask(&mut self, worker: &WorkerKey, renew: Option<Duration>) -> Result<Beat, Error> {
+        let engine = Arc::clone(&self.engine);
+        let mut call = engine.store().heartbeat(worker, renew);
+        loop {
+            let since = engine.clock().now().since(self.renewed_at);
+            let left = (self.worker.lease * 3 / 4).saturating_sub(since);
+            tokio::select! {
+                biased;
+                beat = &mut call => return beat,
+                () = engine.clock().sleep(left), if !self.is_fenced => {
+                    tracing::warn!(worker = %worker.name, "no answer for most of the lease: stopping its handlers");
+                    self.is_fenced = true;
+                    engine.in_flight.stop(StopCause::LeaseLost, |held| held.worker.id == worker.id);
+                }
             }
         }
-        self.send_progress(&worker).await;
     }
 
-    /// Without a renewal for three quarters of the lease, assume the worst.
-    fn fence_itself(&self, now: Timestamp, worker_id: i64) {
-        if now.since(self.renewed_at) >= self.worker.lease * 3 / 4 {
-            self.engine.in_flight.stop_all(StopCause::LeaseLost, Some(worker_id));
+    fn stop_what_is_lost(&self, worker: &WorkerKey, held: &[Arc<Attempt>], beat: &Beat) {
+        for attempt in held.iter().filter(|attempt| attempt.worker.id == worker.id) {
+            let same =
+                |lease: &&HeldBy| lease.job == attempt.info.id && lease.epoch == attempt.info.epoch;
+            match beat.leases.iter().find(same) {
+                None => attempt.stop_for(StopCause::LeaseLost),
+                Some(lease) if lease.cancelling => attempt.stop_for(StopCause::Request),
+                Some(_) => {}
+            }
+        }
+        self.engine.in_flight.stopped.raise();
+    }
+
+    /// A lease that was unknown here at two renewals is one that was lost track of: a claim whose
+    /// answer got lost, or a defect. As long as this worker lives nobody else would take it.
+    async fn give_back_unknown(&mut self, worker: &WorkerKey, beat: &Beat) {
+        let known = |lease: &&HeldBy| self.engine.in_flight.holds(lease.job, lease.epoch);
+        let unknown = beat.leases.iter().filter(|lease| !known(lease));
+        let unknown: HashSet<(JobId, i64)> =
+            unknown.map(|lease| (lease.job, lease.epoch)).collect();
+        let jobs: Vec<JobId> = unknown.intersection(&self.unknown).map(|lease| lease.0).collect();
+        self.unknown = unknown;
+        if jobs.is_empty() {
+            return;
+        }
+        tracing::error!(jobs = jobs.len(), "leases that nobody works on are given back");
+        if let Err(error) = self.engine.store().leave(worker, Some(jobs)).await {
+            tracing::warn!(%error, "leases not given back");
         }
     }
 
-    /// The old identity is gone, and with it every lease: stop its handlers, become a new worker.
+    /// The old identity is gone. Its handlers stop; what is still under its leases goes back before
+    /// anyone counts it as a crash; then the worker registers anew.
     async fn start_over(&mut self, old: &WorkerKey) {
         tracing::warn!(worker = %old.name, "the worker missed its heartbeats and registers anew");
-        self.engine.in_flight.stop_all(StopCause::LeaseLost, Some(old.id));
-        match register(self.engine.store(), &self.worker).await {
+        self.engine.in_flight.stop(StopCause::LeaseLost, |held| held.worker.id == old.id);
+        let renewed_at = self.engine.clock().now();
+        let done = async {
+            self.engine.store().leave(old, None).await?;
+            register(self.engine.store(), &self.worker).await
+        };
+        match done.await {
             Ok(key) => {
-                self.renewed_at = self.engine.clock().now();
+                self.renewed_at = renewed_at;
+                self.is_fenced = false;
                 self.engine.identity.send_replace(key);
             }
-            Err(error) => tracing::warn!(%error, "cannot register"),
-        }
-    }
-
-    async fn send_progress(&self, worker: &WorkerKey) {
-        let told = self.engine.in_flight.all().into_iter().filter_map(|attempt| {
-            let (thousandths, message) = attempt.take_progress()?;
-            let (job, epoch) = (attempt.info.id, attempt.info.epoch);
-            Some(ProgressNote { job, epoch, thousandths, message: Some(message) })
-        });
-        let notes: Vec<ProgressNote> = told.collect();
-        if !notes.is_empty()
-            && let Err(error) = self.engine.store().progress(worker, notes).await
-        {
-            tracing::debug!(%error, "progress not stored");
+            Err(error) => {
+                self.has_failed = true;
+                tracing::warn!(%error, "cannot register");
+            }
         }
     }
 }

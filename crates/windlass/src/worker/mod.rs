@@ -4,11 +4,13 @@
 //! outcome means (`core::settle` does) and nothing here talks SQL (the store does).
 
 mod context;
+mod dispatcher;
 mod engine;
 mod event;
 mod fetcher;
 mod guard;
 mod heartbeat;
+mod progress;
 mod registry;
 mod running;
 mod settler;
@@ -28,7 +30,7 @@ pub use running::RunningWorker;
 
 use self::engine::Observer;
 use self::registry::{Registry, erase, erase_raw};
-use crate::job::{CLAIM_JOBS_MAX, IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
+use crate::job::{CLAIM_JOBS_MAX, DELAY_MAX, IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
 use crate::queue::Queue;
 use crate::{Error, FieldError};
 
@@ -265,13 +267,32 @@ impl<S: Send + Sync + 'static> Worker<S> {
                 refuse(pointer, format!("`{name}` {detail}"));
             }
         }
+        let kinds = self.registry.handlers.values();
+        let kinds = kinds.filter_map(|handler| handler.options.concurrency);
         for (pointer, slots) in [("/concurrency", settings.concurrency)]
             .into_iter()
             .chain(settings.queue_concurrency.values().map(|n| ("/queue_concurrency", *n)))
+            .chain(kinds.map(|n| ("/handlers/concurrency", n)))
         {
             if !(1..=10_000).contains(&slots) {
                 refuse(pointer, format!("is {slots} (1 to 10000 allowed)"));
             }
+        }
+        for queue in settings.queue_concurrency.keys() {
+            if !settings.queues.is_empty() && !settings.queues.contains(queue) {
+                refuse("/queue_concurrency", format!("names queue `{queue}`, which is not served"));
+            }
+        }
+        if let Err(detail) = check_name(&settings.name) {
+            refuse("/name", detail);
+        }
+        for (pointer, every) in [("/poll", settings.poll), ("/sweep", settings.sweep)] {
+            if every < Duration::from_millis(1) || every > DELAY_MAX {
+                refuse(pointer, "must be between 1 ms and 366 days".to_owned());
+            }
+        }
+        if settings.aging.is_some_and(|step| step > DELAY_MAX) {
+            refuse("/aging", "is longer than 366 days".to_owned());
         }
         if settings.prefetch > 10_000 {
             refuse("/prefetch", format!("is {} (0 to 10000 allowed)", settings.prefetch));

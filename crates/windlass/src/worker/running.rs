@@ -8,17 +8,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::StopCause;
 use super::engine::{Engine, InFlight};
+use super::fetcher::Share;
 use super::heartbeat::{Heartbeat, register};
-use super::settler::{self, REPORTS_MAX};
+use super::settler::{self, Done, REPORTS_MAX};
 use super::shares::shares;
-use super::{Worker, fetcher, guard};
+use super::{Worker, dispatcher, fetcher, guard, progress};
 use crate::queue::Queue;
 use crate::runtime::Tasks;
 use crate::store::{NewWorker, WorkerKey};
-use crate::{Error, upkeep};
+use crate::{Error, Timestamp, upkeep};
 
 /// How long handlers may take to heed the cancellation at the end of a stop.
 const CANCEL_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the last outcomes and the farewell may take; without them leases expire instead.
+const LEAVE_GRACE: Duration = Duration::from_secs(10);
 
 impl<S: Send + Sync + 'static> Worker<S> {
     /// Registers the worker and starts its tasks.
@@ -40,17 +44,15 @@ impl<S: Send + Sync + 'static> Worker<S> {
             slots: settings.concurrency,
             lease: settings.lease,
         };
-        let store = Arc::clone(queue.store());
-        let cancelling = store.signals().cancelling.listen();
         let renewed_at = queue.clock().now();
-        let identity = register(&store, &worker).await?;
+        let identity = register(queue.store(), &worker).await?;
         let shares = shares(&settings, &registry, namespace.as_deref());
         let (reports, outcomes) = mpsc::channel(REPORTS_MAX);
         let seed = match settings.seed {
             Some(seed) => seed,
             None => crate::core::random_i64()?.unsigned_abs(),
         };
-        let quiet = CancellationToken::new();
+        let (quiet, abort) = (CancellationToken::new(), CancellationToken::new());
         let in_flight = Arc::new(InFlight::default());
         let identity = watch::Sender::new(identity);
         let identities = identity.subscribe();
@@ -62,21 +64,50 @@ impl<S: Send + Sync + 'static> Worker<S> {
             in_flight: Arc::clone(&in_flight),
             identity,
             quiet: quiet.clone(),
+            abort: abort.clone(),
             reports,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
         });
         let tasks = Parts::default();
         for share in shares {
-            let run = fetcher::run(Arc::clone(&engine), share, tasks.attempts.clone());
-            tasks.fetchers.spawn(run);
+            start_share(&engine, &tasks, share);
         }
-        let stop = tasks.settler.stop_token().clone();
-        tasks.settler.spawn(settler::run(Arc::clone(&engine), outcomes, stop));
-        let beat = Heartbeat { engine, worker, renewed_at, cancelling };
-        tasks.heartbeat.spawn(beat.run(tasks.heartbeat.stop_token().clone()));
+        start_loops(&engine, &tasks, (worker, renewed_at), outcomes);
         upkeep::start(&queue, &tasks.upkeep, settings.sweep);
-        Ok(RunningWorker { queue, in_flight, identities, quiet, tasks, grace: settings.grace })
+        let grace = settings.grace;
+        Ok(RunningWorker { queue, in_flight, identities, quiet, abort, tasks, grace })
     }
+}
+
+/// A share has a fetcher, which is started again should it panic, and a dispatcher.
+fn start_share<S: Send + Sync + 'static>(engine: &Arc<Engine<S>>, tasks: &Parts, share: Share) {
+    let (jobs, claimed) = mpsc::unbounded_channel();
+    let gates = Arc::clone(&share.gates);
+    let dispatcher = dispatcher::run(Arc::clone(engine), gates, claimed, tasks.attempts.clone());
+    tasks.fetchers.spawn(dispatcher);
+    let engine = Arc::clone(engine);
+    tasks.fetchers.supervise("fetcher", move |_| {
+        fetcher::run(Arc::clone(&engine), share.clone(), jobs.clone())
+    });
+}
+
+fn start_loops<S: Send + Sync + 'static>(
+    engine: &Arc<Engine<S>>,
+    tasks: &Parts,
+    (worker, renewed_at): (NewWorker, Timestamp),
+    outcomes: mpsc::Receiver<Done>,
+) {
+    let reports = Arc::new(tokio::sync::Mutex::new(outcomes));
+    let of = Arc::clone(engine);
+    tasks.settler.supervise("settler", move |stop| {
+        settler::run(Arc::clone(&of), Arc::clone(&reports), stop)
+    });
+    let of = Arc::clone(engine);
+    tasks.heartbeat.supervise("heartbeat", move |stop| {
+        Heartbeat::new(Arc::clone(&of), worker.clone(), renewed_at).run(stop)
+    });
+    let of = Arc::clone(engine);
+    tasks.heartbeat.supervise("progress", move |stop| progress::run(Arc::clone(&of), stop));
 }
 
 /// The tasks of a worker, in the order in which they stop.
@@ -97,31 +128,16 @@ pub struct RunningWorker {
     in_flight: Arc<InFlight>,
     identities: watch::Receiver<WorkerKey>,
     quiet: CancellationToken,
+    abort: CancellationToken,
     tasks: Parts,
     grace: Duration,
 }
 
 impl RunningWorker {
     /// Stops in four steps: no more claims; wait for running handlers up to the grace time; cancel
-    /// their contexts; give back what is left. Nothing given back counts as an attempt.
+    /// their contexts; drop what is left and give it back. Nothing given back counts as an attempt.
     pub async fn stop(self) {
         self.stop_or(std::future::pending::<()>()).await;
-    }
-
-    /// The same, until `hurry` ends: then the running handlers are cancelled and their jobs given
-    /// back at once. For a second signal that means now.
-    pub async fn stop_or<F: Future>(self, hurry: F) {
-        self.be_quiet().await;
-        let orderly = async {
-            self.drain(self.grace).await;
-            self.cancel(CANCEL_GRACE).await;
-        };
-        tokio::select! {
-            biased;
-            _ = hurry => self.cancel(Duration::ZERO).await,
-            () = orderly => {}
-        }
-        self.leave().await;
     }
 
     /// Stops now: cancels the running handlers and gives their jobs back.
@@ -129,35 +145,51 @@ impl RunningWorker {
         self.stop_or(std::future::ready(())).await;
     }
 
-    async fn be_quiet(&self) {
+    /// Stops as [`stop`](Self::stop) until `hurry` ends, from then on as
+    /// [`stop_now`](Self::stop_now). For a second signal that means now.
+    pub async fn stop_or<F: Future>(self, hurry: F) {
         self.quiet.cancel();
-        self.tasks.fetchers.stop().await;
-    }
-
-    async fn drain(&self, at_most: Duration) {
-        let clock = self.queue.clock();
+        let orderly = async {
+            self.tasks.fetchers.stop().await;
+            self.drain(self.grace).await;
+            self.in_flight.stop(StopCause::Shutdown, |_| true);
+            self.drain(CANCEL_GRACE).await;
+        };
         tokio::select! {
             biased;
-            () = self.tasks.attempts.stop() => {}
-            () = clock.sleep(at_most) => {
-                let left = self.in_flight.all().len();
-                tracing::warn!(left, "handlers still run at the end of the grace time");
+            _ = hurry => self.in_flight.stop(StopCause::Shutdown, |_| true),
+            () = orderly => {}
+        }
+        self.abort.cancel();
+        tokio::select! {
+            biased;
+            () = self.leave() => {}
+            () = self.queue.clock().sleep(LEAVE_GRACE) => {
+                tracing::warn!("the database does not answer: leases will expire");
             }
         }
     }
 
-    async fn cancel(&self, grace: Duration) {
-        self.in_flight.stop_all(StopCause::Shutdown, None);
-        self.drain(grace).await;
+    async fn drain(&self, at_most: Duration) {
+        tokio::select! {
+            biased;
+            () = self.tasks.attempts.stop() => {}
+            () = self.queue.clock().sleep(at_most) => {
+                let left = self.in_flight.all().len();
+                tracing::warn!(left, "handlers still run");
+            }
+        }
     }
 
     /// Writes what was reported, and gives back the rest.
     async fn leave(&self) {
+        self.tasks.fetchers.stop().await;
+        self.tasks.attempts.stop().await;
         self.tasks.settler.stop().await;
         self.tasks.heartbeat.stop().await;
         self.tasks.upkeep.stop().await;
         let worker = self.identities.borrow().clone();
-        match self.queue.store().leave(&worker).await {
+        match self.queue.store().leave(&worker, None).await {
             Ok(released) => tracing::info!(worker = %worker.name, released, "worker stopped"),
             Err(error) => tracing::warn!(%error, "leases not released: they will expire"),
         }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::context::Attempt;
 use super::engine::Engine;
-use super::event::{Event, JobInfo};
+use super::event::Event;
 use crate::Error;
-use crate::core::{Run, Settlement, settle};
+use crate::core::{Settlement, settle};
 use crate::job::{DELAY_MAX, Ending, Failure, FailureClass, truncated};
 use crate::store::{Settled, WorkerKey};
 
@@ -25,28 +26,30 @@ const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::f
 /// The end of an attempt, on its way to the store.
 #[derive(Debug)]
 pub(super) struct Done {
-    pub(super) run: Run,
+    pub(super) attempt: Arc<Attempt>,
     pub(super) ending: Ending,
-    pub(super) worker: WorkerKey,
-    pub(super) info: Arc<JobInfo>,
     pub(super) waited: Duration,
     pub(super) ran: Duration,
 }
 
 impl Done {
     /// A job that was claimed and never started.
-    pub(super) const fn unstarted(run: Run, worker: WorkerKey, info: Arc<JobInfo>) -> Self {
+    pub(super) const fn unstarted(attempt: Arc<Attempt>) -> Self {
         let (waited, ran) = (Duration::ZERO, Duration::ZERO);
-        Self { run, ending: Ending::Release, worker, info, waited, ran }
+        Self { attempt, ending: Ending::Release, waited, ran }
     }
 }
+
+/// What is reported; behind a lock because a settler that panicked is started again.
+pub(super) type Reports = Arc<Mutex<mpsc::Receiver<Done>>>;
 
 /// Writes what is reported until `stop`, and then what was reported before.
 pub(super) async fn run<S: Send + Sync + 'static>(
     engine: Arc<Engine<S>>,
-    mut reports: mpsc::Receiver<Done>,
+    reports: Reports,
     stop: CancellationToken,
 ) {
+    let mut reports = reports.lock().await;
     let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
         tokio::select! {
@@ -56,10 +59,10 @@ pub(super) async fn run<S: Send + Sync + 'static>(
             },
             () = stop.cancelled(), if !reports.is_closed() => reports.close(),
         }
-        while !batch.is_empty() {
+        while let Some(first) = batch.first() {
             // A worker that had to register anew settles what it held under each identity.
-            let worker = batch[0].worker.clone();
-            let same = |done: &mut Done| done.worker.id == worker.id;
+            let worker = first.attempt.worker.clone();
+            let same = |done: &mut Done| done.attempt.worker.id == worker.id;
             let group: Vec<Done> = batch.extract_if(.., same).collect();
             write(&engine, &worker, group).await;
         }
@@ -76,8 +79,12 @@ async fn write<S: Send + Sync + 'static>(
         decide(engine, done, ending)
     });
     let items: Vec<Settlement> = endings.collect();
-    let statuses = match store(engine, worker, &items).await {
+    let statuses = match settle_until_answered(engine, worker, &items).await {
         Ok(statuses) => statuses,
+        Err(error) if engine.store().failed().is_cancelled() => {
+            tracing::error!(%error, outcomes = items.len(), "outcomes not stored: the storage failed");
+            return;
+        }
         Err(error) => {
             tracing::error!(%error, outcomes = items.len(), "outcomes refused: trying one by one");
             let mut statuses = Vec::with_capacity(items.len());
@@ -100,24 +107,24 @@ async fn write_alone<S: Send + Sync + 'static>(
     done: &Done,
     item: Settlement,
 ) -> Settled {
-    let error = match store(engine, worker, &[item]).await {
+    let error = match settle_until_answered(engine, worker, &[item]).await {
         Ok(statuses) => return statuses.first().copied().unwrap_or(Settled::Lost),
         Err(error) => error,
     };
     let message = format!("the outcome could not be stored: {error}");
     let ending = Ending::Fail(Failure::new(FailureClass::Retryable, message));
     let failed = decide(engine, done, ending);
-    let statuses = store(engine, worker, &[failed]).await.unwrap_or_default();
+    let statuses = settle_until_answered(engine, worker, &[failed]).await.unwrap_or_default();
     statuses.first().copied().unwrap_or(Settled::Lost)
 }
 
 fn decide<S>(engine: &Engine<S>, done: &Done, ending: Ending) -> Settlement {
-    settle(&done.run, ending, engine.clock().now(), engine.random_unit())
+    settle(&done.attempt.run, ending, engine.clock().now(), engine.random_unit())
 }
 
 /// Writes a batch, again and again while the database does not answer: a repeated settle changes
 /// nothing twice.
-async fn store<S: Send + Sync + 'static>(
+async fn settle_until_answered<S: Send + Sync + 'static>(
     engine: &Engine<S>,
     worker: &WorkerKey,
     items: &[Settlement],
@@ -135,14 +142,17 @@ async fn store<S: Send + Sync + 'static>(
     }
 }
 
-fn announce<S: Send + Sync + 'static>(engine: &Engine<S>, done: Done, status: Settled) {
-    let Done { info, waited, ran, .. } = done;
+fn announce<S>(engine: &Engine<S>, done: Done, status: Settled) {
+    let Done { attempt, waited, ran, .. } = done;
+    engine.in_flight.remove(&attempt);
+    let info = Arc::clone(&attempt.info);
     match status {
         Settled::Applied(state) | Settled::AlreadyApplied(state) => {
             engine.tell(&Event::Settled { info, state, waited, ran });
         }
         Settled::Lost => {
-            tracing::warn!(job.id = %info.id, attempt = info.attempt, "outcome refused: the lease was lost");
+            let (job, attempt) = (info.id, info.attempt);
+            tracing::warn!(job.id = %job, attempt, "outcome refused: the lease was lost");
             engine.tell(&Event::Lost(info));
         }
     }

@@ -20,6 +20,7 @@ struct Gate {
 }
 
 /// A part of the queues, or of the kinds, and the gate it goes through.
+#[derive(Clone)]
 struct Part {
     names: Vec<String>,
     except: Vec<String>,
@@ -33,14 +34,16 @@ pub(super) fn shares<S>(
 ) -> Vec<Share> {
     let all = gate(settings.concurrency);
     let mut shares = Vec::new();
+    // Once, so that a queue's limit is one for all kinds.
+    let queue_parts = queue_parts(settings);
     for kinds in kind_parts(registry) {
-        for queues in queue_parts(settings) {
+        for queues in queue_parts.clone() {
             let gates: Vec<Gate> =
                 [kinds.gate.clone(), queues.gate].into_iter().flatten().collect();
             // Only work without a limit of its own is worth holding ready.
-            let limit = gates.iter().map(|gate| gate.size).min();
-            let size = limit.unwrap_or(settings.concurrency + settings.prefetch);
-            let size = size.min(settings.concurrency + settings.prefetch);
+            let limit = gates.iter().map(|gate| gate.size.min(settings.concurrency)).min();
+            let ahead = if limit.is_some() { 0 } else { settings.prefetch };
+            let size = limit.unwrap_or(settings.concurrency) + ahead;
             let slots = gates.into_iter().chain([all.clone()]).map(|gate| gate.slots);
             shares.push(Share {
                 served: Arc::new(Served {
@@ -52,7 +55,7 @@ pub(super) fn shares<S>(
                 }),
                 gates: slots.collect(),
                 places: Arc::new(Semaphore::new(size)),
-                size,
+                refill: ahead / 2,
                 batch: settings.claim_batch,
                 poll: settings.poll,
             });

@@ -12,6 +12,8 @@ every_backend!(
     a_completion_wins_over_a_request_to_stop,
     a_handler_that_ignores_the_request_is_cut_off,
     a_forced_cancel_ends_the_job_now_and_refuses_what_comes_later,
+    a_forced_cancel_reaches_the_handler,
+    a_job_that_waits_for_a_slot_never_starts_once_cancelled,
     an_ended_job_cannot_be_cancelled,
     an_unknown_job_cannot_be_cancelled,
 );
@@ -117,6 +119,43 @@ async fn a_forced_cancel_ends_the_job_now_and_refuses_what_comes_later(t: &Harne
     assert_eq!((job.state, stale), (State::Cancelled, 1));
     assert_eq!(t.get(id).await.state, State::Cancelled);
     worker.stop().await;
+}
+
+async fn a_forced_cancel_reaches_the_handler(t: &Harness) {
+    let script = Script::new([Act::WaitForStop]);
+    let worker = t.start(&script).await;
+    let id = t.job("mail").await;
+    script.started(1).await;
+
+    t.queue.cancel_by_force(id, None).await.expect("cancelled");
+
+    t.until("the handler stopped and its report was refused", async || {
+        let stats = t.queue.stats().await.expect("stats");
+        (stats.sum(|kind| kind.stale_settles) == 1).then_some(())
+    })
+    .await;
+    worker.stop().await;
+}
+
+async fn a_job_that_waits_for_a_slot_never_starts_once_cancelled(t: &Harness) {
+    let script = Script::new([Act::Wait]);
+    let worker = t.worker(&script).concurrency(1).prefetch(10).start().await.expect("a worker");
+    let first = t.job("mail").await;
+    script.started(1).await;
+    let forced = t.job("mail").await;
+    let asked = t.job("mail").await;
+    for id in [forced, asked] {
+        t.reaches(id, State::Running).await;
+    }
+
+    t.queue.cancel_by_force(forced, None).await.expect("cancelled");
+    t.queue.cancel(asked, None).await.expect("asked");
+    t.reaches(asked, State::Cancelled).await;
+    script.release();
+    t.reaches(first, State::Completed).await;
+    worker.stop().await;
+
+    assert_eq!(script.order(), [first]);
 }
 
 async fn an_ended_job_cannot_be_cancelled(t: &Harness) {

@@ -1,5 +1,7 @@
 //! Claim: order, turns, and only what the worker serves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use windlass::{JobError, NewJob, Priority, State};
@@ -15,6 +17,9 @@ every_backend!(
     a_worker_leaves_other_queues_alone,
     a_kind_with_its_own_limit_does_not_hold_up_others,
     a_queue_with_its_own_limit_runs_no_more_than_that,
+    a_queue_limit_holds_across_kinds,
+    a_free_slot_is_used_while_others_are_busy,
+    jobs_of_one_claim_start_in_claim_order,
     every_job_of_a_large_backlog_runs_once,
 );
 
@@ -169,6 +174,67 @@ async fn a_queue_with_its_own_limit_runs_no_more_than_that(t: &Harness) {
         (done == 9).then_some(())
     })
     .await;
+    worker.stop().await;
+}
+
+async fn a_queue_limit_holds_across_kinds(t: &Harness) {
+    let script = Script::new(vec![Act::Wait; 4]);
+    let started = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&started);
+    let worker = t.worker(&script).queue_concurrency("narrow", 1);
+    let worker = worker.handle_with(wait_narrow, |options| options.concurrency(3));
+    let worker = worker.on_event(move |event| {
+        if matches!(event, windlass::Event::Started(info) if &*info.queue == "narrow") {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    for _ in 0..2 {
+        t.job("mail").with(|job| job.queue("narrow")).await;
+        t.job("narrow_kind").with(|job| job.queue("narrow")).await;
+    }
+
+    let worker = worker.start().await.expect("a worker");
+    t.until("one started", async || (started.load(Ordering::Relaxed) > 0).then_some(())).await;
+    let witness = t.job("other").with(|job| job.queue("wide")).await;
+    t.until("the witness runs", async || script.order().contains(&witness).then_some(())).await;
+
+    assert_eq!(started.load(Ordering::Relaxed), 1);
+    worker.stop_now().await;
+}
+
+#[derive(serde::Serialize, serde::Deserialize, windlass::Job)]
+struct NarrowKind;
+
+async fn wait_narrow(_: NarrowKind, ctx: windlass::Ctx<Script>) -> windlass::Result {
+    ctx.cancelled().await;
+    Err(JobError::from("stopped"))
+}
+
+async fn a_free_slot_is_used_while_others_are_busy(t: &Harness) {
+    let script = Script::new([Act::Wait, Act::Wait, Act::Wait]);
+    let worker = t.worker(&script).concurrency(4).start().await.expect("a worker");
+    for _ in 0..3 {
+        t.job("mail").await;
+    }
+    script.started(3).await;
+
+    let quick = t.job("mail").await;
+    t.reaches(quick, State::Completed).await;
+
+    worker.stop_now().await;
+}
+
+async fn jobs_of_one_claim_start_in_claim_order(t: &Harness) {
+    let script = Script::completing();
+    let mut ids = Vec::new();
+    for _ in 0..40 {
+        ids.push(t.job("mail").await);
+    }
+
+    let worker = t.worker(&script).concurrency(1).prefetch(100).start().await.expect("a worker");
+    script.started(40).await;
+
+    assert_eq!(script.order(), ids);
     worker.stop().await;
 }
 

@@ -184,6 +184,10 @@ async fn many_callers_at_once_are_all_stored(t: &Harness) {
     ids.dedup();
 
     assert_eq!(ids.len(), 640);
+    // One process, one node number, however many callers come first.
+    let nodes: std::collections::BTreeSet<i64> =
+        ids.iter().map(|id: &windlass::JobId| (id.as_i64() >> 12) & 1023).collect();
+    assert_eq!(nodes.len(), 1, "{nodes:?}");
     let stats = t.queue.stats().await.expect("stats");
     assert_eq!(stats.jobs(State::Pending), 640);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{Backoff, Reason, State};
+use windlass::{Backoff, Reason, RetryOptions, State};
 use windlass_testkit::{Act, Harness, Script, every_backend};
 
 every_backend!(
@@ -11,6 +11,8 @@ every_backend!(
     a_job_past_its_deadline_is_a_dead_letter,
     no_attempt_is_planned_beyond_the_deadline,
     the_deadline_cuts_a_running_attempt_short,
+    a_job_that_waited_too_long_for_a_slot_does_not_start,
+    a_revived_job_is_watched_again,
 );
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -80,5 +82,43 @@ async fn the_deadline_cuts_a_running_attempt_short(t: &Harness) {
     let job = t.reaches(id, State::DeadLetter).await;
 
     assert_eq!(job.reason, Some(Reason::Deadline));
+    worker.stop().await;
+}
+
+async fn a_job_that_waited_too_long_for_a_slot_does_not_start(t: &Harness) {
+    let script = Script::new([Act::Wait]);
+    let worker = t.worker(&script).concurrency(1).prefetch(10).start().await.expect("a worker");
+    let first = t.job("mail").await;
+    script.started(1).await;
+    let late = t.job("mail").with(|job| job.start_within(Duration::from_secs(5))).await;
+    t.reaches(late, State::Running).await;
+
+    t.advance(Duration::from_secs(6));
+    script.release();
+    let late = t.reaches(late, State::Failed).await;
+
+    assert_eq!((late.reason, late.attempt), (Some(Reason::Expired), 0));
+    assert_eq!(script.order(), [first]);
+    worker.stop().await;
+}
+
+async fn a_revived_job_is_watched_again(t: &Harness) {
+    let script = Script::completing();
+    let worker = t.start(&script).await;
+    let id = t.job("unknown").with(|job| job.deadline_in(LIMIT)).await;
+    t.queue.cancel(id, None).await.expect("cancelled");
+    t.queue.retry(id, RetryOptions::default()).await.expect("revived");
+
+    let dead = t
+        .until_after("the deadline", Duration::from_secs(5), async || {
+            let job = t.get(id).await;
+            job.state.is_terminal().then_some(job)
+        })
+        .await;
+    t.queue.retry(id, RetryOptions::default()).await.expect("revived");
+    let alive = t.get(id).await;
+
+    assert_eq!(dead.reason, Some(Reason::Deadline));
+    assert_eq!((alive.state, alive.deadline), (State::Pending, None));
     worker.stop().await;
 }

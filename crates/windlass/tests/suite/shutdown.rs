@@ -11,6 +11,7 @@ every_backend!(
     a_stop_cancels_handlers_after_the_grace_time_and_counts_nothing,
     a_handler_that_ignores_everything_does_not_hold_up_the_stop,
     a_stop_now_gives_everything_back_at_once,
+    a_stop_ends_although_the_database_is_closed,
     a_worker_without_handlers_or_with_two_for_one_kind_is_refused,
 );
 
@@ -86,6 +87,33 @@ async fn a_stop_now_gives_everything_back_at_once(t: &Harness) {
         let job = t.get(id).await;
         assert_eq!((job.state, job.attempt), (State::Pending, 0));
     }
+}
+
+async fn a_stop_ends_although_the_database_is_closed(t: &Harness) {
+    let Some(queue) = t.reopen().await else { return };
+    let script = Script::new([Act::WaitForStop]);
+    let worker = queue.worker().state(script.clone()).handle_raw("mail", wait_for_stop);
+    let worker = worker.start().await.expect("a worker");
+    t.job("mail").await;
+    t.until("running", async || {
+        let running = t.queue.stats().await.expect("stats").jobs(State::Running);
+        (running == 1).then_some(())
+    })
+    .await;
+
+    queue.close().await;
+    let stopping = tokio::spawn(worker.stop_now());
+
+    let step = Duration::from_secs(1);
+    t.until_after("stopped", step, async || stopping.is_finished().then_some(())).await;
+}
+
+async fn wait_for_stop(
+    _: Vec<u8>,
+    ctx: windlass::Ctx<Script>,
+) -> Result<Vec<u8>, windlass::JobError> {
+    ctx.cancelled().await;
+    Err("stopped".into())
 }
 
 async fn a_worker_without_handlers_or_with_two_for_one_kind_is_refused(t: &Harness) {

@@ -251,7 +251,7 @@ impl Player {
 
     async fn leave(&mut self, model: &mut Reference, worker: usize) {
         let Some(worker) = worker.checked_rem(self.workers.len()) else { return };
-        let released = self.store.leave(&self.workers[worker]).await.unwrap();
+        let released = self.store.leave(&self.workers[worker], None).await.unwrap();
         assert_eq!(released, model.held_by(worker).len(), "leave of worker {worker}");
         model.leave(worker);
         self.forget_lost(model);

@@ -98,12 +98,16 @@ fn create_private(path: &Path) -> Result<(), Error> {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(folder).map_err(unusable)?;
     }
+    // Never open a file that is there: closing it again would drop the locks that other connections
+    // of this process hold on it (POSIX locks belong to the process), and with them the database.
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(unusable)?;
-    Ok(())
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(unusable(error)),
+        _ => Ok(()),
+    }
 }
 
 fn cannot_open(what: &str, error: rusqlite::Error) -> Error {

@@ -1,6 +1,8 @@
 //! SQLite: one writer thread with group commit, a few read connections, WAL with full durability.
 
 mod connection;
+#[cfg(test)]
+mod damage;
 mod migrate;
 #[cfg(test)]
 mod plans;
@@ -47,7 +49,9 @@ impl Sqlite {
         let shared = Arc::new(Shared::default());
         let failed = CancellationToken::new();
         let readers = match &place {
-            Place::File(path) => Some(Readers::new(path.clone(), Arc::clone(&texts))),
+            Place::File(path) => {
+                Some(Readers::new(path.clone(), Arc::clone(&texts), failed.clone()))
+            }
             Place::Memory => None,
         };
         let now = clock.now();

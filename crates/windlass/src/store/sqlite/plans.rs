@@ -36,7 +36,6 @@ fn hot_statements_use_their_index() {
         Sql::ExpiryDue,
         Sql::IdempotencyGet,
         Sql::QueueKindSince,
-        Sql::LeaseCancelling,
         Sql::JobGet,
     ] {
         let plan = plan(&connection, sql);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::connection::{Texts, connect_reader};
 use super::transaction::{SqliteTx, finish};
@@ -26,12 +27,13 @@ pub(super) struct Readers {
 struct Pool {
     path: PathBuf,
     texts: Arc<Texts>,
+    failed: CancellationToken,
     idle: Mutex<Vec<SqliteTx>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, texts: Arc<Texts>) -> Self {
-        let pool = Pool { path, texts, idle: Mutex::new(Vec::new()) };
+    pub(super) fn new(path: PathBuf, texts: Arc<Texts>, failed: CancellationToken) -> Self {
+        let pool = Pool { path, texts, failed, idle: Mutex::new(Vec::new()) };
         Self { pool: Arc::new(pool), room: Arc::new(Semaphore::new(CONNECTIONS)) }
     }
 
@@ -45,12 +47,13 @@ impl Readers {
         self.with(move |tx| {
             tx.begin(false)?;
             let reply = finish(verb.run(tx)).and_then(|reply| reply);
-            if reply.is_ok() {
-                tx.commit()?.announce(&shared);
-            } else {
+            let effects = tx.commit();
+            if effects.is_err() {
                 tx.roll_back();
             }
-            reply
+            let reply = reply?;
+            effects?.announce(&shared);
+            Ok(reply)
         })
         .await
     }
@@ -63,14 +66,14 @@ impl Readers {
         &self,
         work: impl FnOnce(&mut SqliteTx) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
-        let closed = |_| Error::unavailable("the database is closed");
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(closed)?;
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Error::Closed)?;
         let pool = Arc::clone(&self.pool);
         tasks::blocking(move || {
             let mut tx = pool.take()?;
             let reply = work(&mut tx);
-            if tx.fatal().is_none() {
-                pool.give_back(tx);
+            match tx.fatal() {
+                None => pool.give_back(tx),
+                Some(_) => pool.failed.cancel(),
             }
             drop(room);
             reply

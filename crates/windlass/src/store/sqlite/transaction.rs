@@ -57,6 +57,11 @@ impl SqliteTx {
         self.fatal.as_deref()
     }
 
+    /// Rows written by this connection so far.
+    pub(super) fn total_changes(&self) -> u64 {
+        self.connection.total_changes()
+    }
+
     /// A number that changes when another connection commits.
     pub(super) fn data_version(&mut self) -> Result<i64, Error> {
         let version = self.connection.query_row("pragma data_version", [], |row| row.get(0));

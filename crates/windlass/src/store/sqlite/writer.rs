@@ -69,19 +69,22 @@ impl Writer {
         let thread = WriterThread { tx, queue, shared, failed, polls, version: 0 };
         thread::Builder::new()
             .name("windlass-sqlite".to_owned())
-            .spawn(move || thread.run())
+            .spawn(move || {
+                let ended = Ended { failed: thread.failed.clone() };
+                thread.run();
+                std::mem::forget(ended);
+            })
             .map_err(|error| Error::unavailable(format!("cannot start a thread: {error}")))?;
         Ok(Self { calls, room: Arc::new(Semaphore::new(CALLS_MAX)) })
     }
 
     /// Runs `verb` in a group commit. The work is done even if the caller goes away.
     pub(super) async fn run<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
-        let closed = || Error::unavailable("the database is closed");
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| closed())?;
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Error::Closed)?;
         let (caller, reply) = oneshot::channel();
         let call = VerbCall { verb, reply: None, caller, _room: room };
-        self.calls.send(Message::Call(Box::new(call))).map_err(|_| closed())?;
-        reply.await.map_err(|_| closed())?
+        self.calls.send(Message::Call(Box::new(call))).map_err(|_| Error::Closed)?;
+        reply.await.map_err(|_| Error::Closed)?
     }
 
     /// Finishes what is queued and ends the thread.
@@ -115,6 +118,19 @@ impl<V: Verb> Call for VerbCall<V> {
         };
         // The caller may have gone; the work is done all the same.
         self.caller.send(reply).ok();
+    }
+}
+
+/// Trips `failed` when the thread ends by a panic: without a writer nothing works any more, and
+/// nobody else would notice.
+struct Ended {
+    failed: CancellationToken,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        tracing::error!("the writer thread panicked");
+        self.failed.cancel();
     }
 }
 
@@ -206,7 +222,9 @@ impl WriterThread {
     fn attempt(&mut self, group: &mut [Box<dyn Call>]) -> Result<(), Option<Error>> {
         self.lock()?;
         for call in group.iter_mut() {
-            if !call.run(&mut self.tx) {
+            let before = self.tx.total_changes();
+            // A call that failed before it wrote anything leaves nothing to undo.
+            if !call.run(&mut self.tx) && self.tx.total_changes() != before {
                 self.tx.roll_back();
                 return Err(None);
             }

@@ -30,23 +30,31 @@ struct Freed {
     cancel_reason: Option<String>,
 }
 
+/// Job, epoch and worker: the fence.
+type Fence = (i64, i64, i64);
+
+/// Job and epoch: a lease.
+type LeaseKey = (i64, i64);
+
 /// Ends the leases that are still the ones named, and writes what follows.
 pub(super) async fn apply<T: Tx>(
     tx: &mut T,
     items: Vec<Fenced<'_>>,
     now: Timestamp,
 ) -> Result<Vec<Settled>, Error> {
-    let mut freed = take(tx, &items).await?;
-    let mut statuses = Vec::with_capacity(items.len());
+    let fences = fences(tx, &items).await?;
+    let mut freed = take(tx, &fences).await?;
+    let mut statuses = vec![Settled::Lost; items.len()];
     let mut accepted = Vec::with_capacity(items.len());
-    for item in items {
-        match freed.remove(&item.settlement.job.as_i64()) {
+    let mut stale = Vec::new();
+    for ((index, item), (job, epoch, _)) in items.into_iter().enumerate().zip(&fences) {
+        match freed.remove(&(*job, *epoch)) {
             Some(lease) => {
                 let item = heed_cancel(item, &lease);
-                statuses.push(Settled::Applied(item.settlement.next.state()));
+                statuses[index] = Settled::Applied(item.settlement.next.state());
                 accepted.push((item, lease));
             }
-            None => statuses.push(echo(tx, &item.settlement).await?),
+            None => stale.push((index, item.settlement)),
         }
     }
     for (item, lease) in &accepted {
@@ -55,28 +63,37 @@ pub(super) async fn apply<T: Tx>(
     write_history(tx, &accepted, now).await?;
     write_ended(tx, &accepted, now).await?;
     write_waiting(tx, &accepted).await?;
+    // After the writes: what is stale may repeat an item of this very batch.
+    for (index, settlement) in stale {
+        statuses[index] = echo(tx, &settlement).await?;
+    }
     Ok(statuses)
 }
 
-async fn take<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<HashMap<i64, Freed>, Error> {
-    let mut keys = Batch::with_capacity(3, items.len());
+async fn fences<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<Vec<Fence>, Error> {
+    let mut fences = Vec::with_capacity(items.len());
     for item in items {
-        let settlement = &item.settlement;
-        let (mut epoch, mut worker_id) = (settlement.epoch, item.worker_id);
+        let job = item.settlement.job.as_i64();
+        let mut fence = (job, item.settlement.epoch, item.worker_id);
         if sabotage::on("no_fence")
-            && let Some(row) = tx
-                .query(Sql::JobGet, &[settlement.job.as_i64().into()])
-                .await?
-                .first(JobRow::read)?
-            && let Room::Lease { worker_id: holder, counts, .. } = row.room
+            && let Some(row) = tx.query(Sql::JobGet, &[job.into()]).await?.first(JobRow::read)?
+            && let Room::Lease { worker_id, counts, .. } = row.room
         {
-            (epoch, worker_id) = (counts.epoch, holder);
+            fence = (job, counts.epoch, worker_id);
         }
-        keys.push([settlement.job.as_i64().into(), epoch.into(), worker_id.into()]);
+        fences.push(fence);
     }
-    let rows = tx.query_each(Sql::SettleTake, &keys).await?;
+    Ok(fences)
+}
+
+async fn take<T: Tx>(tx: &mut T, fences: &[Fence]) -> Result<HashMap<LeaseKey, Freed>, Error> {
+    let mut leases = Batch::with_capacity(3, fences.len());
+    for (job, epoch, worker) in fences {
+        leases.push([(*job).into(), (*epoch).into(), (*worker).into()]);
+    }
+    let rows = tx.query_each(Sql::SettleTake, &leases).await?;
     let freed = rows.read(|row| {
-        let job = row.int()?;
+        let key = (row.int()?, row.int()?);
         let freed = Freed {
             queue_id: row.int()?,
             kind_id: row.int()?,
@@ -84,7 +101,7 @@ async fn take<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<HashMap<i64, Fr
             cancelling: row.opt_int()?.is_some(),
             cancel_reason: row.opt_text()?,
         };
-        Ok((job, freed))
+        Ok((key, freed))
     })?;
     Ok(freed.into_iter().collect())
 }
@@ -93,26 +110,24 @@ fn heed_cancel<'a>(item: Fenced<'a>, lease: &Freed) -> Fenced<'a> {
     if !lease.cancelling || sabotage::on("cancel_forgotten") {
         return item;
     }
-    Fenced { settlement: cancelled(item.settlement, lease.cancel_reason.clone()), ..item }
+    let own = match &item.settlement.next {
+        Next::Ended { detail, .. } => detail.clone(),
+        Next::Ready | Next::Delayed { .. } => None,
+    };
+    let detail = own.or_else(|| lease.cancel_reason.clone());
+    Fenced { settlement: cancelled(item.settlement, detail), ..item }
 }
 
-/// What to answer when the lease is gone: a repeated settle that already took effect is told so.
+/// What to answer when the lease is gone. Whoever takes a lease over raises the epoch, so a row that
+/// stands at the settlement's own epoch was written by an earlier report of it.
 async fn echo<T: Tx>(tx: &mut T, settlement: &Settlement) -> Result<Settled, Error> {
     let rows = tx.query(Sql::JobGet, &[settlement.job.as_i64().into()]).await?;
     let Some(row) = rows.first(JobRow::read)? else {
         return Ok(Settled::Lost);
     };
-    let same_room = match (&settlement.next, row.room) {
-        (Next::Ready, Room::Ready { .. }) => true,
-        (Next::Delayed { reason, .. }, Room::Delayed { .. }) => row.record.reason == Some(*reason),
-        (Next::Ended { state, .. }, Room::Ended { .. }) => {
-            row.record.state == *state || row.record.state == State::Cancelled
-        }
-        _ => false,
-    };
-    let completed = settlement.event == Event::Complete;
-    let contradicts = completed != (row.record.state == State::Completed);
-    if same_room && !contradicts && row.room.counts().epoch == settlement.counts.epoch {
+    let completes = settlement.event == Event::Complete;
+    let contradicts = completes != (row.record.state == State::Completed);
+    if !contradicts && row.room.counts().epoch == settlement.counts.epoch {
         return Ok(Settled::AlreadyApplied(row.record.state));
     }
     tx.effects().count(row.queue_id, row.kind_id, Measure::StaleSettles, 1);
@@ -286,6 +301,7 @@ impl HeldLease {
             max_attempts: row.count()?,
             max_crashes: row.count()?,
             backoff: crate::job::Backoff::default(),
+            start_by: None,
             deadline: crate::store::rows::instant(row)?,
             started_at,
         };

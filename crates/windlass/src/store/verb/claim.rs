@@ -26,7 +26,7 @@ pub(crate) struct Claim {
 }
 
 /// A prefix of the claim order of one kind, or of one priority of it.
-struct Share {
+struct Prefix {
     pair: usize,
     class: Option<i64>,
     count: usize,
@@ -96,22 +96,22 @@ impl Claim {
     ) -> Result<(), Error> {
         let kinds: Vec<usize> =
             (0..waiting.len()).filter(|index| waiting[*index].queue_id == queue).collect();
-        let shares = match (kinds.as_slice(), self.served.aging) {
-            ([only], None) => vec![Share { pair: *only, class: None, count: left }],
+        let prefixes = match (kinds.as_slice(), self.served.aging) {
+            ([only], None) => vec![Prefix { pair: *only, class: None, count: left }],
             _ => self.merge(tx, waiting, &kinds, left).await?,
         };
         let first = taken.len();
-        for share in shares {
-            let pair = &waiting[share.pair];
+        for prefix in prefixes {
+            let pair = &waiting[prefix.pair];
             let (queue, kind) = (pair.queue_id.into(), pair.kind_id.into());
-            let limit = i64::try_from(share.count).unwrap_or(i64::MAX).into();
-            let rows = match share.class {
+            let limit = i64::try_from(prefix.count).unwrap_or(i64::MAX).into();
+            let rows = match prefix.class {
                 None => tx.query(Sql::ClaimTake, &[queue, kind, limit]).await?,
                 Some(class) => {
                     tx.query(Sql::ClaimTakeClass, &[queue, kind, class.into(), limit]).await?
                 }
             };
-            taken.extend(rows.read(|row| read_taken(row, share.pair))?);
+            taken.extend(rows.read(|row| read_taken(row, prefix.pair))?);
         }
         taken[first..].sort_unstable_by_key(|row| self.order(row.priority, row.seq));
         Ok(())
@@ -128,15 +128,16 @@ impl Claim {
     }
 
     /// How many jobs of each kind (with aging: and priority) are among the first `limit` of all of
-    /// them. A share is a prefix of its own order, so taking the shares takes the merged order.
+    /// them. Each takes
+    /// a prefix of its own order, which together is the merged order.
     async fn merge<T: Tx>(
         &self,
         tx: &mut T,
         waiting: &[Pair],
         kinds: &[usize],
         limit: usize,
-    ) -> Result<Vec<Share>, Error> {
-        let mut shares: Vec<Share> = Vec::new();
+    ) -> Result<Vec<Prefix>, Error> {
+        let mut prefixes: Vec<Prefix> = Vec::new();
         let mut keys: Vec<((i64, i64), usize)> = Vec::new();
         let most = i64::try_from(limit).unwrap_or(i64::MAX).into();
         let classes: Vec<Option<i64>> = match self.served.aging {
@@ -154,17 +155,17 @@ impl Claim {
                         tx.query(Sql::ClaimPeekClass, &params).await?
                     }
                 };
-                let share = shares.len();
-                shares.push(Share { pair: *index, class: *class, count: 0 });
-                keys.extend(rows.read(|row| Ok((self.order(row.int()?, row.int()?), share)))?);
+                let place = prefixes.len();
+                prefixes.push(Prefix { pair: *index, class: *class, count: 0 });
+                keys.extend(rows.read(|row| Ok((self.order(row.int()?, row.int()?), place)))?);
             }
         }
         keys.sort_unstable();
-        for (_, share) in keys.into_iter().take(limit) {
-            shares[share].count += 1;
+        for (_, place) in keys.into_iter().take(limit) {
+            prefixes[place].count += 1;
         }
-        shares.retain(|share| share.count > 0);
-        Ok(shares)
+        prefixes.retain(|prefix| prefix.count > 0);
+        Ok(prefixes)
     }
 
     /// Writes the leases, and the end of jobs that are too late to start.
@@ -340,6 +341,7 @@ impl JobPart {
                 max_attempts: self.max_attempts,
                 max_crashes: self.max_crashes,
                 backoff: self.backoff,
+                start_by: self.start_by,
                 deadline: self.deadline,
                 started_at: now,
             },

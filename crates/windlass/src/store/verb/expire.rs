@@ -58,12 +58,17 @@ impl Expire {
                     Settlement::of_waiting(job.id, row.room.counts(), event, (state, reason));
                 leave_room(tx, row, &settlement, self.now).await
             }
-            _ => self.look_again(tx, job.id).await,
+            (_, Room::Lease { .. }) => self.look_again(tx, job.id, self.now + LOOK_AGAIN).await,
+            _ => {
+                let limits = [job.start_by, job.deadline];
+                let next = limits.into_iter().flatten().filter(|limit| *limit > self.now).min();
+                let next = next.map(|limit| limit + Duration::from_micros(1));
+                self.look_again(tx, job.id, next.unwrap_or(self.now + LOOK_AGAIN)).await
+            }
         }
     }
 
-    async fn look_again<T: Tx>(&self, tx: &mut T, job: JobId) -> Result<(), Error> {
-        let at = self.now + LOOK_AGAIN;
+    async fn look_again<T: Tx>(&self, tx: &mut T, job: JobId, at: Timestamp) -> Result<(), Error> {
         let params = [at.as_micros().into(), job.as_i64().into()];
         tx.execute(Sql::ExpiryInsert, &params).await?;
         Ok(())

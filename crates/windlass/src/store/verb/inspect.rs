@@ -62,10 +62,13 @@ impl Verb for Attempts {
             })
         })?;
         let job = row.record;
-        if matches!(job.state, State::Running | State::Completed) {
+        let epoch = row.room.counts().epoch;
+        let told = attempts.last().is_some_and(|last| last.epoch == epoch);
+        let ended = matches!(job.state, State::Completed | State::Cancelled);
+        if job.started_at.is_some() && !told && (ended || job.state == State::Running) {
             attempts.push(AttemptRecord {
                 attempt: job.attempt,
-                epoch: row.room.counts().epoch,
+                epoch,
                 worker: job.worker,
                 started_at: job.started_at,
                 finished_at: job.completed_at,

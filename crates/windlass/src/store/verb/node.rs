@@ -25,7 +25,9 @@ impl Verb for NodeLease {
         let taken = taken.read(|row| Ok((row.int()?, row.int()?)))?;
         let mine = |n: &i64| taken.contains(&(*n, self.holder));
         let free = |n: &i64| taken.iter().all(|(other, _)| other != n);
-        let kept = self.held.filter(|n| mine(n) || free(n));
+        let held = self.held.filter(|n| mine(n) || free(n));
+        // Callers that find no number at the same time get the same one.
+        let kept = held.or_else(|| (1..=NODE_MAX).find(mine));
         let node = kept.or_else(|| (1..=NODE_MAX).find(free)).ok_or_else(|| Error::Full {
             message: format!("all {NODE_MAX} node numbers are taken (one per process)"),
         })?;

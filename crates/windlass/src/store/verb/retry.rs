@@ -60,6 +60,10 @@ impl Retry {
         // One more attempt than were used, if they were used up.
         let max_attempts = row.record.max_attempts.max(attempt.saturating_add(1));
         self.update_job(tx, row, max_attempts, None).await?;
+        if let Some(deadline) = self.deadline(row) {
+            let params = [deadline.as_micros().into(), self.job.as_i64().into()];
+            tx.execute(Sql::ExpiryInsert, &params).await?;
+        }
         let counts = Counts { epoch: old.epoch + 1, attempt, crashes: 0, snoozes: old.snoozes };
         self.wait(tx, row, counts).await
     }
@@ -99,6 +103,7 @@ impl Retry {
             self.priority(row).into(),
             max_attempts.into(),
             start_by.map(Timestamp::as_micros).into(),
+            self.deadline(row).map(Timestamp::as_micros).into(),
         ];
         tx.execute(Sql::JobUpdate, &params).await?;
         Ok(())
@@ -131,6 +136,11 @@ impl Retry {
         };
         tx.effects().moved(row.pair(), row.record.state, to);
         Ok(())
+    }
+
+    /// A deadline that has passed would end the new life at once: it is dropped.
+    fn deadline(&self, row: &JobRow) -> Option<Timestamp> {
+        row.record.deadline.filter(|deadline| *deadline > self.now)
     }
 
     fn priority(&self, row: &JobRow) -> i64 {

@@ -43,6 +43,7 @@ impl Verb for Verify {
         for (sql, complaint) in [
             (Sql::VerifyEpochs, "has history beyond its epoch"),
             (Sql::VerifyPairs, "waits where no claim looks"),
+            (Sql::VerifyExpiry, "has a limit that nothing watches"),
         ] {
             let rows = tx.query(sql, &[FINDINGS_MAX.into()]).await?;
             found.extend(rows.read(|row| Ok(format!("job {} {complaint}", row.int()?)))?);

@@ -6,7 +6,7 @@ use crate::job::{Ending, JobId, Timestamp};
 use crate::store::driver::{Batch, Tx, Verb};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
-use crate::store::{Beat, NewWorker, ProgressNote, WorkerKey};
+use crate::store::{Beat, HeldBy, NewWorker, ProgressNote, WorkerKey};
 
 /// Leases released in one transaction of [`Leave`].
 const RELEASE_MAX: i64 = 1000;
@@ -54,7 +54,7 @@ impl Verb for Register {
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     pub(crate) worker: WorkerKey,
-    /// None only asks what is to be stopped.
+    /// None only asks what the database knows.
     pub(crate) renew_until: Option<Timestamp>,
     pub(crate) now: Timestamp,
 }
@@ -76,9 +76,15 @@ impl Verb for Heartbeat {
             }
             None => true,
         };
-        let rows = tx.query(Sql::LeaseCancelling, &[worker.id.into()]).await?;
-        let stop = rows.read(|row| Ok(JobId::from_i64(row.int()?)))?;
-        Ok(Beat { alive, stop })
+        let rows = tx.query(Sql::LeaseHeld, &[worker.id.into()]).await?;
+        let leases = rows.read(|row| {
+            Ok(HeldBy {
+                job: JobId::from_i64(row.int()?),
+                epoch: row.int()?,
+                cancelling: row.opt_int()?.is_some(),
+            })
+        })?;
+        Ok(Beat { alive, leases })
     }
 }
 
@@ -110,10 +116,12 @@ impl Verb for Progress {
     }
 }
 
-/// Gives back what a worker still holds, uncounted, and forgets the worker.
+/// Gives back what a worker still holds, uncounted.
 #[derive(Debug)]
 pub(crate) struct Leave {
     pub(crate) worker: WorkerKey,
+    /// These jobs only; none means all, and that the worker is to be forgotten.
+    pub(crate) only: Option<Vec<JobId>>,
     pub(crate) now: Timestamp,
 }
 
@@ -121,11 +129,18 @@ impl Verb for Leave {
     type Reply = usize;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
+        let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;
+        if rows.first_int()?.is_some_and(|nonce| nonce != self.worker.nonce) {
+            return Ok(0);
+        }
         let mut released = 0;
         loop {
             let params = [self.worker.id.into(), RELEASE_MAX.into()];
             let rows = tx.query(Sql::LeaseOfWorker, &params).await?;
-            let held = rows.read(HeldLease::read)?;
+            let mut held = rows.read(HeldLease::read)?;
+            if let Some(only) = &self.only {
+                held.retain(|lease| only.contains(&lease.run.job));
+            }
             if held.is_empty() {
                 break;
             }
@@ -136,8 +151,10 @@ impl Verb for Leave {
             });
             released += apply(tx, items.collect(), self.now).await?.len();
         }
-        let params = [self.worker.id.into(), self.worker.nonce.into()];
-        tx.execute(Sql::WorkerRemove, &params).await?;
+        if self.only.is_none() {
+            let params = [self.worker.id.into(), self.worker.nonce.into()];
+            tx.execute(Sql::WorkerRemove, &params).await?;
+        }
         Ok(released)
     }
 }

@@ -1,0 +1,76 @@
+//! What a damaged or newer row may not do: stop everything behind it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::NewJob;
+use crate::core::settle;
+use crate::job::Ending;
+use crate::runtime::Clock;
+use crate::store::{self, Claimed, Claims, NewWorker, Served, Settled, Store, WorkerKey};
+
+/// A store on a file, with a registered worker that serves everything.
+async fn store_in(folder: &tempfile::TempDir) -> (Arc<dyn Store>, WorkerKey) {
+    let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
+    let store = store::open(&url, Clock::system()).await.unwrap();
+    let worker = NewWorker {
+        name: "w".to_owned(),
+        nonce: 7,
+        namespace: None,
+        queues: Vec::new(),
+        kinds: Vec::new(),
+        slots: 1,
+        lease: Duration::from_secs(30),
+    };
+    let id = store.register(worker).await.unwrap();
+    (store, WorkerKey { id, nonce: 7, name: "w".into() })
+}
+
+async fn enqueue(store: &dyn Store) {
+    let jobs = vec![NewJob::new("mail", "1"), NewJob::new("mail", "2")];
+    store.enqueue(&"default".into(), jobs, true).await.unwrap();
+}
+
+async fn claim(store: &dyn Store, worker: &WorkerKey) -> Vec<Claimed> {
+    let served = Served {
+        namespace: None,
+        queues: Vec::new(),
+        except_queues: Vec::new(),
+        kinds: Vec::new(),
+        aging: None,
+    };
+    match store.claim(worker, &Arc::new(served), 10, 0).await.unwrap() {
+        Claims::Jobs(jobs) => jobs,
+        Claims::WorkerExpired => panic!("the worker has just registered"),
+    }
+}
+
+#[tokio::test]
+async fn unreadable_options_do_not_stop_a_claim() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (store, worker) = store_in(&folder).await;
+    enqueue(&*store).await;
+    let other = Connection::open(folder.path().join("jobs.db")).unwrap();
+    let damage = "update windlass_job set backoff = '{\"strategy\":\"of tomorrow\"}', tags = 'x'";
+    assert_eq!(other.execute(damage, []).unwrap(), 2);
+
+    assert_eq!(claim(&*store, &worker).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_outcome_reported_twice_in_one_batch_takes_effect_once() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (store, worker) = store_in(&folder).await;
+    enqueue(&*store).await;
+    let claimed = claim(&*store, &worker).await;
+    let now = store.clock().now();
+    let settlement = settle(&claimed[0].run, Ending::Complete { result: None }, now, 0.0);
+
+    let twice = vec![settlement.clone(), settlement];
+    let statuses = store.settle(&worker, twice).await.unwrap();
+
+    assert!(matches!(statuses[..], [Settled::Applied(_), Settled::AlreadyApplied(_)]));
+    assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
+}
