@@ -25,6 +25,7 @@ const STEPS: &[Step] = &[
     ("tidy", || tidy::run(&[])),
     ("test", || commands::test(&[])),
     ("torture", torture),
+    ("torture checks", torture_checks),
 ];
 
 const FULL_STEPS: &[Step] = &[
@@ -63,7 +64,9 @@ fn fmt() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
-    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
+    let torture = ["clippy", "-p", "windlass-testkit", "--features", "torture", "--all-targets"];
+    cargo(&[&torture[..], &["--", "-D", "warnings"]].concat(), &[])
 }
 
 fn doc() -> Result<(), Failure> {
@@ -73,6 +76,11 @@ fn doc() -> Result<(), Failure> {
 
 fn torture() -> Result<(), Failure> {
     commands::torture(&["--cycles", TORTURE_CYCLES].map(str::to_owned))
+}
+
+/// The reconciliation's own tests: each finding is seen once.
+fn torture_checks() -> Result<(), Failure> {
+    cargo(&["test", "-p", "windlass-testkit", "--features", "torture"], &[])
 }
 
 fn deny() -> Result<(), Failure> {

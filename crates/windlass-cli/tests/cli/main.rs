@@ -4,7 +4,6 @@
 
 mod direct;
 mod help;
-mod locks;
 mod program;
 mod server;
 mod stopping;

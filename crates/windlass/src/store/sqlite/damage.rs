@@ -74,3 +74,24 @@ async fn an_outcome_reported_twice_in_one_batch_takes_effect_once() {
     assert!(matches!(statuses[..], [Settled::Applied(_), Settled::AlreadyApplied(_)]));
     assert_eq!(store.verify().await.unwrap(), Vec::<String>::new());
 }
+
+/// Whoever closes a second descriptor of a file loses the process's locks on it, and the next process
+/// to close the database takes itself for the last one and removes the write-ahead log.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_second_open_keeps_the_locks_of_the_first() {
+    use std::os::unix::fs::MetadataExt;
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let (_first, _) = store_in(&folder).await;
+    let inode = std::fs::metadata(folder.path().join("jobs.db")).unwrap().ino();
+    let locked = || {
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        locks.contains(&format!(":{inode} "))
+    };
+    assert!(locked(), "the first handle should hold a lock");
+
+    let (_second, _) = store_in(&folder).await;
+
+    assert!(locked(), "the second handle cost the first its lock");
+}

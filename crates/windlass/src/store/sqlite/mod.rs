@@ -95,6 +95,10 @@ impl Driver for Sqlite {
     }
 
     async fn close(&self) {
+        // The writer last: it can fold the write-ahead log into the file, readers cannot.
+        if let Some(readers) = &self.readers {
+            readers.close().await;
+        }
         self.writer.stop().await;
     }
 }

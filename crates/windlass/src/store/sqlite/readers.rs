@@ -62,6 +62,15 @@ impl Readers {
         self.with(SqliteTx::integrity_check).await
     }
 
+    /// Waits for the reads under way, refuses more, and closes the connections.
+    pub(super) async fn close(&self) {
+        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+        let last_reads = self.room.acquire_many(all).await;
+        self.room.close();
+        drop(last_reads);
+        self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     async fn with<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut SqliteTx) -> Result<R, Error> + Send + 'static,
