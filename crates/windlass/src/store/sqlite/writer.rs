@@ -24,8 +24,12 @@ const CALLS_MAX: usize = 4096;
 const GROUP_CALLS_MAX: usize = 512;
 const GROUP_ROWS_MAX: usize = 20_000;
 
-/// How often an idle writer looks for commits of other processes (1.6 us each).
-const FOREIGN_POLL: Duration = Duration::from_millis(20);
+/// How often an idle writer looks for commits of other processes: at first, and after a second in
+/// which nothing happened.
+const FOREIGN_POLL: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(50));
+
+/// Looks in vain before the longer interval holds.
+const QUIET_LOOKS: u32 = 50;
 
 /// Attempts to get the write lock, of 5 s each, before the callers are told.
 const LOCK_ATTEMPTS: u32 = 6;
@@ -66,7 +70,7 @@ impl Writer {
         polls: bool,
     ) -> Result<Self, Error> {
         let (calls, queue) = channel();
-        let thread = WriterThread { tx, queue, shared, failed, polls, version: 0 };
+        let thread = WriterThread { tx, queue, shared, failed, polls, version: 0, quiet_looks: 0 };
         thread::Builder::new()
             .name("windlass-sqlite".to_owned())
             .spawn(move || {
@@ -141,6 +145,7 @@ struct WriterThread {
     failed: CancellationToken,
     polls: bool,
     version: i64,
+    quiet_looks: u32,
 }
 
 impl WriterThread {
@@ -164,7 +169,9 @@ impl WriterThread {
             if !self.polls {
                 return self.queue.recv().ok();
             }
-            match self.queue.recv_timeout(FOREIGN_POLL) {
+            let is_quiet = self.quiet_looks >= QUIET_LOOKS;
+            let poll = if is_quiet { FOREIGN_POLL.1 } else { FOREIGN_POLL.0 };
+            match self.queue.recv_timeout(poll) {
                 Ok(message) => return Some(message),
                 Err(RecvTimeoutError::Timeout) => self.look_at_others(),
                 Err(RecvTimeoutError::Disconnected) => return None,
@@ -191,6 +198,7 @@ impl WriterThread {
             }
         }
         self.commit_group(group);
+        self.quiet_looks = 0;
         if self.polls {
             self.look_at_others();
         }
@@ -264,9 +272,10 @@ impl WriterThread {
         match self.tx.data_version() {
             Ok(version) if version != self.version => {
                 self.version = version;
+                self.quiet_looks = 0;
                 self.shared.signals.anything();
             }
-            Ok(_) => {}
+            Ok(_) => self.quiet_looks = self.quiet_looks.saturating_add(1),
             Err(error) => {
                 tracing::error!(%error, "cannot look for other processes' commits");
                 if self.tx.fatal().is_some() {
