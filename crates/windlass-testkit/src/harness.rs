@@ -149,7 +149,15 @@ impl Harness {
 
     /// Fails the test when an invariant of the database is broken.
     pub async fn check(&self) {
-        let found = self.queue.verify().await.expect("a database that can be checked");
+        let found = match self.queue.verify().await {
+            // A behaviour may have closed it.
+            Err(Error::Closed) => match self.reopen().await {
+                Some(queue) => queue.verify().await,
+                None => return,
+            },
+            found => found,
+        };
+        let found = found.expect("a database that can be checked");
         assert!(found.is_empty(), "broken invariants: {found:#?}");
     }
 }

@@ -54,6 +54,11 @@ impl Tasks {
     }
 }
 
+/// Waits for something outside the process, but no longer than `limit` of real time.
+pub(crate) async fn at_most<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
+    tokio::time::timeout(limit, work).await.ok()
+}
+
 /// Runs blocking work on the runtime's threads for that.
 pub(crate) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> R + Send + 'static,

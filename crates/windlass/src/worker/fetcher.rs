@@ -9,6 +9,7 @@ use super::context::Attempt;
 use super::dispatcher::Waiting;
 use super::engine::Engine;
 use super::event::JobInfo;
+use super::settler::Done;
 use crate::store::{Claimed, Claims, Served, WorkerKey};
 
 /// First and longest wait after a failed claim.
@@ -50,7 +51,7 @@ pub(super) async fn run<S: Send + Sync + 'static>(
             Ok(Claims::Jobs(jobs)) => {
                 error_wait = ERROR_WAIT.0;
                 let pause = if jobs.len() < limit { Some(share.poll) } else { None };
-                hand_over(&engine, &dispatcher, &worker, jobs, room);
+                hand_over(&engine, &dispatcher, &worker, jobs, room).await;
                 pause
             }
             Ok(Claims::WorkerExpired) => {
@@ -77,7 +78,7 @@ pub(super) async fn run<S: Send + Sync + 'static>(
 }
 
 /// From here on the jobs are known to be held, so that a request to stop finds them.
-fn hand_over<S>(
+async fn hand_over<S>(
     engine: &Engine<S>,
     dispatcher: &mpsc::UnboundedSender<Waiting>,
     worker: &WorkerKey,
@@ -90,10 +91,10 @@ fn hand_over<S>(
         let attempt = Attempt::new(info, claimed.run.clone(), worker.clone(), clock);
         let attempt = Arc::new(attempt);
         engine.in_flight.add(&attempt);
-        if dispatcher.send(Waiting { attempt, claimed, place }).is_err() {
-            tracing::error!(
-                "the dispatcher is gone: a claimed job is given back at the next heartbeat"
-            );
+        let waiting = Waiting { attempt, claimed, place };
+        // The claim was answered after the stop began: nobody will start the job any more.
+        if let Err(mpsc::error::SendError(late)) = dispatcher.send(waiting) {
+            engine.report(Done::unstarted(late.attempt)).await;
         }
     }
 }

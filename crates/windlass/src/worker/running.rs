@@ -14,7 +14,7 @@ use super::settler::{self, Done, REPORTS_MAX};
 use super::shares::shares;
 use super::{Worker, dispatcher, fetcher, guard, progress};
 use crate::queue::Queue;
-use crate::runtime::Tasks;
+use crate::runtime::{Tasks, tasks::at_most};
 use crate::store::{NewWorker, WorkerKey};
 use crate::{Error, Timestamp, upkeep};
 
@@ -161,12 +161,8 @@ impl RunningWorker {
             () = orderly => {}
         }
         self.abort.cancel();
-        tokio::select! {
-            biased;
-            () = self.leave() => {}
-            () = self.queue.clock().sleep(LEAVE_GRACE) => {
-                tracing::warn!("the database does not answer: leases will expire");
-            }
+        if at_most(LEAVE_GRACE, self.leave()).await.is_none() {
+            tracing::warn!("the database does not answer: leases will expire");
         }
     }
 
