@@ -61,8 +61,6 @@ pub async fn run(
         ("enqueue_concurrent_64_to_single", "enqueue_concurrent_64", "enqueue_single"),
         ("enqueue_bulk_1000", "enqueue_bulk_1000", "floor.insert_bulk_1000"),
         ("drain", "drain", "floor.claim_complete_100"),
-        ("drain_beside_history", "drain_beside_history", "drain"),
-        ("drain_behind_unserved", "drain_behind_unserved", "drain"),
     ] {
         figures.ratio(name, ours, theirs);
     }

@@ -68,8 +68,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn settle(&self, worker: &WorkerKey, items: Vec<Settlement>) -> Reply<'_, Vec<Settled>>;
     fn heartbeat(&self, worker: &WorkerKey, renew: Option<std::time::Duration>) -> Reply<'_, Beat>;
     fn progress(&self, worker: &WorkerKey, notes: Vec<ProgressNote>) -> Reply<'_, ()>;
-    /// Gives back what the worker holds, uncounted: these jobs, or all and the worker goes.
-    fn leave(&self, worker: &WorkerKey, only: Option<Vec<JobId>>) -> Reply<'_, usize>;
+    /// Gives back what the worker holds, uncounted: these jobs at these epochs, or all and the
+    /// worker goes.
+    fn leave(&self, worker: &WorkerKey, only: Option<Vec<(JobId, i64)>>) -> Reply<'_, usize>;
 
     fn promote(&self, limit: usize) -> Reply<'_, Promoted>;
     fn rescue(&self, limit: usize) -> Reply<'_, usize>;

@@ -117,7 +117,7 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(self.driver.write(verb))
     }
 
-    fn leave(&self, worker: &WorkerKey, only: Option<Vec<JobId>>) -> Reply<'_, usize> {
+    fn leave(&self, worker: &WorkerKey, only: Option<Vec<(JobId, i64)>>) -> Reply<'_, usize> {
         let verb = verb::Leave { worker: worker.clone(), only, now: self.clock.now() };
         Box::pin(self.driver.write(verb))
     }

@@ -58,6 +58,7 @@ statements! {
     WorkerList = "common/worker_list",
     LeaseHeld = "common/lease_held",
     LeaseOfWorker = "common/lease_of_worker",
+    LeaseGet = "common/lease_get",
     LeaseCancel = "common/lease_cancel",
     RescueFind = "common/rescue_find",
     PromoteTake = "sqlite/promote_take",

@@ -70,8 +70,8 @@ impl Served {
 /// The answer to a claim.
 #[derive(Debug)]
 pub(crate) enum Claims {
-    /// Jobs under lease, most urgent first.
-    Jobs(Vec<Claimed>),
+    /// Jobs under lease, most urgent first. `more`: there may be more where they came from.
+    Jobs { jobs: Vec<Claimed>, more: bool },
     /// The worker missed its heartbeats and has to register anew.
     WorkerExpired,
 }

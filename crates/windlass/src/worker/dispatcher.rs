@@ -79,15 +79,29 @@ async fn give_back_stopped<S>(engine: &Engine<S>, waiting: &mut VecDeque<Waiting
     *waiting = kept;
 }
 
+/// One slot of each gate. While one gate is waited for, no other is held, so that a full queue does
+/// not keep the slots of a kind from other queues.
 fn acquire(gates: &Arc<[Arc<Semaphore>]>) -> Acquiring {
     let gates = Arc::clone(gates);
     Box::pin(async move {
-        let mut slots = Vec::with_capacity(gates.len());
-        for gate in gates.iter() {
-            if let Ok(slot) = Arc::clone(gate).acquire_owned().await {
-                slots.push(slot);
+        let mut full = 0;
+        loop {
+            let Ok(first) = Arc::clone(&gates[full]).acquire_owned().await else {
+                return std::future::pending().await;
+            };
+            match try_others(&gates, full) {
+                Ok(mut slots) => {
+                    slots.push(first);
+                    return slots;
+                }
+                Err(gate) => full = gate,
             }
         }
-        slots
     })
+}
+
+/// A slot of every gate but one, or the first gate that is full.
+fn try_others(gates: &[Arc<Semaphore>], but: usize) -> Result<Slots, usize> {
+    let others = gates.iter().enumerate().filter(|(index, _)| *index != but);
+    others.map(|(index, gate)| Arc::clone(gate).try_acquire_owned().map_err(|_| index)).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
@@ -11,10 +12,10 @@ use super::context::{Attempt, StopCause};
 use super::event::Event;
 use super::registry::Registry;
 use super::settler::Done;
-use crate::JobId;
 use crate::queue::Queue;
 use crate::runtime::{Clock, Signal};
 use crate::store::{Store, WorkerKey};
+use crate::{JobId, Timestamp};
 
 /// Called with each event, after its commit.
 pub(super) type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
@@ -28,6 +29,8 @@ pub(super) struct Engine<S> {
     pub(super) in_flight: Arc<InFlight>,
     /// The present identity; it changes when the worker had to register anew.
     pub(super) identity: watch::Sender<WorkerKey>,
+    /// When the leases were last renewed, in microseconds: outlives a heartbeat that panicked.
+    pub(super) renewed_at: AtomicI64,
     /// Trips when no more jobs are to be claimed or started.
     pub(super) quiet: CancellationToken,
     /// Trips when handlers that ignored everything are to be dropped.
@@ -43,6 +46,14 @@ impl<S> Engine<S> {
 
     pub(super) fn clock(&self) -> &Clock {
         self.queue.clock()
+    }
+
+    pub(super) fn renewed_at(&self) -> Timestamp {
+        Timestamp::from_micros(self.renewed_at.load(Ordering::Acquire))
+    }
+
+    pub(super) fn set_renewed_at(&self, at: Timestamp) {
+        self.renewed_at.store(at.as_micros(), Ordering::Release);
     }
 
     /// Hands an outcome to the settler.
@@ -73,11 +84,17 @@ pub(super) struct InFlight {
     attempts: Mutex<HashMap<JobId, Arc<Attempt>>>,
     /// Raised when an attempt was asked to stop: it may still wait for a slot.
     pub(super) stopped: Signal,
+    /// Raised when an outcome was stored.
+    pub(super) removed: Signal,
 }
 
 impl InFlight {
     pub(super) fn add(&self, attempt: &Arc<Attempt>) {
-        self.lock().insert(attempt.info.id, Arc::clone(attempt));
+        let older = self.lock().insert(attempt.info.id, Arc::clone(attempt));
+        // The job was taken away, and came back before anyone told its old handler.
+        if let Some(older) = older {
+            older.stop_for(StopCause::LeaseLost);
+        }
     }
 
     /// Removes exactly this attempt: a newer one of the same job may already be under way.
@@ -86,6 +103,8 @@ impl InFlight {
         if attempts.get(&attempt.info.id).is_some_and(|other| Arc::ptr_eq(other, attempt)) {
             attempts.remove(&attempt.info.id);
         }
+        drop(attempts);
+        self.removed.raise();
     }
 
     pub(super) fn holds(&self, job: JobId, epoch: i64) -> bool {

@@ -48,9 +48,9 @@ pub(super) async fn run<S: Send + Sync + 'static>(
         let claims = engine.store().claim(&worker, &share.served, limit, turn).await;
         crate::crash_point!("claimed");
         let pause = match claims {
-            Ok(Claims::Jobs(jobs)) => {
+            Ok(Claims::Jobs { jobs, more }) => {
                 error_wait = ERROR_WAIT.0;
-                let pause = if jobs.len() < limit { Some(share.poll) } else { None };
+                let pause = if more { None } else { Some(share.poll) };
                 hand_over(&engine, &dispatcher, &worker, jobs, room).await;
                 pause
             }

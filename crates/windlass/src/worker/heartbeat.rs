@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{Attempt, StopCause};
 use super::engine::Engine;
+use super::slot::GIVE_UP_GRACE;
 use crate::runtime::Listener;
 use crate::store::{Beat, HeldBy, NewWorker, Store, WorkerKey};
 use crate::{Error, JobId, Timestamp};
@@ -43,7 +44,8 @@ pub(super) struct Heartbeat<S> {
 }
 
 impl<S: Send + Sync + 'static> Heartbeat<S> {
-    pub(super) fn new(engine: Arc<Engine<S>>, worker: NewWorker, renewed_at: Timestamp) -> Self {
+    pub(super) fn new(engine: Arc<Engine<S>>, worker: NewWorker) -> Self {
+        let renewed_at = engine.renewed_at();
         let cancelling = engine.store().signals().cancelling.listen();
         let (is_fenced, has_failed, unknown) = (false, false, HashSet::new());
         Self { engine, worker, cancelling, renewed_at, is_fenced, has_failed, unknown }
@@ -83,14 +85,23 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
         let worker = self.engine.identity.borrow().clone();
         // What is claimed from here on may be missing from the answer.
         let held = self.engine.in_flight.all();
-        let beat = self.ask(&worker, due.then_some(self.worker.lease)).await;
+        let beat = if due {
+            self.renew(&worker).await
+        } else {
+            // A look can wait; it must never hold up a renewal.
+            let clock = self.engine.clock().clone();
+            tokio::select! {
+                biased;
+                beat = self.engine.store().heartbeat(&worker, None) => beat,
+                () = clock.sleep(self.pause()) => return,
+            }
+        };
         self.has_failed = beat.is_err();
         match beat {
             Ok(beat) if !beat.alive => self.start_over(&worker).await,
             Ok(beat) => {
                 if due {
-                    self.renewed_at = now;
-                    self.is_fenced = false;
+                    self.renewed(now);
                 }
                 self.stop_what_is_lost(&worker, &held, &beat);
                 if due {
@@ -101,11 +112,11 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
         }
     }
 
-    /// Asks the database. When three quarters of the lease pass without an answer, the worst is
+    /// Renews all leases. When three quarters of the lease pass without an answer, the worst is
     /// assumed; a call that hangs counts as no answer.
-    async fn ask(&mut self, worker: &WorkerKey, renew: Option<Duration>) -> Result<Beat, Error> {
+    async fn renew(&mut self, worker: &WorkerKey) -> Result<Beat, Error> {
         let engine = Arc::clone(&self.engine);
-        let mut call = engine.store().heartbeat(worker, renew);
+        let mut call = engine.store().heartbeat(worker, Some(self.worker.lease));
         loop {
             let since = engine.clock().now().since(self.renewed_at);
             let left = (self.worker.lease * 3 / 4).saturating_sub(since);
@@ -121,10 +132,19 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
         }
     }
 
+    fn renewed(&mut self, at: Timestamp) {
+        self.renewed_at = at;
+        self.is_fenced = false;
+        self.engine.set_renewed_at(at);
+    }
+
     fn stop_what_is_lost(&self, worker: &WorkerKey, held: &[Arc<Attempt>], beat: &Beat) {
-        for attempt in held.iter().filter(|attempt| attempt.worker.id == worker.id) {
-            let same =
-                |lease: &&HeldBy| lease.job == attempt.info.id && lease.epoch == attempt.info.epoch;
+        for attempt in held {
+            let same = |lease: &&HeldBy| {
+                attempt.worker.id == worker.id
+                    && lease.job == attempt.info.id
+                    && lease.epoch == attempt.info.epoch
+            };
             match beat.leases.iter().find(same) {
                 None => attempt.stop_for(StopCause::LeaseLost),
                 Some(lease) if lease.cancelling => attempt.stop_for(StopCause::Request),
@@ -141,36 +161,61 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
         let unknown = beat.leases.iter().filter(|lease| !known(lease));
         let unknown: HashSet<(JobId, i64)> =
             unknown.map(|lease| (lease.job, lease.epoch)).collect();
-        let jobs: Vec<JobId> = unknown.intersection(&self.unknown).map(|lease| lease.0).collect();
+        let lost: Vec<(JobId, i64)> = unknown.intersection(&self.unknown).copied().collect();
         self.unknown = unknown;
-        if jobs.is_empty() {
+        if lost.is_empty() {
             return;
         }
-        tracing::error!(jobs = jobs.len(), "leases that nobody works on are given back");
-        if let Err(error) = self.engine.store().leave(worker, Some(jobs)).await {
+        tracing::error!(jobs = lost.len(), "leases that nobody works on are given back");
+        if let Err(error) = self.engine.store().leave(worker, Some(lost)).await {
             tracing::warn!(%error, "leases not given back");
         }
     }
 
-    /// The old identity is gone. Its handlers stop; what is still under its leases goes back before
-    /// anyone counts it as a crash; then the worker registers anew.
+    /// The old identity is gone. Its handlers stop and report while their leases may still stand, so
+    /// that nothing counts as a crash that need not; only then does the worker register anew, and
+    /// claims again.
     async fn start_over(&mut self, old: &WorkerKey) {
         tracing::warn!(worker = %old.name, "the worker missed its heartbeats and registers anew");
         self.engine.in_flight.stop(StopCause::LeaseLost, |held| held.worker.id == old.id);
+        let drained = self.drain(old).await;
         let renewed_at = self.engine.clock().now();
         let done = async {
-            self.engine.store().leave(old, None).await?;
+            if drained {
+                self.engine.store().leave(old, None).await?;
+            }
             register(self.engine.store(), &self.worker).await
         };
         match done.await {
             Ok(key) => {
-                self.renewed_at = renewed_at;
-                self.is_fenced = false;
+                self.renewed(renewed_at);
                 self.engine.identity.send_replace(key);
             }
             Err(error) => {
                 self.has_failed = true;
                 tracing::warn!(%error, "cannot register");
+            }
+        }
+    }
+
+    /// Waits until nothing is held under the old identity; a handler that ignores the stop is dropped
+    /// meanwhile. False when something remains: then its leases are left to the rescue.
+    async fn drain(&self, old: &WorkerKey) -> bool {
+        let clock = self.engine.clock();
+        let end = clock.now() + GIVE_UP_GRACE + LOOK_EVERY;
+        let mut settled = self.engine.in_flight.removed.listen();
+        loop {
+            settled.mark();
+            if !self.engine.in_flight.all().iter().any(|held| held.worker.id == old.id) {
+                return true;
+            }
+            let left = end.since(clock.now());
+            if left.is_zero() {
+                return false;
+            }
+            tokio::select! {
+                () = settled.heard() => {}
+                () = clock.sleep(left) => {}
             }
         }
     }

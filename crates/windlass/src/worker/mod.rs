@@ -179,8 +179,8 @@ impl<S: Send + Sync + 'static> Worker<S> {
         self
     }
 
-    /// Jobs held ready beyond those that run, 0 to 10,000 (default 100). With 0, a job never waits
-    /// in one worker while another is idle.
+    /// Jobs held ready beyond those that run, 0 to 10,000 (default 100). With 0, and without limits per
+    /// kind or queue, a job never waits in one worker while another is idle.
     pub const fn prefetch(mut self, jobs: usize) -> Self {
         self.settings.prefetch = jobs;
         self

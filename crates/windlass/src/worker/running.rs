@@ -1,5 +1,6 @@
 //! A worker at work, and the four steps of its stop.
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,17 +13,15 @@ use super::fetcher::Share;
 use super::heartbeat::{Heartbeat, register};
 use super::settler::{self, Done, REPORTS_MAX};
 use super::shares::shares;
+use super::slot::GIVE_UP_GRACE;
 use super::{Worker, dispatcher, fetcher, guard, progress};
 use crate::queue::Queue;
 use crate::runtime::{Tasks, tasks::at_most};
 use crate::store::{NewWorker, WorkerKey};
-use crate::{Error, Timestamp, upkeep};
+use crate::{Error, upkeep};
 
-/// How long handlers may take to heed the cancellation at the end of a stop.
-const CANCEL_GRACE: Duration = Duration::from_secs(5);
-
-/// How long the last outcomes and the farewell may take; without them leases expire instead.
-const LEAVE_GRACE: Duration = Duration::from_secs(10);
+/// How long each step of the farewell may take; without it leases expire instead.
+const LEAVE_STEP: Duration = Duration::from_secs(4);
 
 impl<S: Send + Sync + 'static> Worker<S> {
     /// Registers the worker and starts its tasks.
@@ -63,6 +62,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             observers,
             in_flight: Arc::clone(&in_flight),
             identity,
+            renewed_at: AtomicI64::new(renewed_at.as_micros()),
             quiet: quiet.clone(),
             abort: abort.clone(),
             reports,
@@ -72,7 +72,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
         for share in shares {
             start_share(&engine, &tasks, share);
         }
-        start_loops(&engine, &tasks, (worker, renewed_at), outcomes);
+        start_loops(&engine, &tasks, worker, outcomes);
         upkeep::start(&queue, &tasks.upkeep, settings.sweep);
         let grace = settings.grace;
         Ok(RunningWorker { queue, in_flight, identities, quiet, abort, tasks, grace })
@@ -94,7 +94,7 @@ fn start_share<S: Send + Sync + 'static>(engine: &Arc<Engine<S>>, tasks: &Parts,
 fn start_loops<S: Send + Sync + 'static>(
     engine: &Arc<Engine<S>>,
     tasks: &Parts,
-    (worker, renewed_at): (NewWorker, Timestamp),
+    worker: NewWorker,
     outcomes: mpsc::Receiver<Done>,
 ) {
     let reports = Arc::new(tokio::sync::Mutex::new(outcomes));
@@ -104,7 +104,7 @@ fn start_loops<S: Send + Sync + 'static>(
     });
     let of = Arc::clone(engine);
     tasks.heartbeat.supervise("heartbeat", move |stop| {
-        Heartbeat::new(Arc::clone(&of), worker.clone(), renewed_at).run(stop)
+        Heartbeat::new(Arc::clone(&of), worker.clone()).run(stop)
     });
     let of = Arc::clone(engine);
     tasks.heartbeat.supervise("progress", move |stop| progress::run(Arc::clone(&of), stop));
@@ -150,10 +150,9 @@ impl RunningWorker {
     pub async fn stop_or<F: Future>(self, hurry: F) {
         self.quiet.cancel();
         let orderly = async {
-            self.tasks.fetchers.stop().await;
             self.drain(self.grace).await;
             self.in_flight.stop(StopCause::Shutdown, |_| true);
-            self.drain(CANCEL_GRACE).await;
+            self.drain(GIVE_UP_GRACE).await;
         };
         tokio::select! {
             biased;
@@ -161,15 +160,17 @@ impl RunningWorker {
             () = orderly => {}
         }
         self.abort.cancel();
-        if at_most(LEAVE_GRACE, self.leave()).await.is_none() {
-            tracing::warn!("the database does not answer: leases will expire");
-        }
+        self.leave().await;
     }
 
     async fn drain(&self, at_most: Duration) {
+        let drained = async {
+            self.tasks.fetchers.stop().await;
+            self.tasks.attempts.stop().await;
+        };
         tokio::select! {
             biased;
-            () = self.tasks.attempts.stop() => {}
+            () = drained => {}
             () = self.queue.clock().sleep(at_most) => {
                 let left = self.in_flight.all().len();
                 tracing::warn!(left, "handlers still run");
@@ -177,17 +178,27 @@ impl RunningWorker {
         }
     }
 
-    /// Writes what was reported, and gives back the rest.
+    /// Writes what was reported, and gives back the rest. A step that hangs (a handler that blocks
+    /// its thread, a database that does not answer) does not keep the next from being tried.
     async fn leave(&self) {
-        self.tasks.fetchers.stop().await;
-        self.tasks.attempts.stop().await;
-        self.tasks.settler.stop().await;
-        self.tasks.heartbeat.stop().await;
-        self.tasks.upkeep.stop().await;
+        let tasks = &self.tasks;
+        let steps = [
+            ("fetchers", &tasks.fetchers),
+            ("handlers", &tasks.attempts),
+            ("settler", &tasks.settler),
+            ("heartbeat", &tasks.heartbeat),
+            ("upkeep", &tasks.upkeep),
+        ];
+        for (name, step) in steps {
+            if at_most(LEAVE_STEP, step.stop()).await.is_none() {
+                tracing::warn!(name, "did not stop in time");
+            }
+        }
         let worker = self.identities.borrow().clone();
-        match self.queue.store().leave(&worker, None).await {
-            Ok(released) => tracing::info!(worker = %worker.name, released, "worker stopped"),
-            Err(error) => tracing::warn!(%error, "leases not released: they will expire"),
+        match at_most(LEAVE_STEP, self.queue.store().leave(&worker, None)).await {
+            Some(Ok(released)) => tracing::info!(worker = %worker.name, released, "worker stopped"),
+            Some(Err(error)) => tracing::warn!(%error, "leases not released: they will expire"),
+            None => tracing::warn!("the database does not answer: leases will expire"),
         }
     }
 }

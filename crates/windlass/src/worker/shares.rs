@@ -1,7 +1,7 @@
 //! Divides what a worker serves into shares, one per combination of limits.
 //!
-//! A queue or kind with its own limit gets its own fetcher, so that the worker never claims a job
-//! it has no slot for while other jobs could run.
+//! A queue or kind with its own limit gets its own fetcher, which holds no more jobs than the limit:
+//! its backlog never fills the places of other jobs.
 
 use std::sync::Arc;
 

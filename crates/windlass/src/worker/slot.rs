@@ -16,8 +16,11 @@ use crate::crash_point;
 use crate::job::{Ending, Failure, FailureClass};
 use crate::store::Claimed;
 
-/// How long a handler that was asked to stop may go on before it is dropped.
+/// How long a handler may go on before it is dropped, when a client asked it to stop.
 const STOP_GRACE: Duration = Duration::from_secs(30);
+
+/// The same, when its lease is lost or the worker stops: soon another attempt runs.
+pub(super) const GIVE_UP_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs one claimed job that has its slots, to its report.
 pub(super) async fn run<S: Send + Sync + 'static>(
@@ -36,11 +39,7 @@ pub(super) async fn run<S: Send + Sync + 'static>(
     crash_point!("started");
     // Whatever panics in here, also while a handler is dropped, the attempt is reported.
     let work = handle(&engine, &attempt, claimed, started_at);
-    let ending = match Guarded(Box::pin(work)).await {
-        Ok(Some(ending)) => ending,
-        Ok(None) => return,
-        Err(failure) => Ending::Fail(failure),
-    };
+    let ending = Guarded(Box::pin(work)).await.unwrap_or_else(Ending::Fail);
     crash_point!("finished");
     let ending = heed_stop(ending, &attempt);
     // What the handler left running learns that the attempt is over.
@@ -51,15 +50,15 @@ pub(super) async fn run<S: Send + Sync + 'static>(
     drop((slots, place));
 }
 
-/// Runs the handler; none when the worker dropped it to end itself.
+/// Runs the handler, or drops it when the worker ends.
 async fn handle<S: Send + Sync + 'static>(
     engine: &Engine<S>,
     attempt: &Arc<Attempt>,
     claimed: Claimed,
     started_at: Timestamp,
-) -> Option<Ending> {
+) -> Ending {
     let Some(handler) = engine.registry.handlers.get(&*claimed.kind) else {
-        return Some(Ending::Release);
+        return Ending::Release;
     };
     let ends_at = started_at + handler.options.timeout.unwrap_or(claimed.timeout);
     attempt.start(attempt.run.deadline.map_or(ends_at, |deadline| deadline.min(ends_at)));
@@ -68,9 +67,9 @@ async fn handle<S: Send + Sync + 'static>(
     let ending = tokio::select! {
         biased;
         ending = guard(work, attempt) => ending,
-        () = engine.abort.cancelled() => return None,
+        () = engine.abort.cancelled() => return Ending::Release,
     };
-    Some(with_backoff(ending, attempt.info.attempt, handler.options.backoff.as_ref()))
+    with_backoff(ending, attempt.info.attempt, handler.options.backoff.as_ref())
 }
 
 /// Runs a handler until it ends, its time is over, or it ignored a request to stop for too long.
@@ -104,7 +103,8 @@ where
 
 async fn stopped_for_long(attempt: &Attempt) {
     attempt.stop.cancelled().await;
-    attempt.clock.sleep(STOP_GRACE).await;
+    let grace = if attempt.is_given_up() { GIVE_UP_GRACE } else { STOP_GRACE };
+    attempt.clock.sleep(grace).await;
 }
 
 /// A handler that gives up because the worker stops or lost its lease has not failed.

@@ -196,7 +196,7 @@ impl Player {
         let claims =
             self.store.claim(&self.workers[worker], &Arc::new(served), limit, 1).await.unwrap();
         let jobs = match claims {
-            Claims::Jobs(jobs) => jobs,
+            Claims::Jobs { jobs, .. } => jobs,
             Claims::WorkerExpired => {
                 assert!(!model.is_alive(worker), "a live worker was called expired");
                 return;

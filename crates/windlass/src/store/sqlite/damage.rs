@@ -42,7 +42,7 @@ async fn claim(store: &dyn Store, worker: &WorkerKey) -> Vec<Claimed> {
         aging: None,
     };
     match store.claim(worker, &Arc::new(served), 10, 0).await.unwrap() {
-        Claims::Jobs(jobs) => jobs,
+        Claims::Jobs { jobs, .. } => jobs,
         Claims::WorkerExpired => panic!("the worker has just registered"),
     }
 }

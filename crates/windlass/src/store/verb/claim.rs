@@ -60,7 +60,7 @@ impl Verb for Claim {
             }
         }
         if taken.is_empty() {
-            return Ok(Claims::Jobs(Vec::new()));
+            return Ok(Claims::Jobs { jobs: Vec::new(), more: false });
         }
         self.lease(tx, &waiting, taken).await
     }
@@ -182,6 +182,7 @@ impl Claim {
         let rows = tx.query_each(Sql::ClaimJob, &ids).await?;
         let mut jobs: HashMap<i64, JobPart> =
             rows.read(|row| Ok((row.int()?, JobPart::read(row)?)))?.into_iter().collect();
+        let more = taken.len() >= self.limit;
         let mut leases = Batch::with_capacity(10, taken.len());
         let mut ended = Batch::with_capacity(13, 0);
         let mut claimed = Vec::with_capacity(taken.len());
@@ -222,7 +223,7 @@ impl Claim {
         if !ended.is_empty() {
             tx.execute_each(Sql::OutcomeInsert, &ended).await?;
         }
-        Ok(Claims::Jobs(claimed))
+        Ok(Claims::Jobs { jobs: claimed, more })
     }
 }
 

@@ -61,7 +61,7 @@ impl Expire {
             (_, Room::Lease { .. }) => self.look_again(tx, job.id, self.now + LOOK_AGAIN).await,
             _ => {
                 let limits = [job.start_by, job.deadline];
-                let next = limits.into_iter().flatten().filter(|limit| *limit > self.now).min();
+                let next = limits.into_iter().flatten().filter(|limit| *limit >= self.now).min();
                 let next = next.map(|limit| limit + Duration::from_micros(1));
                 self.look_again(tx, job.id, next.unwrap_or(self.now + LOOK_AGAIN)).await
             }

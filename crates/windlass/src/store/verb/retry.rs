@@ -49,7 +49,8 @@ impl Retry {
     async fn run_now<T: Tx>(&self, tx: &mut T, row: &JobRow, counts: Counts) -> Result<(), Error> {
         debug_assert_eq!(row.record.state.after(Event::RunNow), Ok(State::Pending));
         remove_from_room(tx, row).await?;
-        self.update_job(tx, row, row.record.max_attempts, row.record.start_by).await?;
+        let job = &row.record;
+        self.update_job(tx, row, job.max_attempts, (job.start_by, job.deadline)).await?;
         self.wait(tx, row, counts).await
     }
 
@@ -59,7 +60,7 @@ impl Retry {
         let attempt = if self.options.reset_attempts { 0 } else { old.attempt };
         // One more attempt than were used, if they were used up.
         let max_attempts = row.record.max_attempts.max(attempt.saturating_add(1));
-        self.update_job(tx, row, max_attempts, None).await?;
+        self.update_job(tx, row, max_attempts, (None, self.deadline(row))).await?;
         if let Some(deadline) = self.deadline(row) {
             let params = [deadline.as_micros().into(), self.job.as_i64().into()];
             tx.execute(Sql::ExpiryInsert, &params).await?;
@@ -96,14 +97,14 @@ impl Retry {
         tx: &mut T,
         row: &JobRow,
         max_attempts: u32,
-        start_by: Option<Timestamp>,
+        (start_by, deadline): (Option<Timestamp>, Option<Timestamp>),
     ) -> Result<(), Error> {
         let params = [
             self.job.as_i64().into(),
             self.priority(row).into(),
             max_attempts.into(),
             start_by.map(Timestamp::as_micros).into(),
-            self.deadline(row).map(Timestamp::as_micros).into(),
+            deadline.map(Timestamp::as_micros).into(),
         ];
         tx.execute(Sql::JobUpdate, &params).await?;
         Ok(())

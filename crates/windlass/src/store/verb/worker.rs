@@ -120,8 +120,8 @@ impl Verb for Progress {
 #[derive(Debug)]
 pub(crate) struct Leave {
     pub(crate) worker: WorkerKey,
-    /// These jobs only; none means all, and that the worker is to be forgotten.
-    pub(crate) only: Option<Vec<JobId>>,
+    /// These leases only, by job and epoch; none means all, and that the worker is to be forgotten.
+    pub(crate) only: Option<Vec<(JobId, i64)>>,
     pub(crate) now: Timestamp,
 }
 
@@ -133,28 +133,49 @@ impl Verb for Leave {
         if rows.first_int()?.is_some_and(|nonce| nonce != self.worker.nonce) {
             return Ok(0);
         }
+        match &self.only {
+            Some(leases) => self.release_some(tx, leases).await,
+            None => self.release_all(tx).await,
+        }
+    }
+}
+
+impl Leave {
+    async fn release_some<T: Tx>(
+        &self,
+        tx: &mut T,
+        leases: &[(JobId, i64)],
+    ) -> Result<usize, Error> {
+        let mut batch = Batch::with_capacity(2, leases.len());
+        for (job, epoch) in leases {
+            batch.push([job.as_i64().into(), (*epoch).into()]);
+        }
+        let held = tx.query_each(Sql::LeaseGet, &batch).await?.read(HeldLease::read)?;
+        self.release(tx, &held).await
+    }
+
+    async fn release_all<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
         let mut released = 0;
         loop {
             let params = [self.worker.id.into(), RELEASE_MAX.into()];
             let rows = tx.query(Sql::LeaseOfWorker, &params).await?;
-            let mut held = rows.read(HeldLease::read)?;
-            if let Some(only) = &self.only {
-                held.retain(|lease| only.contains(&lease.run.job));
-            }
+            let held = rows.read(HeldLease::read)?;
             if held.is_empty() {
                 break;
             }
-            let items = held.iter().map(|lease| Fenced {
-                settlement: settle(&lease.run, Ending::Release, self.now, 0.0),
-                worker_id: lease.worker_id,
-                worker: &lease.worker,
-            });
-            released += apply(tx, items.collect(), self.now).await?.len();
+            released += self.release(tx, &held).await?;
         }
-        if self.only.is_none() {
-            let params = [self.worker.id.into(), self.worker.nonce.into()];
-            tx.execute(Sql::WorkerRemove, &params).await?;
-        }
+        let params = [self.worker.id.into(), self.worker.nonce.into()];
+        tx.execute(Sql::WorkerRemove, &params).await?;
         Ok(released)
+    }
+
+    async fn release<T: Tx>(&self, tx: &mut T, held: &[HeldLease]) -> Result<usize, Error> {
+        let items = held.iter().map(|lease| Fenced {
+            settlement: settle(&lease.run, Ending::Release, self.now, 0.0),
+            worker_id: self.worker.id,
+            worker: &lease.worker,
+        });
+        Ok(apply(tx, items.collect(), self.now).await?.len())
     }
 }
