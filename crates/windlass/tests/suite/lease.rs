@@ -1,14 +1,17 @@
 //! Leases: heartbeats keep them, silence loses them, a lost one refuses what comes late.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use windlass::{Reason, State};
+use windlass::{Ctx, JobError, NewJob, Reason, State};
 use windlass_testkit::{Act, Harness, Script, every_backend};
 
 every_backend!(
     a_long_job_keeps_its_lease_through_heartbeats,
     a_silent_worker_loses_its_jobs_and_its_late_outcome_is_refused,
     crashes_wait_longer_and_end_in_quarantine,
+    a_worker_that_registers_anew_never_runs_a_job_beside_itself,
 );
 
 /// A worker whose process is gone: its tasks run in a runtime that is dropped.
@@ -109,4 +112,53 @@ async fn crashes_wait_longer_and_end_in_quarantine(t: &Harness) {
         assert_eq!((job.state, job.reason), (state, Some(reason)));
     }
     assert_eq!(t.get(id).await.attempt, 0);
+}
+
+/// Counts the runs that are under way at a time.
+#[derive(Debug, Default)]
+struct Runs {
+    now: AtomicUsize,
+    most: AtomicUsize,
+    all: AtomicUsize,
+}
+
+struct Running(Arc<Runs>);
+
+impl Running {
+    fn start(runs: &Arc<Runs>) -> Self {
+        let now = runs.now.fetch_add(1, Ordering::SeqCst) + 1;
+        runs.most.fetch_max(now, Ordering::SeqCst);
+        runs.all.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(runs))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn hang(_: Vec<u8>, ctx: Ctx<Arc<Runs>>) -> Result<Vec<u8>, JobError> {
+    let _running = Running::start(ctx.state());
+    std::future::pending().await
+}
+
+async fn a_worker_that_registers_anew_never_runs_a_job_beside_itself(t: &Harness) {
+    let runs = Arc::new(Runs::default());
+    let worker = t.queue.worker().state(Arc::clone(&runs)).handle_raw("stubborn", hang);
+    let worker = worker.start().await.expect("a worker");
+    let id = t.enqueue(NewJob::new("stubborn", "null")).await;
+    t.until("running", async || (runs.all.load(Ordering::SeqCst) == 1).then_some(())).await;
+
+    // The process was asleep for longer than its lease.
+    t.advance(Duration::from_secs(31));
+    t.until_after("running again", Duration::from_secs(1), async || {
+        (runs.all.load(Ordering::SeqCst) == 2).then_some(())
+    })
+    .await;
+
+    assert_eq!(runs.most.load(Ordering::SeqCst), 1);
+    assert_eq!(t.get(id).await.attempt, 1);
+    worker.stop_now().await;
 }
