@@ -71,7 +71,7 @@ impl From<Error> for Failure {
             Error::NotFound { .. } => Exit::NotFound,
             Error::Conflict { .. } | Error::Lost { .. } => Exit::Conflict,
             Error::Invalid(_) => Exit::Usage,
-            Error::Unavailable { .. } => Exit::Unreachable,
+            Error::Unavailable { .. } | Error::Closed => Exit::Unreachable,
             _ => Exit::Failure,
         };
         Self::new(exit, with_causes(&error))

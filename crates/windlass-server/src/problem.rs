@@ -172,7 +172,7 @@ impl From<Error> for Problem {
             }
             Error::Lost { .. } => Self::new(StatusCode::CONFLICT, "lease_lost", detail),
             Error::Full { .. } => Self::new(StatusCode::TOO_MANY_REQUESTS, "queue_full", detail),
-            Error::Unavailable { .. } => {
+            Error::Unavailable { .. } | Error::Closed => {
                 let cause = error.source().map(ToString::to_string).unwrap_or_default();
                 tracing::error!(%error, cause, "the database does not answer");
                 Self::unavailable("the database does not answer; try again")
