@@ -26,6 +26,8 @@ async fn play(url: &str, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let store = store::open(url, clock.clone()).await.unwrap();
     let mut reference = Reference::new(START);
     let mut player = Player::new(Arc::clone(&store), clock);
+    // Without workers most steps would have nothing to do.
+    let steps: Vec<Step> = [Step::Register, Step::Register].into_iter().chain(steps).collect();
     for (n, step) in steps.iter().enumerate() {
         player.play(&mut reference, step).await;
         compare(&*store, &reference, n, step).await?;
@@ -74,7 +76,7 @@ async fn compare(
 fn run(url: impl Fn() -> (String, Option<tempfile::TempDir>), cases: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    let sequences = prop::collection::vec(step(), 1..60);
+    let sequences = prop::collection::vec(step(), 20..90);
     proptest::test_runner::TestRunner::new(config)
         .run(&sequences, |steps| {
             let (url, _folder) = url();

@@ -31,6 +31,7 @@ pub(super) struct Job {
     pub(super) place: u64,
     born: u64,
     pub(super) start_by: Option<Timestamp>,
+    look_at: Option<Timestamp>,
     pub(super) holder: Option<usize>,
     pub(super) cancel_by: Option<Timestamp>,
 }
@@ -126,6 +127,7 @@ impl Reference {
             place,
             born: place,
             start_by,
+            look_at: start_by,
             holder: None,
             cancel_by: None,
         };
@@ -305,13 +307,21 @@ impl Reference {
         true
     }
 
-    /// Ends waiting jobs that can no longer start in time.
+    /// Ends waiting jobs that can no longer start in time. One that runs when its time comes is
+    /// looked at again half a minute later.
     pub(super) fn expire(&mut self) {
         let now = self.now;
         for job in self.jobs.values_mut() {
-            let waits = matches!(job.state, State::Pending | State::Delayed | State::Retrying);
-            if waits && job.start_by.is_some_and(|start_by| start_by < now) {
-                job.end(State::Failed, Some(Reason::Expired));
+            let (Some(start_by), Some(look_at)) = (job.start_by, job.look_at) else { continue };
+            if look_at > now {
+                continue;
+            }
+            match job.state {
+                State::Running => job.look_at = Some(now + Duration::from_secs(30)),
+                State::Pending | State::Delayed | State::Retrying if start_by < now => {
+                    job.end(State::Failed, Some(Reason::Expired));
+                }
+                _ => job.look_at = Some(start_by + Duration::from_micros(1)),
             }
         }
     }
