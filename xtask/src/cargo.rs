@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 
 use crate::Failure;
 
+/// Environment variables to set for a program.
+pub(crate) type Env = Vec<(&'static str, String)>;
+
 /// The root of the repository.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the repository")
@@ -14,18 +17,14 @@ pub(crate) fn root() -> &'static Path {
 
 /// Runs `cargo ARGS MORE`; anything but success is an error.
 pub(crate) fn cargo(args: &[&str], more: &[String]) -> Result<(), Failure> {
-    cargo_with_env(args, more, &[])
+    cargo_with_env(args, more, &Env::new())
 }
 
 /// As [`cargo`], with environment variables set for this run.
-pub(crate) fn cargo_with_env(
-    args: &[&str],
-    more: &[String],
-    env: &[(&str, &str)],
-) -> Result<(), Failure> {
+pub(crate) fn cargo_with_env(args: &[&str], more: &[String], env: &Env) -> Result<(), Failure> {
     let shown = [args, &more.iter().map(String::as_str).collect::<Vec<_>>()].concat().join(" ");
     println!("$ cargo {shown}");
-    let status = command().args(args).args(more).envs(env.iter().copied()).status();
+    let status = command().args(args).args(more).envs(env.iter().cloned()).status();
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Failure::Failed(format!("`cargo {shown}` ended with {status}"))),

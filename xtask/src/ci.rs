@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use crate::Failure;
-use crate::cargo::{cargo, cargo_with_env, has_subcommand};
+use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
+use crate::db::{DATABASES, with_servers};
 use crate::{commands, sabotage, tidy};
 
 /// Enough kills to meet every named crash point more than once, and still a minute or so.
@@ -16,14 +17,15 @@ const FEATURE_SETS: &[&[&str]] = &[
     &["--all-features"],
 ];
 
-type Step = (&'static str, fn() -> Result<(), Failure>);
+/// The environment names the servers that tests use.
+type Step = (&'static str, fn(&Env) -> Result<(), Failure>);
+
+/// What needs no server and fails soonest.
+const STATIC_STEPS: &[Step] =
+    &[("fmt", fmt), ("clippy", clippy), ("doc", doc), ("tidy", |_| tidy::run(&[]))];
 
 const STEPS: &[Step] = &[
-    ("fmt", fmt),
-    ("clippy", clippy),
-    ("doc", doc),
-    ("tidy", || tidy::run(&[])),
-    ("test", || commands::test(&[])),
+    ("test", |env| commands::test_with(&[], env)),
     ("torture", torture),
     ("torture checks", torture_checks),
 ];
@@ -31,8 +33,8 @@ const STEPS: &[Step] = &[
 const FULL_STEPS: &[Step] = &[
     ("deny", deny),
     ("features", features),
-    ("sabotage", || sabotage::run(&[])),
-    ("bench", || commands::bench(&[])),
+    ("sabotage", |_| sabotage::run(&[])),
+    ("bench", |_| commands::bench(&[])),
 ];
 
 /// Runs the steps and stops at the first that fails.
@@ -43,47 +45,48 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         _ => return Err(Failure::Usage("ci takes --full and nothing else".to_owned())),
     };
     let started = Instant::now();
-    for step in STEPS.iter().chain(more_steps) {
-        timed(step)?;
-    }
+    STATIC_STEPS.iter().try_for_each(|step| timed(step, &Env::new()))?;
+    with_servers(&DATABASES, false, |env| {
+        STEPS.iter().chain(more_steps).try_for_each(|step| timed(step, env))
+    })?;
     println!("== ci passed in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn timed((name, action): &Step) -> Result<(), Failure> {
+fn timed((name, action): &Step, env: &Env) -> Result<(), Failure> {
     println!("== {name}");
     let started = Instant::now();
-    let result = action();
+    let result = action(env);
     let verdict = if result.is_ok() { "done" } else { "FAILED" };
     println!("== {name} {verdict} in {:.1} s", started.elapsed().as_secs_f64());
     result
 }
 
-fn fmt() -> Result<(), Failure> {
+fn fmt(_: &Env) -> Result<(), Failure> {
     cargo(&["fmt", "--all", "--check"], &[])
 }
 
-fn clippy() -> Result<(), Failure> {
+fn clippy(_: &Env) -> Result<(), Failure> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     let torture = ["clippy", "-p", "windlass-testkit", "--features", "torture", "--all-targets"];
     cargo(&[&torture[..], &["--", "-D", "warnings"]].concat(), &[])
 }
 
-fn doc() -> Result<(), Failure> {
-    let deny_warnings = [("RUSTDOCFLAGS", "-D warnings")];
+fn doc(_: &Env) -> Result<(), Failure> {
+    let deny_warnings = vec![("RUSTDOCFLAGS", "-D warnings".to_owned())];
     cargo_with_env(&["doc", "--workspace", "--no-deps"], &[], &deny_warnings)
 }
 
-fn torture() -> Result<(), Failure> {
-    commands::torture(&["--cycles", TORTURE_CYCLES].map(str::to_owned))
+fn torture(env: &Env) -> Result<(), Failure> {
+    commands::torture(&["--cycles", TORTURE_CYCLES].map(str::to_owned), env)
 }
 
 /// The reconciliation's own tests: each finding is seen once.
-fn torture_checks() -> Result<(), Failure> {
-    cargo(&["test", "-p", "windlass-testkit", "--features", "torture"], &[])
+fn torture_checks(env: &Env) -> Result<(), Failure> {
+    cargo_with_env(&["test", "-p", "windlass-testkit", "--features", "torture"], &[], env)
 }
 
-fn deny() -> Result<(), Failure> {
+fn deny(_: &Env) -> Result<(), Failure> {
     if !has_subcommand("deny") {
         println!("skipped: cargo-deny is not installed");
         return Ok(());
@@ -91,7 +94,7 @@ fn deny() -> Result<(), Failure> {
     cargo(&["deny", "check", "bans", "licenses", "sources"], &[])
 }
 
-fn features() -> Result<(), Failure> {
+fn features(_: &Env) -> Result<(), Failure> {
     FEATURE_SETS
         .iter()
         .try_for_each(|set| cargo(&[&["check", "-p", "windlass"], *set].concat(), &[]))

@@ -1,7 +1,8 @@
 //! The commands that hand over to another program, each command line in one named place.
 
 use crate::Failure;
-use crate::cargo::{cargo, has_subcommand};
+use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
+use crate::db::{DATABASES, with_servers};
 
 const NEXTEST: &[&str] = &["nextest", "run", "--workspace"];
 /// nextest cannot run doctests.
@@ -22,17 +23,22 @@ const TORTURE: &[&str] = &[
     "--",
 ];
 
-/// Runs every test, or the ones `args` select.
+/// Runs every test, or the ones `args` select, with servers for those that need one.
+pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
+    with_servers(&DATABASES, false, |env| test_with(args, env))
+}
+
+/// As [`test()`], with servers that are there already.
 ///
 /// With nextest the doctests are a run of their own. It is left out when arguments are given,
 /// because they are nextest's and mean nothing to it.
-pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
+pub(crate) fn test_with(args: &[String], env: &Env) -> Result<(), Failure> {
     if !has_subcommand("nextest") {
-        return cargo(CARGO_TEST, args);
+        return cargo_with_env(CARGO_TEST, args, env);
     }
-    cargo(NEXTEST, args)?;
+    cargo_with_env(NEXTEST, args, env)?;
     if args.is_empty() {
-        cargo(DOCTESTS, &[])?;
+        cargo_with_env(DOCTESTS, &[], env)?;
     }
     Ok(())
 }
@@ -43,17 +49,6 @@ pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {
 }
 
 /// Runs the kill -9 harness, built for release.
-pub(crate) fn torture(args: &[String]) -> Result<(), Failure> {
-    cargo(TORTURE, args)
-}
-
-/// Says which databases the tests use; none of them is a server.
-pub(crate) fn db(args: &[String]) -> Result<(), Failure> {
-    match args {
-        [verb] if ["up", "down", "status"].contains(&verb.as_str()) => {
-            println!("sqlite: embedded, nothing to start");
-            Ok(())
-        }
-        _ => Err(Failure::Usage("db needs one of up, down, status".to_owned())),
-    }
+pub(crate) fn torture(args: &[String], env: &Env) -> Result<(), Failure> {
+    cargo_with_env(TORTURE, args, env)
 }

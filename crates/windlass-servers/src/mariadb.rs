@@ -1,0 +1,78 @@
+//! MariaDB: InnoDB, one user with all privileges.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::error::Error;
+use crate::find;
+use crate::kind::Kind;
+use crate::place::{Place, run};
+use crate::server::{DATABASE, HOST, PASSWORD, USER};
+
+/// As durable as in production, because tests kill the server; sized for 2 cores. Without a binary
+/// log a commit is one flush, of InnoDB's own log.
+const SETTINGS: [&str; 9] = [
+    "--bind-address=127.0.0.1",
+    "--skip-name-resolve",
+    "--skip-log-bin",
+    "--max-connections=500",
+    "--innodb-buffer-pool-size=256M",
+    "--innodb-log-file-size=256M",
+    "--innodb-flush-log-at-trx-commit=1",
+    "--character-set-server=utf8mb4",
+    "--default-time-zone=+00:00",
+];
+
+pub(crate) fn initialise(place: &Place) -> Result<(), Error> {
+    let (unfinished, data) = (place.unfinished_data(), place.data());
+    let program = find::mariadb_initialiser().ok_or_else(|| Error::missing(Kind::MariaDb))?;
+    let mut initialiser = place.command(&program);
+    // Without the test database there is no anonymous user either, who would hide ours.
+    initialiser.args([
+        "--no-defaults",
+        "--skip-test-db",
+        "--auth-root-authentication-method=normal",
+    ]);
+    initialiser.arg(option("--datadir=", &unfinished));
+    run(initialiser)?;
+    std::fs::rename(&unfinished, &data).map_err(Error::file("rename", &unfinished))
+}
+
+pub(crate) fn server(program: &Path, place: &Place, port: u16) -> Result<Command, Error> {
+    // Run at every start, before the first connection is accepted.
+    let script = place.write("init.sql", &accounts())?;
+    let mut server = place.command(program);
+    server.arg("--no-defaults").args(SETTINGS);
+    server.arg(format!("--port={port}"));
+    server.arg(option("--datadir=", &place.data()));
+    server.arg(option("--socket=", &place.folder.join("socket")));
+    server.arg(option("--pid-file=", &place.folder.join("pid")));
+    server.arg(option("--init-file=", &script));
+    Ok(server)
+}
+
+pub(crate) fn client(port: u16, sql: &str) -> Result<Command, Error> {
+    let program = find::client(Kind::MariaDb).ok_or_else(|| Error::missing(Kind::MariaDb))?;
+    let mut client = Command::new(program);
+    client.args(["--no-defaults", "--batch", "--skip-column-names", "--connect-timeout=5"]);
+    client.args(["--protocol=tcp", "--default-character-set=utf8mb4"]);
+    client.arg(format!("--host={HOST}")).arg(format!("--port={port}"));
+    client.arg(format!("--user={USER}")).arg(format!("--password={PASSWORD}"));
+    client.arg(format!("--execute={sql}")).arg(DATABASE);
+    Ok(client)
+}
+
+/// One statement a line, as the server's init file wants it.
+fn accounts() -> String {
+    format!(
+        "create database if not exists {DATABASE} character set utf8mb4;\n\
+         create user if not exists {USER}@'%' identified by '{PASSWORD}';\n\
+         grant all privileges on *.* to {USER}@'%' with grant option;\n"
+    )
+}
+
+fn option(name: &str, value: &Path) -> std::ffi::OsString {
+    let mut option = std::ffi::OsString::from(name);
+    option.push(value);
+    option
+}
