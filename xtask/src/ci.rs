@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use windlass_servers::Kind;
+
 use crate::Failure;
 use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
-use crate::db::{DATABASES, with_servers};
+use crate::db::with_servers;
 use crate::{commands, sabotage, tidy};
 
 /// Enough kills to meet every named crash point more than once, and still a minute or so.
@@ -17,12 +19,14 @@ const FEATURE_SETS: &[&[&str]] = &[
     &["--all-features"],
 ];
 
-/// The environment names the servers that tests use.
+/// What needs no server and fails soonest.
+type Check = (&'static str, fn() -> Result<(), Failure>);
+
+/// What runs tests; the environment names the servers they use.
 type Step = (&'static str, fn(&Env) -> Result<(), Failure>);
 
-/// What needs no server and fails soonest.
-const STATIC_STEPS: &[Step] =
-    &[("fmt", fmt), ("clippy", clippy), ("doc", doc), ("tidy", |_| tidy::run(&[]))];
+const CHECKS: &[Check] =
+    &[("fmt", fmt), ("clippy", clippy), ("doc", doc), ("tidy", || tidy::run(&[]))];
 
 const STEPS: &[Step] = &[
     ("test", |env| commands::test_with(&[], env)),
@@ -31,9 +35,9 @@ const STEPS: &[Step] = &[
 ];
 
 const FULL_STEPS: &[Step] = &[
-    ("deny", deny),
-    ("features", features),
-    ("sabotage", |_| sabotage::run(&[])),
+    ("deny", |_| deny()),
+    ("features", |_| features()),
+    ("sabotage", sabotage::run_with),
     ("bench", |_| commands::bench(&[])),
 ];
 
@@ -45,34 +49,35 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         _ => return Err(Failure::Usage("ci takes --full and nothing else".to_owned())),
     };
     let started = Instant::now();
-    STATIC_STEPS.iter().try_for_each(|step| timed(step, &Env::new()))?;
-    with_servers(&DATABASES, false, |env| {
-        STEPS.iter().chain(more_steps).try_for_each(|step| timed(step, env))
+    CHECKS.iter().try_for_each(|(name, action)| timed(name, action))?;
+    with_servers(&Kind::ALL, false, |env| {
+        let mut steps = STEPS.iter().chain(more_steps);
+        steps.try_for_each(|(name, action)| timed(name, || action(env)))
     })?;
     println!("== ci passed in {:.1} s", started.elapsed().as_secs_f64());
     Ok(())
 }
 
-fn timed((name, action): &Step, env: &Env) -> Result<(), Failure> {
+fn timed(name: &str, action: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     println!("== {name}");
     let started = Instant::now();
-    let result = action(env);
+    let result = action();
     let verdict = if result.is_ok() { "done" } else { "FAILED" };
     println!("== {name} {verdict} in {:.1} s", started.elapsed().as_secs_f64());
     result
 }
 
-fn fmt(_: &Env) -> Result<(), Failure> {
+fn fmt() -> Result<(), Failure> {
     cargo(&["fmt", "--all", "--check"], &[])
 }
 
-fn clippy(_: &Env) -> Result<(), Failure> {
+fn clippy() -> Result<(), Failure> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     let torture = ["clippy", "-p", "windlass-testkit", "--features", "torture", "--all-targets"];
     cargo(&[&torture[..], &["--", "-D", "warnings"]].concat(), &[])
 }
 
-fn doc(_: &Env) -> Result<(), Failure> {
+fn doc() -> Result<(), Failure> {
     let deny_warnings = vec![("RUSTDOCFLAGS", "-D warnings".to_owned())];
     cargo_with_env(&["doc", "--workspace", "--no-deps"], &[], &deny_warnings)
 }
@@ -86,7 +91,7 @@ fn torture_checks(env: &Env) -> Result<(), Failure> {
     cargo_with_env(&["test", "-p", "windlass-testkit", "--features", "torture"], &[], env)
 }
 
-fn deny(_: &Env) -> Result<(), Failure> {
+fn deny() -> Result<(), Failure> {
     if !has_subcommand("deny") {
         println!("skipped: cargo-deny is not installed");
         return Ok(());
@@ -94,7 +99,7 @@ fn deny(_: &Env) -> Result<(), Failure> {
     cargo(&["deny", "check", "bans", "licenses", "sources"], &[])
 }
 
-fn features(_: &Env) -> Result<(), Failure> {
+fn features() -> Result<(), Failure> {
     FEATURE_SETS
         .iter()
         .try_for_each(|set| cargo(&[&["check", "-p", "windlass"], *set].concat(), &[]))

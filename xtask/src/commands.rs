@@ -1,8 +1,10 @@
 //! The commands that hand over to another program, each command line in one named place.
 
+use windlass_servers::Kind;
+
 use crate::Failure;
 use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
-use crate::db::{DATABASES, with_servers};
+use crate::db::with_servers;
 
 const NEXTEST: &[&str] = &["nextest", "run", "--workspace"];
 /// nextest cannot run doctests.
@@ -25,7 +27,7 @@ const TORTURE: &[&str] = &[
 
 /// Runs every test, or the ones `args` select, with servers for those that need one.
 pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
-    with_servers(&DATABASES, false, |env| test_with(args, env))
+    with_servers(&Kind::ALL, false, |env| test_with(args, env))
 }
 
 /// As [`test()`], with servers that are there already.

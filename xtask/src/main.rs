@@ -11,6 +11,7 @@ mod db;
 mod sabotage;
 mod tidy;
 
+use std::fmt;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -34,6 +35,13 @@ enum Failure {
     Usage(String),
     /// Something that was run, or checked, failed.
     Failed(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(message) | Self::Failed(message)) = self;
+        f.write_str(message)
+    }
 }
 
 fn main() -> ExitCode {

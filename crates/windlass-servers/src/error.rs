@@ -4,17 +4,18 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::find::{POSTGRES_BIN, is_overridden};
 use crate::kind::Kind;
 
 /// What went wrong, told apart by what the caller can do about it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The programs are not on this machine; `remedy` is the command line that installs them.
+    /// The programs are not on this machine.
     Missing {
         /// What was looked for.
         kind: Kind,
-        /// What a person has to run.
+        /// What a person has to do.
         remedy: String,
     },
     /// A program failed, or a server ended when it should not have.
@@ -38,7 +39,7 @@ pub enum Error {
         /// Its reason.
         source: io::Error,
     },
-    /// A state file is not one, or belongs to a server of an earlier boot.
+    /// A file is not the state file of a server.
     State {
         /// The file.
         path: PathBuf,
@@ -50,6 +51,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// The kind is not installed; says which packages bring it.
+    pub(crate) fn missing(kind: Kind) -> Self {
+        let remedy = if is_overridden(kind) {
+            format!("{POSTGRES_BIN} names a folder without postgres and initdb")
+        } else {
+            format!("run `apt-get install {}` as root", kind.packages().join(" "))
+        };
+        Self::Missing { kind, remedy }
+    }
+
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
@@ -64,7 +75,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { kind, remedy } => {
-                write!(f, "{kind} is not installed: run `{remedy}` as root")
+                write!(f, "{kind} is not installed: {remedy}")
             }
             Self::Failed { program, output } => write!(f, "{program} failed: {output}"),
             Self::Late { what, log } => write!(f, "{what} in time; its log ends: {log}"),

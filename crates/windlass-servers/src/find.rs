@@ -3,10 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::Error;
 use crate::kind::Kind;
 
 /// Overrides the folder in which PostgreSQL's programs are looked for.
-const POSTGRES_BIN: &str = "WINDLASS_POSTGRES_BIN";
+pub(crate) const POSTGRES_BIN: &str = "WINDLASS_POSTGRES_BIN";
 
 /// Where Debian keeps one folder for each version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
@@ -24,6 +25,16 @@ pub fn find(kind: Kind) -> Option<PathBuf> {
         Kind::MariaDb => mariadb(),
         Kind::PgBouncer => client(Kind::PgBouncer).and_then(|_| on_path("pgbouncer")),
     }
+}
+
+/// As [`find`]; a kind that is not there is an error that says what to do.
+pub(crate) fn required(kind: Kind) -> Result<PathBuf, Error> {
+    find(kind).ok_or_else(|| Error::missing(kind))
+}
+
+/// Whether somebody chose where to look, so that installing would not help.
+pub(crate) fn is_overridden(kind: Kind) -> bool {
+    kind == Kind::Postgres && std::env::var_os(POSTGRES_BIN).is_some()
 }
 
 /// The command line client of a kind.

@@ -67,13 +67,6 @@ impl Kind {
             Self::MariaDb | Self::PgBouncer => "TERM",
         }
     }
-
-    pub(crate) fn url_scheme(self) -> &'static str {
-        match self {
-            Self::Postgres | Self::PgBouncer => "postgres",
-            Self::MariaDb => "mysql",
-        }
-    }
 }
 
 impl fmt::Display for Kind {

@@ -7,11 +7,13 @@
 
 mod error;
 mod find;
+mod folder;
 mod install;
 mod kind;
 mod mariadb;
 mod pgbouncer;
 mod place;
+mod port;
 mod postgres;
 mod process;
 mod server;
@@ -19,6 +21,7 @@ mod state;
 
 pub use error::Error;
 pub use find::find;
+pub use folder::{TemporaryFolder, is_in_memory};
 pub use install::install;
 pub use kind::Kind;
 pub use server::Server;

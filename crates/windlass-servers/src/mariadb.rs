@@ -1,5 +1,6 @@
-//! MariaDB: InnoDB, one user with all privileges.
+//! MariaDB: InnoDB without a binary log, one user with all privileges.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -24,30 +25,24 @@ const SETTINGS: [&str; 9] = [
 ];
 
 pub(crate) fn initialise(place: &Place) -> Result<(), Error> {
-    let (unfinished, data) = (place.unfinished_data(), place.data());
-    let program = find::mariadb_initialiser().ok_or_else(|| Error::missing(Kind::MariaDb))?;
-    let mut initialiser = place.command(&program);
-    // Without the test database there is no anonymous user either, who would hide ours.
-    initialiser.args([
-        "--no-defaults",
-        "--skip-test-db",
-        "--auth-root-authentication-method=normal",
-    ]);
-    initialiser.arg(option("--datadir=", &unfinished));
-    run(initialiser)?;
-    std::fs::rename(&unfinished, &data).map_err(Error::file("rename", &unfinished))
+    place.initialise(|data| {
+        let program = find::mariadb_initialiser().ok_or_else(|| Error::missing(Kind::MariaDb))?;
+        let mut initialiser = place.command(&program);
+        // Without the test database there is no anonymous user either, who would hide ours.
+        initialiser.args(["--no-defaults", "--skip-test-db"]).arg(option("--datadir=", data));
+        run(initialiser).map(drop)
+    })
 }
 
 pub(crate) fn server(program: &Path, place: &Place, port: u16) -> Result<Command, Error> {
     // Run at every start, before the first connection is accepted.
-    let script = place.write("init.sql", &accounts())?;
+    let accounts = place.write("accounts.sql", &accounts())?;
     let mut server = place.command(program);
-    server.arg("--no-defaults").args(SETTINGS);
-    server.arg(format!("--port={port}"));
+    server.arg("--no-defaults").args(SETTINGS).arg(format!("--port={port}"));
     server.arg(option("--datadir=", &place.data()));
     server.arg(option("--socket=", &place.folder.join("socket")));
     server.arg(option("--pid-file=", &place.folder.join("pid")));
-    server.arg(option("--init-file=", &script));
+    server.arg(option("--init-file=", &accounts));
     Ok(server)
 }
 
@@ -66,13 +61,14 @@ pub(crate) fn client(port: u16, sql: &str) -> Result<Command, Error> {
 fn accounts() -> String {
     format!(
         "create database if not exists {DATABASE} character set utf8mb4;\n\
-         create user if not exists {USER}@'%' identified by '{PASSWORD}';\n\
+         create user if not exists {USER}@'%' \
+         identified via mysql_native_password using password('{PASSWORD}');\n\
          grant all privileges on *.* to {USER}@'%' with grant option;\n"
     )
 }
 
-fn option(name: &str, value: &Path) -> std::ffi::OsString {
-    let mut option = std::ffi::OsString::from(name);
+fn option(name: &str, value: &Path) -> OsString {
+    let mut option = OsString::from(name);
     option.push(value);
     option
 }

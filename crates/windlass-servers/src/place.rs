@@ -3,7 +3,7 @@
 //! Servers refuse to run as root, so root gives the folder to a system account and runs them as
 //! that; anybody else runs them as themselves.
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ const LOG_LINES_SHOWN: usize = 12;
 /// A server's folder and the account its programs run as.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
+    pub(crate) kind: Kind,
     pub(crate) folder: PathBuf,
     account: Option<Account>,
 }
@@ -29,12 +30,12 @@ struct Account {
 }
 
 impl Place {
-    /// Creates the folder, readable to its owner alone.
+    /// Creates the folder, closed to everybody but its owner.
     pub(crate) fn prepare(kind: Kind, folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
+        fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
         let place = Self::at(kind, folder)?;
-        let private = std::fs::Permissions::from_mode(0o700);
-        std::fs::set_permissions(folder, private).map_err(Error::file("protect", folder))?;
+        let private = Permissions::from_mode(0o700);
+        fs::set_permissions(folder, private).map_err(Error::file("protect", folder))?;
         place.give(folder)?;
         Ok(place)
     }
@@ -44,22 +45,34 @@ impl Place {
         // A relative path would mean something else to a program started in the folder itself.
         let folder = std::path::absolute(folder).map_err(Error::file("resolve", folder))?;
         let account = if is_root() { Some(account_of(kind)?) } else { None };
-        Ok(Self { folder, account })
+        Ok(Self { kind, folder, account })
     }
 
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
 
-    /// A data folder that is not complete yet; it is renamed when it is.
-    pub(crate) fn unfinished_data(&self) -> PathBuf {
-        self.folder.join("data.unfinished")
+    /// Has `fill` make the data folder, unless it is there. What an interrupted attempt left is
+    /// thrown away first, so data is either complete or missing.
+    pub(crate) fn initialise(
+        &self,
+        fill: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (data, unfinished) = (self.data(), self.folder.join("data.unfinished"));
+        if data.exists() {
+            return Ok(());
+        }
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(Error::file("remove", &unfinished))?;
+        }
+        fill(&unfinished)?;
+        fs::rename(&unfinished, &data).map_err(Error::file("rename", &unfinished))
     }
 
     /// Writes a file that the server can read.
     pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.folder.join(name);
-        std::fs::write(&path, text).map_err(Error::file("write", &path))?;
+        fs::write(&path, text).map_err(Error::file("write", &path))?;
         self.give(&path)?;
         Ok(path)
     }
@@ -74,19 +87,19 @@ impl Place {
         command
     }
 
-    /// Has the command write all it says to the log; what it said earlier stays.
+    /// Has the command add all it says to the log.
     pub(crate) fn log_output(&self, command: &mut Command) -> Result<(), Error> {
         let path = self.log();
-        let open = || File::options().append(true).create(true).open(&path);
-        let log = open().map_err(Error::file("open", &path))?;
-        let copy = log.try_clone().map_err(Error::file("open", &path))?;
-        command.stdout(log).stderr(copy);
+        let log = File::options().append(true).create(true).open(&path);
+        let both = log.and_then(|log| Ok((log.try_clone()?, log)));
+        let (output, errors) = both.map_err(Error::file("open", &path))?;
+        command.stdout(output).stderr(errors);
         Ok(())
     }
 
     /// The end of the log, for error messages.
     pub(crate) fn end_of_log(&self) -> String {
-        let log = std::fs::read(self.log()).unwrap_or_default();
+        let log = fs::read(self.log()).unwrap_or_default();
         last_lines(&String::from_utf8_lossy(&log), LOG_LINES_SHOWN)
     }
 
@@ -102,7 +115,7 @@ impl Place {
 
 /// Whether this process may do anything.
 pub(crate) fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
 /// Runs a command to its end and returns what it wrote to standard output.
@@ -124,25 +137,45 @@ fn last_lines(text: &str, count: usize) -> String {
 
 fn account_of(kind: Kind) -> Result<Account, Error> {
     let path = Path::new("/etc/passwd");
-    let passwd = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
+    let passwd = fs::read_to_string(path).map_err(Error::file("read", path))?;
     let found = kind.accounts().iter().find_map(|name| account_in(&passwd, name));
     found.ok_or_else(|| Error::Failed {
         program: kind.name().to_owned(),
-        output: format!("no system account {}", kind.accounts().join(" or ")),
+        output: format!("no system account {} to run as", kind.accounts().join(" or ")),
     })
 }
 
+/// `NAME:PASSWORD:USER:GROUP:..`
 fn account_in(passwd: &str, name: &str) -> Option<Account> {
-    let mut fields = passwd.lines().map(|line| line.split(':'));
-    let mut entry = fields.find_map(|mut line| (line.next() == Some(name)).then_some(line))?;
-    let user = entry.nth(1)?.parse().ok()?;
-    let group = entry.next()?.parse().ok()?;
+    let mut entries = passwd.lines().map(|line| line.split(':'));
+    let mut fields = entries.find_map(|mut line| (line.next() == Some(name)).then_some(line))?;
+    let user = fields.nth(1)?.parse().ok()?;
+    let group = fields.next()?.parse().ok()?;
     Some(Account { user, group })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::folder::TemporaryFolder;
+
+    #[test]
+    fn data_is_complete_or_not_there() {
+        let folder = TemporaryFolder::new("place-test", true).unwrap();
+        let path = folder.path().to_owned();
+        let place = Place { kind: Kind::Postgres, folder: path, account: None };
+        let interrupted = place.initialise(|data| {
+            fs::create_dir_all(data.join("half")).map_err(Error::file("create", data))?;
+            Err(Error::NeedsServer)
+        });
+        assert!(interrupted.is_err());
+        assert!(!place.data().exists());
+
+        place.initialise(|data| fs::create_dir(data).map_err(Error::file("create", data))).unwrap();
+
+        assert!(!place.data().join("half").exists());
+        place.initialise(|_| Err(Error::NeedsServer)).unwrap();
+    }
 
     const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nmysql:x:105:106::/:/bin/false\n";
 

@@ -1,5 +1,6 @@
 //! PostgreSQL: a cluster whose superuser is `windlass`.
 
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
@@ -24,24 +25,26 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 ";
 
-pub(crate) fn initialise(program: &Path, place: &Place) -> Result<(), Error> {
-    let (unfinished, data) = (place.unfinished_data(), place.data());
-    let password = place.write("password", PASSWORD)?;
-    let mut initdb = place.command(&program.with_file_name("initdb"));
-    initdb.args(["--username", USER, "--encoding", "UTF8", "--locale", "C", "--no-sync"]);
-    initdb.args(["--auth-local", "trust", "--auth-host", "scram-sha-256"]);
-    initdb.arg("--pwfile").arg(&password).arg("--pgdata").arg(&unfinished);
-    run(initdb)?;
-    let settings = unfinished.join("postgresql.auto.conf");
-    std::fs::write(&settings, SETTINGS).map_err(Error::file("write", &settings))?;
-    create_database(program, place)?;
-    std::fs::rename(&unfinished, &data).map_err(Error::file("rename", &unfinished))
+pub(crate) fn initialise(place: &Place) -> Result<(), Error> {
+    let program = find::required(Kind::Postgres)?;
+    place.initialise(|data| {
+        let password = place.write("password", PASSWORD)?;
+        let mut initdb = place.command(&program.with_file_name("initdb"));
+        initdb.args(["--username", USER, "--encoding", "UTF8", "--locale", "C", "--no-sync"]);
+        initdb.args(["--auth-local", "trust", "--auth-host", "scram-sha-256"]);
+        initdb.arg("--pwfile").arg(&password).arg("--pgdata").arg(data);
+        run(initdb)?;
+        // Read after postgresql.conf, and already owned by the account.
+        let settings = data.join("postgresql.auto.conf");
+        fs::write(&settings, SETTINGS).map_err(Error::file("write", &settings))?;
+        create_database(&program, place, data)
+    })
 }
 
 pub(crate) fn server(program: &Path, place: &Place, port: u16) -> Command {
     let mut server = place.command(program);
     server.arg("-D").arg(place.data()).arg("-k").arg(&place.folder);
-    server.args(["-p", &port.to_string()]);
+    server.arg("-p").arg(port.to_string());
     server
 }
 
@@ -56,12 +59,11 @@ pub(crate) fn client(port: u16, sql: &str) -> Result<Command, Error> {
     Ok(psql)
 }
 
-/// Without a server, so a data folder is either complete or started from nothing next time.
-fn create_database(program: &Path, place: &Place) -> Result<(), Error> {
-    let script = place.write("create.sql", &format!("create database {DATABASE}\n"))?;
-    let script = std::fs::File::open(&script).map_err(Error::file("open", &script))?;
+/// In single-user mode: a server that listens would need a port before the data is complete.
+fn create_database(program: &Path, place: &Place, data: &Path) -> Result<(), Error> {
+    let path = place.write("create.sql", &format!("create database {DATABASE}\n"))?;
+    let script = File::open(&path).map_err(Error::file("open", &path))?;
     let mut single = place.command(program);
-    single.args(["--single", "-F", "-D"]).arg(place.unfinished_data()).arg("postgres");
-    single.stdin(script);
+    single.args(["--single", "-F", "-D"]).arg(data).arg("postgres").stdin(script);
     run(single).map(drop)
 }

@@ -16,6 +16,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A stopped process stands still within microseconds; a stuck disk may make it seconds.
 const STAND_STILL_WITHIN: Duration = Duration::from_secs(5);
 
+/// A parent that waits for its children does so at once; some containers have none that does.
+const REAPED_WITHIN: Duration = Duration::from_secs(1);
+
 /// A server process, the leader of its own process group.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -85,12 +88,31 @@ impl Process {
         // A process that stands still forks no more, so the list stays complete. The group is not
         // enough: every backend of PostgreSQL is the leader of a group of its own.
         send("STOP", &[self.id.pid.to_string()]);
-        wait_until(STAND_STILL_WITHIN, || stat(self.id.pid).is_none_or(|s| s.state == 'T'));
+        wait_until(STAND_STILL_WITHIN, || {
+            stat(self.id.pid).is_none_or(|stat| matches!(stat.state, 'T' | 't' | 'Z' | 'X'))
+        });
         let family = descendants(self.id.pid);
         let mut targets = vec![format!("-{}", self.id.pid)];
         targets.extend(family.iter().map(|member| member.pid.to_string()));
         send("KILL", &targets);
         wait_until(within, || !self.is_running() && !family.iter().any(Identity::is_running))
+    }
+
+    /// Leaves the process to itself. While we live we are still its parent, so its end is waited
+    /// for in the background.
+    pub(crate) fn release(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            std::thread::spawn(move || child.wait());
+        }
+    }
+
+    /// Waits a little until the id of a process that has ended is free: PostgreSQL does not start
+    /// on the data of one whose id is still there.
+    pub(crate) fn let_go(&mut self) {
+        wait_until(REAPED_WITHIN, || {
+            !self.is_running()
+                && stat(self.id.pid).is_none_or(|stat| stat.started_ticks != self.id.started_ticks)
+        });
     }
 
     /// Whether the process has ended by the deadline.

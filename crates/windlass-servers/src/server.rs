@@ -1,21 +1,19 @@
 //! A running server of any kind: its life from an empty folder over crashes to a clean stop.
 //!
-//! A data folder is either complete or not there, so a start can be repeated after any failure.
+//! A server that is returned has answered a query.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::install::install;
+use crate::find;
 use crate::kind::Kind;
 use crate::place::{Place, run};
 use crate::process::{Process, wait_until};
 use crate::state::State;
-use crate::{mariadb, pgbouncer, postgres};
+use crate::{mariadb, pgbouncer, port, postgres};
 
 pub(crate) const HOST: &str = "127.0.0.1";
 pub(crate) const USER: &str = "windlass";
@@ -32,19 +30,13 @@ const STOPS_WITHIN: Duration = Duration::from_secs(30);
 const DIES_WITHIN: Duration = Duration::from_secs(30);
 
 /// Somebody may take a free port before the server does; three times in a row is another problem.
-const PORT_ATTEMPTS: u32 = 3;
-
-/// Below the ports that Linux gives to outgoing connections (from 32768): a client that tries again
-/// and again while a server is down would sooner or later be given the server's own port.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const PORT_ATTEMPTS_MAX: u32 = 3;
 
 /// A private database server, stopped when dropped unless it is left running on purpose.
 #[derive(Debug)]
 pub struct Server {
-    kind: Kind,
-    port: u16,
     place: Place,
-    program: PathBuf,
+    port: u16,
     process: Process,
     /// Written anew when the process changes.
     state_file: Option<PathBuf>,
@@ -52,52 +44,48 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server with its files in `folder`, which is created and initialised if need be, and
-    /// waits until it answers.
+    /// Starts a server with its files in `folder`, which is created and initialised if need be.
     ///
-    /// Installs the programs if they are missing, see [`install`].
+    /// The data of a server that was stopped or killed is used as it is. A folder belongs to one
+    /// server at a time.
     ///
     /// # Errors
-    /// [`Error::NeedsServer`] for PgBouncer; [`Error::Missing`] or [`Error::Failed`] when the
-    /// programs cannot be had or fail, [`Error::Late`] when the server does not answer, and
-    /// [`Error::Io`] when the folder cannot be used.
+    /// [`Error::NeedsServer`] for PgBouncer, [`Error::Missing`] when the programs are not
+    /// installed, [`Error::Failed`] when one fails, [`Error::Late`] when the server does not answer
+    /// within two minutes, and [`Error::Io`] when the folder cannot be used.
     pub fn start(kind: Kind, folder: &Path) -> Result<Self, Error> {
-        let program = install(kind)?;
+        if kind == Kind::PgBouncer {
+            return Err(Error::NeedsServer);
+        }
+        find::required(kind)?;
         let place = Place::prepare(kind, folder)?;
         match kind {
-            Kind::PgBouncer => return Err(Error::NeedsServer),
-            _ if place.data().exists() => {}
-            Kind::Postgres => postgres::initialise(&program, &place)?,
             Kind::MariaDb => mariadb::initialise(&place)?,
+            Kind::Postgres | Kind::PgBouncer => postgres::initialise(&place)?,
         }
-        Self::start_on_free_port(kind, &place, &program, |_| Ok(()))
+        Self::start_on_free_port(&place, |_| Ok(()))
     }
 
-    /// Starts PgBouncer in front of the PostgreSQL server on `server_port`.
+    /// Starts PgBouncer in front of the PostgreSQL server that listens on `server_port`.
     ///
     /// # Errors
     /// As [`Server::start`].
     pub fn start_pooler(server_port: u16, folder: &Path) -> Result<Self, Error> {
-        let program = install(Kind::PgBouncer)?;
+        find::required(Kind::PgBouncer)?;
         let place = Place::prepare(Kind::PgBouncer, folder)?;
-        let configure = |port| pgbouncer::configure(&place, port, server_port);
-        Self::start_on_free_port(Kind::PgBouncer, &place, &program, configure)
+        Self::start_on_free_port(&place, |port| pgbouncer::configure(&place, port, server_port))
     }
 
-    /// A server that an earlier process left running, or that has ended since. It is not stopped
-    /// when dropped.
+    /// A server that an earlier process left running, whether it still runs or not. It is not
+    /// stopped when dropped.
     ///
     /// # Errors
-    /// [`Error::Io`] when there is no such file, [`Error::State`] when it is something else, and
-    /// [`Error::Missing`] when the server's programs have gone.
+    /// [`Error::Io`] when there is no such file and [`Error::State`] when it is something else.
     pub fn attach(state_file: &Path) -> Result<Self, Error> {
         let State { kind, port, id, folder } = State::read(state_file)?;
-        let program = crate::find::find(kind).ok_or_else(|| Error::missing(kind))?;
         Ok(Self {
-            kind,
-            port,
             place: Place::at(kind, &folder)?,
-            program,
+            port,
             process: Process::adopt(id),
             state_file: Some(state_file.to_owned()),
             stops_on_drop: false,
@@ -106,10 +94,10 @@ impl Server {
 
     /// What kind of server this is.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.place.kind
     }
 
-    /// The loopback port it listens on, the same after every start.
+    /// The loopback port it listens on, the same after [`Server::start_again`].
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -121,7 +109,10 @@ impl Server {
 
     /// Where clients connect, as user `windlass` with all privileges to a database `windlass`.
     pub fn url(&self) -> String {
-        let scheme = self.kind.url_scheme();
+        let scheme = match self.kind() {
+            Kind::Postgres | Kind::PgBouncer => "postgres",
+            Kind::MariaDb => "mysql",
+        };
         format!("{scheme}://{USER}:{PASSWORD}@{HOST}:{}/{DATABASE}", self.port)
     }
 
@@ -138,8 +129,8 @@ impl Server {
         Ok(run(self.client(sql)?)?.trim_end().to_owned())
     }
 
-    /// Kills the server with all its processes at once, as a crash of the machine would, except
-    /// that what was written to files stays written.
+    /// Kills the server and all its processes at once: a crash. What they wrote to files stays
+    /// written, so this shows nothing about disks that lose power.
     ///
     /// # Errors
     /// [`Error::Late`] when a process is still there after 30 s.
@@ -153,7 +144,7 @@ impl Server {
     /// # Errors
     /// As [`Server::kill`].
     pub fn stop(&mut self) -> Result<(), Error> {
-        self.process.signal(self.kind.stop_signal());
+        self.process.signal(self.kind().stop_signal());
         if self.process.ended(STOPS_WITHIN) { Ok(()) } else { self.kill() }
     }
 
@@ -166,9 +157,16 @@ impl Server {
         if self.process.is_running() {
             return Ok(());
         }
-        self.process = launch(self.kind, &self.place, &self.program, self.port)?;
-        self.wait_for_answer()?;
-        self.state_file.clone().map_or(Ok(()), |path| self.state().write(&path))
+        self.process.let_go();
+        self.process = launch(&self.place, self.port)?;
+        if !self.stops_on_drop {
+            self.process.release();
+        }
+        // Before the wait, which may fail and leave a process that somebody has to find.
+        if let Some(path) = &self.state_file {
+            self.state().write(path)?;
+        }
+        self.wait_for_answer()
     }
 
     /// Leaves the server running when this is dropped, and writes to `state_file` what
@@ -180,47 +178,57 @@ impl Server {
         self.state().write(state_file)?;
         self.state_file = Some(state_file.to_owned());
         self.stops_on_drop = false;
+        self.process.release();
         Ok(())
     }
 
     fn start_on_free_port(
-        kind: Kind,
         place: &Place,
-        program: &Path,
         configure: impl Fn(u16) -> Result<(), Error>,
     ) -> Result<Self, Error> {
         let mut attempt = 1;
         loop {
-            let port = free_port()?;
+            let port = port::free()?;
             configure(port)?;
-            let process = launch(kind, place, program, port)?;
-            let (place, program) = (place.clone(), program.to_owned());
-            let mut server =
-                Self { kind, port, place, program, process, state_file: None, stops_on_drop: true };
+            let process = launch(place, port)?;
+            let place = place.clone();
+            let mut server = Self { place, port, process, state_file: None, stops_on_drop: true };
             match server.wait_for_answer() {
                 Ok(()) => return Ok(server),
-                Err(error) if attempt == PORT_ATTEMPTS || is_free(port) => return Err(error),
-                Err(_) => attempt += 1,
+                Err(Error::Failed { .. })
+                    if attempt < PORT_ATTEMPTS_MAX && !port::is_free(port) =>
+                {
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
             }
         }
     }
 
     fn wait_for_answer(&mut self) -> Result<(), Error> {
         let mut has_ended = false;
-        let answers = wait_until(ANSWERS_WITHIN, || {
+        let is_over = wait_until(ANSWERS_WITHIN, || {
             has_ended = !self.process.is_running();
-            // A connection is cheaper to try than a client is to start.
-            has_ended || (is_listening(self.port) && self.query("select 1").is_ok())
+            has_ended || self.answers()
         });
-        if has_ended {
-            let output = format!("ended at its start: {}", self.place.end_of_log());
-            return Err(Error::Failed { program: self.kind.name().to_owned(), output });
+        match (is_over, has_ended) {
+            (true, false) => Ok(()),
+            (true, true) => {
+                let output = format!("ended at its start: {}", self.place.end_of_log());
+                Err(Error::Failed { program: self.kind().name().to_owned(), output })
+            }
+            (false, _) => Err(self.late("did not answer")),
         }
-        if answers { Ok(()) } else { Err(self.late("did not answer")) }
+    }
+
+    /// Tries a connection first, which is cheaper than to start a client.
+    fn answers(&self) -> bool {
+        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+            && self.query("select 1").is_ok()
     }
 
     fn client(&self, sql: &str) -> Result<Command, Error> {
-        match self.kind {
+        match self.kind() {
             Kind::Postgres | Kind::PgBouncer => postgres::client(self.port, sql),
             Kind::MariaDb => mariadb::client(self.port, sql),
         }
@@ -228,49 +236,30 @@ impl Server {
 
     fn state(&self) -> State {
         let folder = self.place.folder.clone();
-        State { kind: self.kind, port: self.port, id: self.process.id, folder }
+        State { kind: self.kind(), port: self.port, id: self.process.id, folder }
     }
 
     fn late(&self, what: &str) -> Error {
-        Error::Late { what: format!("{} {what}", self.kind), log: self.place.end_of_log() }
+        Error::Late { what: format!("{} {what}", self.kind()), log: self.place.end_of_log() }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         if self.stops_on_drop {
-            // Nobody is left to tell; a server that survives SIGKILL is the kernel's.
+            // Nobody is left to tell, and what survives SIGKILL only the kernel can end.
             drop(self.stop());
         }
     }
 }
 
-fn launch(kind: Kind, place: &Place, program: &Path, port: u16) -> Result<Process, Error> {
-    let mut command = match kind {
-        Kind::Postgres => postgres::server(program, place, port),
-        Kind::MariaDb => mariadb::server(program, place, port)?,
-        Kind::PgBouncer => pgbouncer::server(program, place),
+fn launch(place: &Place, port: u16) -> Result<Process, Error> {
+    let program = find::required(place.kind)?;
+    let mut command = match place.kind {
+        Kind::Postgres => postgres::server(&program, place, port),
+        Kind::MariaDb => mariadb::server(&program, place, port)?,
+        Kind::PgBouncer => pgbouncer::server(&program, place),
     };
     place.log_output(&mut command)?;
     Process::spawn(command)
-}
-
-/// A port of [`PORTS`] that nobody listens on, from a random place on.
-fn free_port() -> Result<u16, Error> {
-    let count = u64::from(PORTS.end - PORTS.start);
-    let random = RandomState::new().hash_one(0) % count;
-    let offset = u16::try_from(random).expect("a remainder is less than the divisor");
-    let mut candidates = (PORTS.start + offset..PORTS.end).chain(PORTS);
-    candidates.find(|port| is_free(*port)).ok_or_else(|| Error::Failed {
-        program: "free port".to_owned(),
-        output: format!("every port from {} to {} is taken", PORTS.start, PORTS.end - 1),
-    })
-}
-
-fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
-}
-
-fn is_listening(port: u16) -> bool {
-    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }

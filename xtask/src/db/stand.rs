@@ -4,12 +4,15 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
-use windlass_servers::{Kind, Server};
+use windlass_servers::{Kind, Server, TemporaryFolder, find, install, is_in_memory};
 
-use super::folders;
 use crate::Failure;
 use crate::cargo::root;
+
+/// Starts the names of stands that belong to one run.
+const RUN_PREFIX: &str = "run-";
 
 /// The folder of a stand's state files, locked.
 pub(super) struct Stand {
@@ -26,16 +29,24 @@ impl Stand {
         Self::at(shared_folder())
     }
 
-    /// A stand of this process alone.
+    /// A stand of this process alone. It gets its name after its lock, or a command that looks for
+    /// abandoned ones could find it in between.
     pub(super) fn own() -> Result<Self, Failure> {
-        Self::at(stands_folder().join(format!("run-{}", std::process::id())))
+        let process = std::process::id();
+        let mut stand = Self::at(stands_folder().join(format!("new-{process}")))?;
+        let folder = stands_folder().join(format!("{RUN_PREFIX}{process}"));
+        fs::rename(&stand.folder, &folder).map_err(refused("create", &folder))?;
+        stand.folder = folder;
+        Ok(stand)
     }
 
-    /// Stands of commands that were killed: nobody holds their locks any more.
+    /// Stands of runs that were killed: nobody holds their locks any more.
     pub(super) fn abandoned() -> Vec<Self> {
         let entries = fs::read_dir(stands_folder()).into_iter().flatten().flatten();
-        let folders = entries.map(|entry| entry.path()).filter(|folder| *folder != shared_folder());
-        let unlocked = folders.filter_map(|folder| {
+        let of_runs = entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(RUN_PREFIX))
+            .map(|entry| entry.path());
+        let unlocked = of_runs.filter_map(|folder| {
             let lock = File::open(lock_file(&folder)).ok()?;
             lock.try_lock().ok()?;
             Some(Self { folder, _lock: lock })
@@ -51,65 +62,66 @@ impl Stand {
         Ok(Self { folder, _lock: lock })
     }
 
-    /// Starts what does not run yet, databases beside each other and then the pooler.
+    /// Starts what does not run yet, the databases at the same time and then the pooler.
     pub(super) fn up(&self, kinds: &[Kind], on_disk: bool) -> Vec<Started> {
         let start = |kind: Kind| (kind, self.start(kind, on_disk));
         let (poolers, databases): (Vec<Kind>, Vec<Kind>) =
             kinds.iter().partition(|kind| **kind == Kind::PgBouncer);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                databases.into_iter().map(|kind| scope.spawn(move || start(kind))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Started>| {
+        let mut started: Vec<Started> = thread::scope(|scope| {
+            let spawn = |kind| scope.spawn(move || start(kind));
+            let threads: Vec<_> = databases.into_iter().map(spawn).collect();
+            let join = |thread: ScopedJoinHandle<'_, Started>| {
                 thread.join().expect("a server that does not start is an error, not a panic")
             };
-            let started: Vec<Started> = threads.into_iter().map(join).collect();
-            started.into_iter().chain(poolers.into_iter().map(start)).collect()
-        })
+            threads.into_iter().map(join).collect()
+        });
+        started.extend(poolers.into_iter().map(start));
+        started
     }
 
-    /// Stops all servers, removes their data, and the stand itself unless it is the shared one.
+    /// Stops all servers and removes their data, and the stand itself when it is that of a run.
+    /// Returns what there was.
     pub(super) fn down(&self) -> Result<Vec<Kind>, Failure> {
-        let mut stopped = Vec::new();
+        let mut ended = Vec::new();
         // The pooler before the database behind it.
         for kind in Kind::ALL.into_iter().rev() {
             if self.end(kind)? {
-                stopped.push(kind);
+                ended.push(kind);
             }
         }
         if self.folder != shared_folder() {
             fs::remove_dir_all(&self.folder).map_err(refused("remove", &self.folder))?;
         }
-        Ok(stopped)
+        Ok(ended)
     }
 
+    /// The URL of the server that runs already, or of a new one in place of what is left.
     fn start(&self, kind: Kind, on_disk: bool) -> Result<String, Failure> {
-        if let Some(server) = running(&self.folder, kind, on_disk) {
-            return Ok(server.url());
-        }
-        self.end(kind)?;
+        // First, because a new database takes down the pooler that stands before the old one.
         let postgres_port = match kind {
             Kind::PgBouncer => self.postgres_port(on_disk)?,
             Kind::Postgres | Kind::MariaDb => 0,
         };
-        let folder = folders::temporary(kind, on_disk)?;
-        let started = match kind {
-            Kind::PgBouncer => Server::start_pooler(postgres_port, &folder),
-            Kind::Postgres | Kind::MariaDb => Server::start(kind, &folder),
-        };
-        let left = started.and_then(|mut server| {
-            server.leave_running(&state_file(&self.folder, kind))?;
-            Ok(server.url())
-        });
-        left.map_err(|error| {
-            drop(fs::remove_dir_all(&folder));
-            failed(error)
-        })
+        if let Some(server) = running(&self.folder, kind, on_disk) {
+            return Ok(server.url());
+        }
+        self.end(kind)?;
+        provide(kind)?;
+        let folder = TemporaryFolder::new(kind.name(), on_disk).map_err(failed)?;
+        let mut server = match kind {
+            Kind::PgBouncer => Server::start_pooler(postgres_port, folder.path()),
+            Kind::Postgres | Kind::MariaDb => Server::start(kind, folder.path()),
+        }
+        .map_err(failed)?;
+        server.leave_running(&state_file(&self.folder, kind)).map_err(failed)?;
+        folder.keep();
+        Ok(server.url())
     }
 
     /// The port of the server that tests use beside the pooler; a pooler brings one if need be.
     fn postgres_port(&self, on_disk: bool) -> Result<u16, Failure> {
-        let here = running(&self.folder, Kind::Postgres, on_disk);
-        if let Some(server) = here.or_else(|| shared_server(Kind::Postgres, on_disk)) {
+        let here = || running(&self.folder, Kind::Postgres, on_disk);
+        if let Some(server) = here().or_else(|| shared_server(Kind::Postgres, on_disk)) {
             return Ok(server.port());
         }
         self.start(Kind::Postgres, on_disk)?;
@@ -117,35 +129,44 @@ impl Stand {
         Ok(server.port())
     }
 
-    /// Whether there was a server to stop, or one that had ended by itself.
+    /// Stops a server and removes its data. False when there is none, true also when it had ended
+    /// by itself.
     fn end(&self, kind: Kind) -> Result<bool, Failure> {
         let path = state_file(&self.folder, kind);
         if !path.exists() {
             return Ok(false);
         }
+        if kind == Kind::Postgres {
+            self.end(Kind::PgBouncer)?;
+        }
         let mut server = Server::attach(&path).map_err(failed)?;
         server.stop().map_err(failed)?;
-        match fs::remove_dir_all(server.folder()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(refused("remove", server.folder())(error));
-            }
-            _ => {}
-        }
+        TemporaryFolder::kept(server.folder())
+            .map_or(Ok(()), TemporaryFolder::remove)
+            .map_err(failed)?;
         fs::remove_file(&path).map_err(refused("remove", &path))?;
         Ok(true)
     }
 }
 
-/// A server that `db up` left running and that is where it is wanted: measurements need a disk,
-/// tests do not mind one.
+/// A server that `db up` left running where it is wanted: measurements need a disk, and tests do
+/// not mind one.
 pub(super) fn shared_server(kind: Kind, on_disk: bool) -> Option<Server> {
     running(&shared_folder(), kind, on_disk)
 }
 
 fn running(stand: &Path, kind: Kind, on_disk: bool) -> Option<Server> {
     let mut server = Server::attach(&state_file(stand, kind)).ok()?;
-    let is_fit = !(on_disk && folders::is_memory(server.folder()));
+    let is_fit = !(on_disk && is_in_memory(server.folder()));
     (server.is_running() && is_fit).then_some(server)
+}
+
+/// Installs the kind's programs if they are missing, which takes a while.
+fn provide(kind: Kind) -> Result<(), Failure> {
+    if find(kind).is_none() {
+        eprintln!("{kind}: not there, installing its packages (as root)");
+    }
+    install(kind).map(drop).map_err(failed)
 }
 
 fn stands_folder() -> PathBuf {
