@@ -106,8 +106,13 @@ pub(crate) enum When {
 pub(crate) fn database(url: &str) -> Result<String, String> {
     match url.split_once(':') {
         Some(("sqlite", path)) if !path.is_empty() => Ok(url.to_owned()),
+        Some(("postgres" | "postgresql" | "mysql" | "mariadb", rest)) if rest.starts_with("//") => {
+            Ok(url.to_owned())
+        }
         Some(("memory", "")) => Ok(url.to_owned()),
-        _ => Err(format!("`{url}` names no database of this build (sqlite:PATH or memory:)")),
+        _ => Err(format!(
+            "`{url}` names no database of this build (sqlite:PATH, memory:, postgres:// or mysql://)"
+        )),
     }
 }
 
@@ -164,8 +169,10 @@ mod tests {
 
     #[test]
     fn only_known_databases_are_accepted() {
-        assert!(database("sqlite:./data/windlass.db").is_ok() && database("memory:").is_ok());
-        for url in ["windlass.db", "sqlite:", "oracle:x"] {
+        for url in ["sqlite:./data/windlass.db", "memory:", "postgres://h/db", "mysql://u@h/db"] {
+            assert!(database(url).is_ok(), "{url}");
+        }
+        for url in ["windlass.db", "sqlite:", "postgres:x", "oracle:x"] {
             assert!(database(url).is_err(), "{url}");
         }
     }

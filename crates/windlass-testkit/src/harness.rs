@@ -9,6 +9,7 @@ use windlass::{
     Clock, Error, JobId, JobRecord, NewJob, Queue, RunningWorker, State, Timestamp, Worker,
 };
 
+use crate::backend::Backend;
 use crate::script::{Script, scripted};
 
 /// Where every test's clock starts: a Monday in 2026, on the second.
@@ -47,6 +48,16 @@ impl Harness {
         Self::open("memory:".to_owned(), None).await
     }
 
+    /// A schema of its own in the PostgreSQL server of the tests; none when there is no server.
+    pub async fn postgres() -> Option<Self> {
+        Some(Self::open(Backend::Postgres.fresh_url()?, None).await)
+    }
+
+    /// Tables of its own in the MySQL server of the tests; none when there is no server.
+    pub async fn mysql() -> Option<Self> {
+        Some(Self::open(Backend::Mysql.fresh_url()?, None).await)
+    }
+
     async fn open(url: String, folder: Option<TempDir>) -> Self {
         let clock = Clock::manual(START);
         let queue = Queue::builder().clock(clock.clone()).open(&url).await.expect("a new database");
@@ -54,8 +65,8 @@ impl Harness {
     }
 
     /// True when other processes can open the same database.
-    pub const fn is_shared(&self) -> bool {
-        self._folder.is_some()
+    pub fn is_shared(&self) -> bool {
+        self.url != "memory:"
     }
 
     /// Another connection to the same database, as another process would have; for a database in
@@ -136,7 +147,7 @@ impl Harness {
         let mut looks = 0;
         self.until(what, async || {
             // A turn through the database, which the loops under test have to take as well.
-            self.queue.stats().await.expect("stats");
+            self.queue.get_many(Vec::new()).await.expect("a read of nothing");
             let found = look().await;
             looks += 1;
             if found.is_none() && looks % LOOKS_PER_STEP == 0 {

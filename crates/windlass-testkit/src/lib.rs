@@ -1,9 +1,11 @@
 //! What the tests of all crates share: a fresh database per test, a clock that only the test moves,
 //! jobs and handlers in a line, and the check of all invariants at the end.
 
+mod backend;
 mod harness;
 mod script;
 
+pub use backend::Backend;
 pub use harness::{Harness, JobBuilder};
 pub use script::{Act, Script};
 
@@ -18,6 +20,20 @@ macro_rules! every_backend {
         mod sqlite_file {
             $(#[tokio::test] async fn $behaviour() {
                 let harness = $crate::Harness::sqlite_file().await;
+                super::$behaviour(&harness).await;
+                harness.check().await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $behaviour() {
+                let Some(harness) = $crate::Harness::postgres().await else { return };
+                super::$behaviour(&harness).await;
+                harness.check().await;
+            })+
+        }
+        mod mysql {
+            $(#[tokio::test] async fn $behaviour() {
+                let Some(harness) = $crate::Harness::mysql().await else { return };
                 super::$behaviour(&harness).await;
                 harness.check().await;
             })+

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Code of [`Error::moved`]; callers meet it only when every repetition lost its race as well.
+const MOVED: &str = "conflict_moved";
+
 /// What went wrong, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -116,6 +119,16 @@ impl Error {
 
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::Conflict { code: "conflict", message: message.into() }
+    }
+
+    /// A row that was read has been moved by someone else before it was written: whoever runs the
+    /// transaction runs it again.
+    pub(crate) fn moved(what: impl fmt::Display) -> Self {
+        Self::Conflict { code: MOVED, message: format!("{what} has just moved; try again") }
+    }
+
+    pub(crate) fn is_moved(&self) -> bool {
+        matches!(self, Self::Conflict { code: MOVED, .. })
     }
 
     pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {

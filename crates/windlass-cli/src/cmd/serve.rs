@@ -32,7 +32,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", env = "WINDLASS_HTTP", default_value = "127.0.0.1:8080")]
     http: String,
 
-    /// The database: sqlite:PATH or memory: [default: windlass.db in the data directory]
+    /// The database: sqlite:PATH, memory:, postgres:// or mysql:// [default: windlass.db in the data directory]
     #[arg(long, value_name = "URL", env = "WINDLASS_DATABASE", value_parser = database)]
     database: Option<String>,
 

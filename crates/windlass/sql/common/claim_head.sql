@@ -1,6 +1,6 @@
--- The first ready job of one queue and kind (one row per pair, batched by the driver).
--- $1 queue_id  $2 kind_id                     returns: queue_id, kind_id
+-- Is there a ready job in this lane? (one row per lane, batched by the driver)
+-- $1 queue_id  $2 kind_id  $3 priority  $4 floor of seq         returns: queue_id, kind_id, priority
 -- index: primary key of ready, one probe
-select queue_id, kind_id from {prefix}ready
-where queue_id = $1 and kind_id = $2
+select queue_id, kind_id, priority from {prefix}ready
+where queue_id = $1 and kind_id = $2 and priority = $3 and seq >= $4
 limit 1

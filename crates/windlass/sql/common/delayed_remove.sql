@@ -1,3 +1,3 @@
 -- Take one job out of the delayed room, if it is still there.
--- $1 job_id  $2 epoch
-delete from {prefix}delayed where job_id = $1 and epoch = $2
+-- $1 run_at  $2 job_id  $3 epoch
+delete from {prefix}delayed where run_at = $1 and job_id = $2 and epoch = $3

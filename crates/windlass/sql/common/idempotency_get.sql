@@ -1,6 +1,7 @@
--- The job that holds an idempotency key.
--- $1 namespace_id  $2 key                     returns: job_id, kind_id, payload
-select j.id, j.kind_id, j.payload
+-- Who holds an idempotency key: a job, or one that this transaction is about to insert (one row per
+-- key, batched by the driver).
+-- $1 namespace_id  $2 key                     returns: key, job_id, kind_id, payload (null: not yet)
+select i.key, i.job_id, j.kind_id, j.payload
 from {prefix}idempotency i
-join {prefix}job j on j.id = i.job_id
+left join {prefix}job j on j.id = i.job_id
 where i.namespace_id = $1 and i.key = $2

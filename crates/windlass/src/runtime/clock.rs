@@ -14,6 +14,8 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System,
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    Anchored(Arc<Anchor>),
     Manual(Arc<watch::Sender<Timestamp>>),
 }
 
@@ -32,6 +34,8 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => system_now(),
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            Source::Anchored(anchor) => anchor.now(),
             Source::Manual(time) => *time.borrow(),
         }
     }
@@ -42,21 +46,72 @@ impl Clock {
     /// If this is the system clock.
     pub fn advance(&self, span: Duration) {
         match &self.0 {
-            Source::System => unreachable!("the system clock cannot be advanced"),
             Source::Manual(time) => time.send_modify(|now| *now = *now + span),
+            _ => unreachable!("only a manual clock can be advanced"),
         }
     }
 
     /// Waits for `span`.
     pub async fn sleep(&self, span: Duration) {
         match &self.0 {
-            Source::System => tokio::time::sleep(span).await,
             Source::Manual(time) => {
                 let end = self.now() + span;
                 let mut time = time.subscribe();
                 // The sender lives in `self`, so the wait cannot fail.
                 drop(time.wait_for(|now| *now >= end).await);
             }
+            _ => tokio::time::sleep(span).await,
+        }
+    }
+}
+
+/// Time of a database server, carried on by this machine's monotonic clock: nodes agree on the time
+/// although their own clocks do not, and a clock that is set changes nothing.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[derive(Debug)]
+struct Anchor {
+    start: std::time::Instant,
+    /// The database's time when `start` was taken, in microseconds.
+    base_us: std::sync::atomic::AtomicI64,
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl Anchor {
+    fn now(&self) -> Timestamp {
+        let base = self.base_us.load(std::sync::atomic::Ordering::Relaxed);
+        Timestamp::from_micros(base) + self.start.elapsed()
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl Clock {
+    /// A clock for a database server: this one, unless it is the machine's; then one that starts at
+    /// the machine's time and follows the database.
+    pub(crate) fn for_server(&self) -> Self {
+        match &self.0 {
+            Source::System => Self(Source::Anchored(Arc::new(Anchor {
+                start: std::time::Instant::now(),
+                base_us: system_now().as_micros().into(),
+            }))),
+            _ => self.clone(),
+        }
+    }
+
+    /// Before the database is asked for its time: what [`anchor`](Self::anchor) needs afterwards.
+    pub(crate) fn reading() -> std::time::Instant {
+        std::time::Instant::now()
+    }
+
+    /// Follows the database, which said `there` some time after `asked`. The middle of the exchange
+    /// is the best guess; what is off by less than its length is left alone.
+    pub(crate) fn anchor(&self, asked: std::time::Instant, there: Timestamp) {
+        let Source::Anchored(anchor) = &self.0 else { return };
+        let exchange = asked.elapsed();
+        let here = anchor.now() - exchange / 2;
+        let off = there.as_micros() - here.as_micros();
+        let tolerated = i64::try_from(exchange.as_micros()).unwrap_or(i64::MAX);
+        if off.abs() > tolerated {
+            anchor.base_us.fetch_add(off, std::sync::atomic::Ordering::Relaxed);
         }
     }
 }

@@ -6,4 +6,6 @@ mod wake;
 
 pub use clock::Clock;
 pub(crate) use tasks::Tasks;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use tasks::{Patience, at_most, rest};
 pub(crate) use wake::{Listener, Signal, Signals};

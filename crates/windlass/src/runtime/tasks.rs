@@ -25,6 +25,18 @@ impl Tasks {
         self.tracker.spawn(task);
     }
 
+    /// Starts a task that ends with the stop at the latest.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn spawn_until_stop<F>(&self, task: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
     /// Starts a loop that runs until the stop. A panic in it is a defect: it is logged, and the loop
     /// starts again after a growing wait.
     pub(crate) fn supervise<F, R>(&self, name: &'static str, run: F)
@@ -46,6 +58,12 @@ impl Tasks {
         });
     }
 
+    /// Asks every loop to stop, without waiting.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn cancel(&self) {
+        self.stop.cancel();
+    }
+
     /// Stops every loop and waits for all tasks.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();
@@ -57,6 +75,28 @@ impl Tasks {
 /// Waits for something outside the process, but no longer than `limit` of real time.
 pub(crate) async fn at_most<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     tokio::time::timeout(limit, work).await.ok()
+}
+
+/// Waits a span of real time: for things outside the process, which no test's clock moves.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) async fn rest(span: Duration) {
+    tokio::time::sleep(span).await;
+}
+
+/// A span of real time that someone outside the process is given.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[derive(Debug)]
+pub(crate) struct Patience(tokio::time::Instant);
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl Patience {
+    pub(crate) fn new(span: Duration) -> Self {
+        Self(tokio::time::Instant::now() + span)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        tokio::time::Instant::now() >= self.0
+    }
 }
 
 /// Runs blocking work on the runtime's threads for that.

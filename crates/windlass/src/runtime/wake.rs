@@ -17,6 +17,8 @@ pub(crate) struct Signals {
     pub(crate) delayed: Signal,
     /// A worker is to stop a job.
     pub(crate) cancelling: Signal,
+    /// A transaction of the application holds news that nothing will announce.
+    pub(crate) expected: Signal,
     /// Jobs ended.
     pub(crate) ended: Endings,
 }
@@ -44,6 +46,12 @@ impl Default for Signal {
 impl Signal {
     pub(crate) fn raise(&self) {
         self.0.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Whether anyone listens.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn is_heard(&self) -> bool {
+        self.0.receiver_count() > 0
     }
 
     pub(crate) fn listen(&self) -> Listener {
@@ -83,7 +91,7 @@ impl Endings {
         Waiter { endings: self, job, notify }
     }
 
-    fn announce_all(&self) {
+    pub(crate) fn announce_all(&self) {
         for notify in self.lock().values() {
             notify.notify_waiters();
         }

@@ -22,19 +22,20 @@ pub(crate) struct Pair {
     pub(crate) kind: Arc<str>,
 }
 
-/// A namespace's id, a queue's name and a kind's name.
-type PairName = (i64, Arc<str>, Arc<str>);
-
 /// What one process knows of the catalogue tables.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     known: Mutex<Known>,
 }
 
+/// Ids of a queue and of each kind it was seen with.
+type Kinds = HashMap<Arc<str>, (i64, i64)>;
+
 #[derive(Debug, Default)]
 struct Known {
     pairs: Vec<Pair>,
-    ids: HashMap<PairName, (i64, i64)>,
+    /// Ids of queue and kind, by namespace, queue and kind.
+    ids: HashMap<i64, HashMap<Arc<str>, Kinds>>,
     namespaces: HashMap<String, i64>,
 }
 
@@ -51,25 +52,57 @@ impl Catalog {
         Ok(id)
     }
 
-    /// Ids of a queue and a kind, made known if they are new.
-    pub(crate) async fn pair<T: Tx>(
+    /// The names among `jobs`, as queue and kind, that this process has not met yet.
+    pub(crate) fn unknown<'a>(
         &self,
-        tx: &mut T,
+        namespace: &str,
+        jobs: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<(Arc<str>, Arc<str>)> {
+        let known = self.lock();
+        let namespace_id = known.namespaces.get(namespace);
+        let mut unknown: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+        let mut last = None;
+        for (queue, kind) in jobs {
+            if last == Some((queue, kind)) {
+                continue;
+            }
+            last = Some((queue, kind));
+            let is_known = namespace_id.is_some_and(|id| known.pair(*id, queue, kind).is_some());
+            if !is_known && !unknown.iter().any(|(q, k)| **q == *queue && **k == *kind) {
+                unknown.push((queue.into(), kind.into()));
+            }
+        }
+        unknown
+    }
+
+    /// Ids of a queue and a kind that were made known before.
+    pub(crate) fn pair(
+        &self,
         namespace_id: i64,
         queue: &str,
         kind: &str,
     ) -> Result<(i64, i64), Error> {
-        let key = (namespace_id, Arc::from(queue), Arc::from(kind));
-        if let Some(ids) = self.lock().ids.get(&key) {
-            return Ok(*ids);
+        let unknown = || Error::bug(format!("`{queue}` and `{kind}` were not made known"));
+        self.lock().pair(namespace_id, queue, kind).ok_or_else(unknown)
+    }
+
+    /// Makes queues and kinds known, in a transaction that does nothing else.
+    pub(crate) async fn make_known<T: Tx>(
+        &self,
+        tx: &mut T,
+        namespace_id: i64,
+        names: &[(Arc<str>, Arc<str>)],
+    ) -> Result<(), Error> {
+        tx.execute(Sql::CatalogLock, &[]).await?;
+        for (queue, kind) in names {
+            tx.execute(Sql::QueueAdd, &[namespace_id.into(), (&**queue).into()]).await?;
+            tx.execute(Sql::KindAdd, &[namespace_id.into(), (&**kind).into()]).await?;
+            let queue_id = id_of(tx, Sql::QueueGet, namespace_id, queue).await?;
+            let kind_id = id_of(tx, Sql::KindGet, namespace_id, kind).await?;
+            tx.execute(Sql::QueueKindAdd, &[queue_id.into(), kind_id.into()]).await?;
         }
-        tx.execute(Sql::QueueAdd, &[namespace_id.into(), queue.into()]).await?;
-        tx.execute(Sql::KindAdd, &[namespace_id.into(), kind.into()]).await?;
-        let queue_id = id_of(tx, Sql::QueueGet, namespace_id, queue).await?;
-        let kind_id = id_of(tx, Sql::KindGet, namespace_id, kind).await?;
-        tx.execute(Sql::QueueKindAdd, &[queue_id.into(), kind_id.into()]).await?;
         self.fresh(tx).await?;
-        Ok((queue_id, kind_id))
+        Ok(())
     }
 
     /// The pairs that pass `wanted`, those of other processes included.
@@ -88,8 +121,9 @@ impl Catalog {
         let mut known = self.lock();
         for pair in pairs {
             if pair.id > known.last() {
-                let key = (pair.namespace_id, pair.queue.clone(), pair.kind.clone());
-                known.ids.insert(key, (pair.queue_id, pair.kind_id));
+                let kinds = known.ids.entry(pair.namespace_id).or_default();
+                let kinds = kinds.entry(pair.queue.clone()).or_default();
+                kinds.insert(pair.kind.clone(), (pair.queue_id, pair.kind_id));
                 known.pairs.push(pair.clone());
             }
         }
@@ -123,6 +157,10 @@ impl Catalog {
 }
 
 impl Known {
+    fn pair(&self, namespace_id: i64, queue: &str, kind: &str) -> Option<(i64, i64)> {
+        self.ids.get(&namespace_id)?.get(queue)?.get(kind).copied()
+    }
+
     fn last(&self) -> i64 {
         self.pairs.last().map_or(0, |pair| pair.id)
     }

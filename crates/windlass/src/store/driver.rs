@@ -66,13 +66,29 @@ impl<'a> Batch<'a> {
         Self { width, params: Vec::with_capacity(width * rows) }
     }
 
+    /// A batch of one row.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn of_one(row: &[Param<'a>]) -> Self {
+        Self { width: row.len(), params: row.to_vec() }
+    }
+
     pub(crate) fn push<const N: usize>(&mut self, row: [Param<'a>; N]) {
         debug_assert_eq!(N, self.width);
         self.params.extend_from_slice(&row);
     }
 
+    /// Adds a row of values from several places.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn push_all(&mut self, row: impl Iterator<Item = Param<'a>>) {
+        self.params.extend(row);
+        debug_assert_eq!(self.params.len() % self.width, 0);
+    }
+
     pub(crate) fn rows(&self) -> impl Iterator<Item = &[Param<'a>]> {
-        self.params.chunks_exact(self.width)
+        // A statement without parameters still runs once.
+        let width = self.width.max(1);
+        let none = self.width == 0;
+        none.then_some(&self.params[..]).into_iter().chain(self.params.chunks_exact(width))
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -87,6 +103,19 @@ pub(crate) enum Value {
     Int(i64),
     Text(String),
     Bytes(Vec<u8>),
+}
+
+#[cfg(feature = "mysql")]
+impl Value {
+    /// The same value on its way back.
+    pub(crate) fn as_param(&self) -> Param<'_> {
+        match self {
+            Self::Null => Param::Null,
+            Self::Int(value) => Param::Int(*value),
+            Self::Text(text) => Param::Text(text),
+            Self::Bytes(bytes) => Param::Bytes(bytes),
+        }
+    }
 }
 
 /// The rows of an answer, flat.
@@ -107,6 +136,28 @@ impl Rows {
 
     pub(crate) const fn is_empty(&self) -> bool {
         self.values.is_empty()
+    }
+
+    /// Columns of a row.
+    #[cfg(feature = "mysql")]
+    pub(crate) const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Sets the number of columns, which the first row tells.
+    #[cfg(feature = "mysql")]
+    pub(crate) const fn widen(&mut self, width: usize) {
+        self.width = width;
+    }
+
+    #[cfg(feature = "mysql")]
+    pub(crate) fn len(&self) -> usize {
+        self.values.len().checked_div(self.width).unwrap_or(0)
+    }
+
+    #[cfg(feature = "mysql")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Value]> {
+        self.values.chunks_exact(self.width.max(1))
     }
 
     /// Reads every row with `read`, which takes the columns from left to right.
@@ -184,8 +235,12 @@ impl Row<'_> {
     pub(crate) fn opt_text(&mut self) -> Result<Option<String>, Error> {
         match self.next()? {
             Value::Text(value) => Ok(Some(value)),
+            // MySQL calls text bytes when it is compared byte by byte.
+            Value::Bytes(value) => String::from_utf8(value)
+                .map(Some)
+                .map_err(|_| Error::bug("a row holds bytes that are not UTF-8 where text belongs")),
             Value::Null => Ok(None),
-            other => Err(Error::bug(format!("a row holds {other:?} where text belongs"))),
+            Value::Int(value) => Err(Error::bug(format!("a row holds {value} where text belongs"))),
         }
     }
 
@@ -243,26 +298,68 @@ pub(crate) trait Tx: Send {
     fn effects(&mut self) -> &mut Effects;
 }
 
+/// Who waits for whom: calls of one lane run one after another, lanes run beside each other where the
+/// database allows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// New jobs.
+    Enqueue,
+    /// What workers take.
+    Claim,
+    /// What workers report: heartbeats and outcomes. Nothing may hold these up.
+    Settle,
+    /// Upkeep and what people ask for.
+    Upkeep,
+}
+
 /// A unit of work that runs inside one transaction, and may run again if that one is rolled back.
 pub(crate) trait Verb: Send + Sync + 'static {
-    type Reply: Send + 'static;
+    type Reply: Send + Sync + 'static;
+
+    /// Where it queues.
+    const LANE: Lane = Lane::Upkeep;
 
     /// Does the work. An error rolls back everything this call did.
     fn run<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+
+    /// Whether the commit that followed `reply` took effect, asked when its answer was lost. A verb
+    /// whose repetition does no harm says false.
+    fn landed<T: Tx>(
+        &self,
+        _reply: &Self::Reply,
+        _tx: &mut T,
+    ) -> impl Future<Output = Result<bool, Error>> + Send {
+        async { Ok(false) }
+    }
 
     /// Rows this touches, roughly: keeps a group commit short.
     fn weight(&self) -> usize {
         1
     }
+
+    /// The shared key this may wait for inside its transaction: calls of one commit run in the order
+    /// of their keys, so that two commits never wait for each other.
+    fn key(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// A database.
 pub(crate) trait Driver: Send + Sync + 'static {
+    /// Whether transactions append changes of counts that have to be added up.
+    const FOLDS: bool = false;
+
     /// Runs `verb` in a transaction and answers when that is on stable storage.
     fn write<V: Verb>(&self, verb: V) -> impl Future<Output = Result<V::Reply, Error>> + Send;
 
     /// Runs `verb`, which only reads, against a consistent snapshot.
     fn read<V: Verb>(&self, verb: V) -> impl Future<Output = Result<V::Reply, Error>> + Send;
+
+    /// Makes sure that jobs of the day `first`, counted from 2025, can be stored; returns the last
+    /// day that needs no further call, or none where days do not matter.
+    fn make_days(&self, _first: i64) -> impl Future<Output = Result<Option<i64>, Error>> + Send {
+        async { Ok(None) }
+    }
 
     /// What this database's users in this process have in common.
     fn shared(&self) -> &Arc<Shared>;

@@ -5,6 +5,7 @@
 use super::Shared;
 use super::catalog::Pair;
 use super::driver::{Batch, Param, Tx};
+use super::floors::LaneKey;
 use super::statements::Sql;
 use crate::core::State;
 use crate::{Error, JobId};
@@ -60,6 +61,43 @@ impl Measure {
     }
 }
 
+/// What a commit brought, for other processes.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one per signal of the runtime")]
+pub(crate) struct News {
+    pub(crate) ready: bool,
+    pub(crate) delayed: bool,
+    pub(crate) cancelling: bool,
+    pub(crate) ended: bool,
+}
+
+#[cfg(feature = "postgres")]
+impl News {
+    /// Both.
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            ready: self.ready || other.ready,
+            delayed: self.delayed || other.delayed,
+            cancelling: self.cancelling || other.cancelling,
+            ended: self.ended || other.ended,
+        }
+    }
+
+    /// As a word between processes; one that knows more letters may be a newer release.
+    pub(crate) fn letters(self) -> String {
+        let all =
+            [(self.ready, 'r'), (self.delayed, 'd'), (self.cancelling, 'c'), (self.ended, 'e')];
+        all.into_iter().filter(|(is_news, _)| *is_news).map(|(_, letter)| letter).collect()
+    }
+
+    /// Reads [`letters`](Self::letters).
+    pub(crate) fn of_letters(letters: &str) -> Self {
+        let has = |letter| letters.contains(letter);
+        Self { ready: has('r'), delayed: has('d'), cancelling: has('c'), ended: has('e') }
+    }
+}
+
 /// Queue, kind and measure.
 type Key = (i64, i64, i64);
 
@@ -72,6 +110,7 @@ pub(crate) struct Effects {
     cancelling: bool,
     ended: Vec<JobId>,
     learned: Vec<Pair>,
+    returned: Vec<(LaneKey, i64)>,
 }
 
 impl Effects {
@@ -95,6 +134,12 @@ impl Effects {
         self.ready = true;
     }
 
+    /// A job can be claimed again, perhaps from behind the place where claims look.
+    pub(crate) fn returned(&mut self, lane: LaneKey, seq: i64) {
+        self.ready = true;
+        self.returned.push((lane, seq));
+    }
+
     /// A job waits for its time, perhaps an earlier one than any before.
     pub(crate) const fn delayed(&mut self) {
         self.delayed = true;
@@ -115,6 +160,17 @@ impl Effects {
         self.learned.extend_from_slice(pairs);
     }
 
+    /// What other processes should hear of.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) const fn news(&self) -> News {
+        News {
+            ready: self.ready,
+            delayed: self.delayed,
+            cancelling: self.cancelling,
+            ended: !self.ended.is_empty(),
+        }
+    }
+
     /// Writes the counts, as the last thing before the commit.
     pub(crate) async fn write_counts<T: Tx>(tx: &mut T) -> Result<(), Error> {
         let tally = std::mem::take(&mut tx.effects().tally);
@@ -133,6 +189,9 @@ impl Effects {
         let signals = &shared.signals;
         if !self.learned.is_empty() {
             shared.catalog.learn(&self.learned);
+        }
+        for (lane, seq) in &self.returned {
+            shared.floors.lower(*lane, *seq);
         }
         if self.ready {
             signals.ready.raise();

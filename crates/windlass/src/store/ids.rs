@@ -10,13 +10,18 @@ use crate::{Error, JobId, Timestamp};
 
 /// How long a node number is ours without renewal. A process that is paused for longer takes
 /// another one before it makes the next id.
-const NODE_LEASE: Duration = Duration::from_secs(10 * 60);
+const NODE_LEASE: Duration = Duration::from_secs(2 * 60);
+
+/// Milliseconds of a day, as ids count them.
+const MS_PER_DAY: i64 = 24 * 3600 * 1000;
 
 /// Source of ids; [`ready`](Self::ready) has to come before [`next`](Self::next).
 #[derive(Debug)]
 pub(crate) struct Ids {
     holder: i64,
     held: Mutex<Option<Held>>,
+    /// The days, counted from 2025, whose jobs can be stored.
+    days: Mutex<Option<(i64, i64)>>,
 }
 
 #[derive(Debug)]
@@ -28,12 +33,13 @@ struct Held {
 
 impl Ids {
     pub(crate) const fn new(holder: i64) -> Self {
-        Self { holder, held: Mutex::new(None) }
+        Self { holder, held: Mutex::new(None), days: Mutex::new(None) }
     }
 
     /// Makes sure that the node number is ours for a while: no database access unless half of its
     /// lease is over.
     pub(crate) async fn ready<D: Driver>(&self, driver: &D, now: Timestamp) -> Result<(), Error> {
+        self.make_days(driver, now).await?;
         let held = match &*self.lock() {
             Some(held) if now + NODE_LEASE / 2 < held.expires_at => return Ok(()),
             held => held.as_ref().map(|held| held.node),
@@ -45,6 +51,18 @@ impl Ids {
             Some(held) if held.node == node => held.expires_at = until,
             other => *other = Some(Held { node, expires_at: until, ids: IdGen::new(node) }),
         }
+        Ok(())
+    }
+
+    /// Once a day, and a day ahead: no database access in between.
+    async fn make_days<D: Driver>(&self, driver: &D, now: Timestamp) -> Result<(), Error> {
+        let today = JobId::ms_at(now).max(0) / MS_PER_DAY;
+        let known = *self.days.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some_and(|(first, last)| first <= today && today < last) {
+            return Ok(());
+        }
+        let last = driver.make_days(today).await?.unwrap_or(i64::MAX);
+        *self.days.lock().unwrap_or_else(PoisonError::into_inner) = Some((today, last));
         Ok(())
     }
 

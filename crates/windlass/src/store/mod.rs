@@ -6,11 +6,20 @@
 mod catalog;
 mod driver;
 mod effects;
+mod floors;
+mod group;
 mod ids;
 mod list;
+mod migrations;
 #[cfg(all(test, feature = "sqlite"))]
 mod model;
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod rows;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod server;
 mod sql_store;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -41,6 +50,7 @@ pub(crate) use types::{
 pub(crate) struct Shared {
     pub(crate) signals: Signals,
     pub(crate) catalog: catalog::Catalog,
+    pub(crate) floors: floors::Floors,
 }
 
 /// The answer of a verb, some time later.
@@ -75,6 +85,9 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn promote(&self, limit: usize) -> Reply<'_, Promoted>;
     fn rescue(&self, limit: usize) -> Reply<'_, usize>;
     fn expire(&self, limit: usize) -> Reply<'_, usize>;
+
+    /// Adds up changed counts, where transactions only append them.
+    fn fold(&self, limit: usize) -> Reply<'_, usize>;
 
     fn cancel(
         &self,
@@ -127,8 +140,20 @@ pub(crate) async fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>, Erro
             let driver = sqlite::Sqlite::open_memory(&clock).await?;
             Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
         }
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => {
+            let clock = clock.for_server();
+            let driver = postgres::open(url, &clock).await?;
+            Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
+        }
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => {
+            let clock = clock.for_server();
+            let driver = mysql::open(url, &clock).await?;
+            Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
+        }
         _ => Err(Error::incompatible(format!(
-            "`{scheme}` names no database this build knows (sqlite:PATH or memory:)"
+            "`{scheme}` names no database this build knows (sqlite:PATH, memory:, postgres:// or mysql://)"
         ))),
     }
 }

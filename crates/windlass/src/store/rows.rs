@@ -22,7 +22,7 @@ pub(crate) struct JobRow {
 pub(crate) enum Room {
     Ready { seq: i64, counts: Counts },
     Lease { worker_id: i64, counts: Counts, cancelling: bool },
-    Delayed { counts: Counts },
+    Delayed { run_at: Timestamp, counts: Counts },
     Ended { counts: Counts },
 }
 
@@ -31,7 +31,7 @@ impl Room {
         match self {
             Self::Ready { counts, .. }
             | Self::Lease { counts, .. }
-            | Self::Delayed { counts }
+            | Self::Delayed { counts, .. }
             | Self::Ended { counts } => counts,
         }
     }
@@ -170,7 +170,7 @@ fn read_delayed(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, 
     job.state = reason.waiting_state();
     job.reason = Some(reason);
     job.scheduled_at = Some(run_at);
-    Ok(Some(Room::Delayed { counts }))
+    Ok(Some(Room::Delayed { run_at, counts }))
 }
 
 fn read_ready(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Error> {

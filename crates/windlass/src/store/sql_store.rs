@@ -17,7 +17,7 @@ use super::verb::{self, Prepared};
 use super::{Reply, Shared, Store};
 use crate::Error;
 use crate::core::Settlement;
-use crate::job::{AttemptRecord, JobId, JobRecord, NewJob};
+use crate::job::{AttemptRecord, JobId, JobRecord, NewJob, Timestamp};
 use crate::runtime::{Clock, Signals};
 
 /// [`Store`] over a driver.
@@ -32,6 +32,27 @@ impl<D: Driver> SqlStore<D> {
     pub(crate) fn new(driver: D, clock: Clock) -> Result<Self, Error> {
         let holder = crate::core::random_i64()?;
         Ok(Self { driver, clock, ids: Arc::new(Ids::new(holder)) })
+    }
+
+    /// Everything that an enqueue needs and that must not wait inside its transaction: a node number,
+    /// and queues and kinds that exist.
+    async fn prepare_enqueue(
+        &self,
+        namespace: Arc<str>,
+        jobs: Vec<Prepared>,
+        atomic: bool,
+        now: Timestamp,
+    ) -> Result<verb::Enqueue, Error> {
+        self.ids.ready(&self.driver, now).await?;
+        let shared = self.shared();
+        let names = jobs.iter().map(Prepared::names);
+        let unknown = shared.catalog.unknown(&namespace, names);
+        if !unknown.is_empty() {
+            let (namespace, shared) = (Arc::clone(&namespace), Arc::clone(&shared));
+            self.driver.write(verb::MakeKnown { namespace, unknown, shared }).await?;
+        }
+        let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
+        Ok(verb::Enqueue { jobs, namespace, atomic, now, shared, ids })
     }
 
     fn shared(&self) -> Arc<Shared> {
@@ -63,9 +84,7 @@ impl<D: Driver> Store for SqlStore<D> {
             let mut replies = if good.is_empty() {
                 Vec::new()
             } else {
-                self.ids.ready(&self.driver, now).await?;
-                let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
-                let verb = verb::Enqueue { jobs: good, namespace, atomic, now, shared, ids };
+                let verb = self.prepare_enqueue(namespace, good, atomic, now).await?;
                 self.driver.write(verb).await?
             };
             for (index, error) in refused {
@@ -76,7 +95,12 @@ impl<D: Driver> Store for SqlStore<D> {
     }
 
     fn register(&self, worker: NewWorker) -> Reply<'_, i64> {
-        Box::pin(self.driver.write(verb::Register { worker, now: self.clock.now() }))
+        Box::pin(async move {
+            let now = self.clock.now();
+            self.ids.ready(&self.driver, now).await?;
+            let id = self.ids.next(now)?.as_i64();
+            self.driver.write(verb::Register { id, worker, now }).await
+        })
     }
 
     fn claim(
@@ -136,6 +160,15 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn expire(&self, limit: usize) -> Reply<'_, usize> {
         Box::pin(self.driver.write(verb::Expire { limit, now: self.clock.now() }))
+    }
+
+    fn fold(&self, limit: usize) -> Reply<'_, usize> {
+        Box::pin(async move {
+            if !D::FOLDS {
+                return Ok(0);
+            }
+            self.driver.write(verb::Fold { limit }).await
+        })
     }
 
     fn cancel(

@@ -1,96 +1,136 @@
 //! The catalogue of statements: one name, one file, shared or per dialect.
 //!
 //! A statement is a whole file. Two places are filled in: `{prefix}` once at start, and `{filter}`
-//! of the list statements.
+//! of the list statements; MySQL repeats the marked part of a statement for every row of a batch.
+
+/// The text of one file, or none for a dialect that has no use for the statement.
+macro_rules! text {
+    (none $name:literal) => {
+        None
+    };
+    ($folder:ident $name:literal) => {
+        Some(include_str!(concat!("../../sql/", stringify!($folder), "/", $name, ".sql")))
+    };
+}
+
+/// Which folder a dialect takes a statement from: the shared one unless three are named.
+macro_rules! dialect {
+    (sqlite $name:literal) => { text!(common $name) };
+    (sqlite $name:literal $sqlite:ident $postgres:ident $mysql:ident) => { text!($sqlite $name) };
+    (postgres $name:literal) => { text!(common $name) };
+    (postgres $name:literal $sqlite:ident $postgres:ident $mysql:ident) => { text!($postgres $name) };
+    (mysql $name:literal) => { text!(common $name) };
+    (mysql $name:literal $sqlite:ident $postgres:ident $mysql:ident) => { text!($mysql $name) };
+}
 
 macro_rules! statements {
-    ($($variant:ident = $file:literal),+ $(,)?) => {
+    ($($variant:ident = $name:literal $([$($folder:ident)+])?),+ $(,)?) => {
         /// A statement, by the name of its file.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) enum Sql { $($variant),+ }
 
         impl Sql {
-            #[cfg(feature = "sqlite")]
             pub(crate) const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             #[cfg(feature = "sqlite")]
-            pub(crate) const fn for_sqlite(self) -> &'static str {
-                match self { $(Self::$variant => include_str!(concat!("../../sql/", $file, ".sql"))),+ }
+            pub(crate) const fn for_sqlite(self) -> Option<&'static str> {
+                match self { $(Self::$variant => dialect!(sqlite $name $($($folder)+)?)),+ }
+            }
+
+            #[cfg(feature = "postgres")]
+            pub(crate) const fn for_postgres(self) -> Option<&'static str> {
+                match self { $(Self::$variant => dialect!(postgres $name $($($folder)+)?)),+ }
+            }
+
+            #[cfg(feature = "mysql")]
+            pub(crate) const fn for_mysql(self) -> Option<&'static str> {
+                match self { $(Self::$variant => dialect!(mysql $name $($($folder)+)?)),+ }
             }
         }
     };
 }
 
+// In brackets: the folders for SQLite, PostgreSQL and MySQL.
 statements! {
-    NamespaceGet = "common/namespace_get",
-    QueueAdd = "common/queue_add",
-    QueueGet = "common/queue_get",
-    KindAdd = "common/kind_add",
-    KindGet = "common/kind_get",
-    QueueKindAdd = "common/queue_kind_add",
-    QueueKindSince = "common/queue_kind_since",
-    NodeFree = "common/node_free",
-    NodeTaken = "common/node_taken",
-    NodeLease = "common/node_lease",
-    NodeRelease = "common/node_release",
-    JobInsert = "common/job_insert",
-    ReadyInsert = "common/ready_insert",
-    DelayedInsert = "common/delayed_insert",
-    ExpiryInsert = "common/expiry_insert",
-    IdempotencyAdd = "common/idempotency_add",
-    IdempotencyGet = "common/idempotency_get",
-    ClaimWorker = "common/claim_worker",
-    ClaimHead = "common/claim_head",
-    ClaimPeek = "common/claim_peek",
-    ClaimPeekClass = "common/claim_peek_class",
-    ClaimTake = "sqlite/claim_take",
-    ClaimTakeClass = "sqlite/claim_take_class",
-    ClaimJob = "common/claim_job",
-    LeaseInsert = "common/lease_insert",
-    SettleTake = "common/settle_take",
-    OutcomeInsert = "common/outcome_insert",
-    AttemptInsert = "common/attempt_insert",
-    WorkerNonce = "common/worker_nonce",
-    WorkerInsert = "common/worker_insert",
-    WorkerRenew = "common/worker_renew",
-    WorkerRemove = "common/worker_remove",
-    WorkerPrune = "common/worker_prune",
-    WorkerList = "common/worker_list",
-    LeaseHeld = "common/lease_held",
-    LeaseOfWorker = "common/lease_of_worker",
-    LeaseGet = "common/lease_get",
-    LeaseCancel = "common/lease_cancel",
-    RescueFind = "common/rescue_find",
-    PromoteTake = "sqlite/promote_take",
-    DelayedNext = "common/delayed_next",
-    ReadyRemove = "common/ready_remove",
-    DelayedRemove = "common/delayed_remove",
-    OutcomeRemove = "common/outcome_remove",
-    ExpiryDue = "common/expiry_due",
-    ExpiryRemove = "common/expiry_remove",
-    JobGet = "common/job_get",
-    JobUpdate = "common/job_update",
-    JobDelete = "common/job_delete",
-    AttemptDelete = "common/attempt_delete",
-    AttemptList = "common/attempt_list",
-    ProgressPut = "common/progress_put",
-    ProgressDelete = "common/progress_delete",
-    IdempotencyDelete = "common/idempotency_delete",
-    ListAll = "common/list_all",
-    ListEnded = "common/list_ended",
-    ListRunning = "common/list_running",
-    ListDelayed = "common/list_delayed",
-    ListReady = "common/list_ready",
-    TallyAdd = "common/tally_add",
-    TallyRead = "common/tally_read",
-    StorageBytes = "sqlite/storage_bytes",
-    VerifyRooms = "common/verify_rooms",
-    VerifyOrphans = "common/verify_orphans",
-    VerifyCopies = "common/verify_copies",
-    VerifyAttempts = "common/verify_attempts",
-    VerifyEpochs = "common/verify_epochs",
-    VerifyCounts = "common/verify_counts",
-    VerifyTally = "common/verify_tally",
-    VerifyPairs = "common/verify_pairs",
-    VerifyExpiry = "common/verify_expiry",
+    NamespaceGet = "namespace_get",
+    CatalogLock = "catalog_lock",
+    QueueAdd = "queue_add" [common common mysql],
+    QueueGet = "queue_get",
+    KindAdd = "kind_add" [common common mysql],
+    KindGet = "kind_get",
+    QueueKindAdd = "queue_kind_add" [common common mysql],
+    QueueKindSince = "queue_kind_since",
+    NodeFree = "node_free",
+    NodeTaken = "node_taken",
+    NodeRenew = "node_renew",
+    NodeTake = "node_take" [common common mysql],
+    NodeRelease = "node_release",
+    JobInsert = "job_insert" [common postgres common],
+    ReadyInsert = "ready_insert" [common postgres common],
+    DelayedInsert = "delayed_insert" [common postgres common],
+    ExpiryInsert = "expiry_insert" [common postgres mysql],
+    IdempotencyAdd = "idempotency_add" [common postgres mysql],
+    IdempotencyGet = "idempotency_get" [common postgres mysql],
+    ClaimWorker = "claim_worker",
+    ClaimHead = "claim_head" [common postgres mysql],
+    ClaimPeek = "claim_peek",
+    ClaimTake = "claim_take" [sqlite postgres mysql],
+    ClaimJob = "claim_job" [common postgres mysql],
+    LeaseInsert = "lease_insert" [common postgres common],
+    SettleTake = "settle_take" [common postgres mysql],
+    OutcomeInsert = "outcome_insert" [common postgres common],
+    AttemptInsert = "attempt_insert" [common postgres mysql],
+    WorkerNonce = "worker_nonce",
+    WorkerInsert = "worker_insert",
+    WorkerRenew = "worker_renew",
+    WorkerRemove = "worker_remove",
+    WorkerIdle = "worker_idle",
+    WorkerList = "worker_list",
+    LeaseHeld = "lease_held",
+    LeaseOfWorker = "lease_of_worker",
+    LeaseGet = "lease_get" [common postgres mysql],
+    LeaseCancel = "lease_cancel",
+    RescueFind = "rescue_find" [common postgres common],
+    PromoteTake = "promote_take" [sqlite postgres mysql],
+    DelayedNext = "delayed_next",
+    ReadyRemove = "ready_remove",
+    DelayedRemove = "delayed_remove",
+    OutcomeRemove = "outcome_remove",
+    ExpiryTake = "expiry_take" [sqlite postgres mysql],
+    JobGet = "job_get" [common postgres mysql],
+    JobUpdate = "job_update",
+    JobDelete = "job_delete",
+    AttemptDelete = "attempt_delete",
+    AttemptList = "attempt_list",
+    ProgressPut = "progress_put" [common postgres mysql],
+    ProgressDelete = "progress_delete",
+    IdempotencyDelete = "idempotency_delete" [common common mysql],
+    ListAll = "list_all",
+    ListEnded = "list_ended",
+    ListRunning = "list_running",
+    ListDelayed = "list_delayed",
+    ListReady = "list_ready",
+    TallyAdd = "tally_add" [common postgres mysql],
+    TallyTake = "tally_take" [none postgres mysql],
+    TallyMerge = "tally_merge" [none postgres mysql],
+    TallyRead = "tally_read" [common postgres mysql],
+    StorageBytes = "storage_bytes" [sqlite postgres mysql],
+    Watch = "watch" [none postgres mysql],
+    AddDays = "add_days" [none postgres none],
+    VerifyRooms = "verify_rooms",
+    VerifyOrphans = "verify_orphans",
+    VerifyCopies = "verify_copies",
+    VerifyAttempts = "verify_attempts",
+    VerifyEpochs = "verify_epochs",
+    VerifyCounts = "verify_counts",
+    VerifyTally = "verify_tally" [common postgres mysql],
+    VerifyPairs = "verify_pairs",
+    VerifyExpiry = "verify_expiry",
+}
+
+/// A statement without its comments, on one line, with the names of the tables filled in.
+pub(crate) fn whole(text: &str, prefix: &str) -> String {
+    let lines = text.lines().map(|line| line.split("--").next().unwrap_or_default().trim());
+    let joined: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    joined.join(" ").replace("{prefix}", prefix)
 }

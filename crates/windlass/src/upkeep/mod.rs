@@ -2,6 +2,7 @@
 //! and safe from any node.
 
 mod expire;
+mod fold;
 mod promote;
 mod rescue;
 
@@ -59,6 +60,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration) {
     supervise(queue, tasks, move || rescue::Rescue::new(&of, sweep));
     let of = queue.clone();
     supervise(queue, tasks, move || expire::Expire::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || fold::Fold::new(&of));
 }
 
 fn supervise<R: Round>(queue: &Queue, tasks: &Tasks, make: impl Fn() -> R + Send + 'static) {

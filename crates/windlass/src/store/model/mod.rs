@@ -100,3 +100,22 @@ fn sqlite_file_agrees_with_the_model() {
         40,
     );
 }
+
+#[cfg(feature = "postgres")]
+#[test]
+fn postgres_agrees_with_the_model() {
+    on_a_server(windlass_testkit::Backend::Postgres);
+}
+
+#[cfg(feature = "mysql")]
+#[test]
+fn mysql_agrees_with_the_model() {
+    on_a_server(windlass_testkit::Backend::Mysql);
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn on_a_server(backend: windlass_testkit::Backend) {
+    if backend.fresh_url().is_some() {
+        run(|| (backend.fresh_url().unwrap_or_default(), None), 12);
+    }
+}

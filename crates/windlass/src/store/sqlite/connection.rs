@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::Error;
-use crate::store::statements::Sql;
+use crate::store::statements::{Sql, whole};
 
 /// Table names begin with this, so that Windlass can share a file with an application.
 const PREFIX: &str = "windlass_";
@@ -123,7 +123,7 @@ pub(super) struct Texts(Vec<String>);
 
 impl Texts {
     pub(super) fn new() -> Self {
-        Self(Sql::ALL.iter().map(|sql| for_sqlite(sql.for_sqlite())).collect())
+        Self(Sql::ALL.iter().map(|sql| for_sqlite(sql.for_sqlite().unwrap_or_default())).collect())
     }
 
     pub(super) fn of(&self, sql: Sql) -> &str {
@@ -131,11 +131,9 @@ impl Texts {
     }
 }
 
-/// Fills in the prefix, drops comments and numbers the placeholders: SQLite reads `$1` as a name.
+/// A statement for SQLite, which reads `$1` as a name: numbered placeholders instead.
 pub(super) fn for_sqlite(text: &str) -> String {
-    let lines = text.lines().map(|line| line.split("--").next().unwrap_or_default().trim());
-    let joined: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    numbered(&joined.join(" ").replace("{prefix}", PREFIX))
+    numbered(&whole(text, PREFIX))
 }
 
 /// `$N` becomes `?N`.

@@ -9,20 +9,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel}
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::transaction::{SqliteTx, finish};
 use crate::store::Shared;
 use crate::store::driver::Verb;
+use crate::store::group::{
+    CALLS_MAX, Call, GROUP_CALLS_MAX, GROUP_ROWS_MAX, Message, VerbCall, answer_all,
+};
 use crate::{Error, crash_point, sabotage};
-
-/// Calls under way; more wait for their turn outside.
-const CALLS_MAX: usize = 4096;
-
-/// Calls and rows in one commit: bounds how long the ones behind it wait.
-const GROUP_CALLS_MAX: usize = 512;
-const GROUP_ROWS_MAX: usize = 20_000;
 
 /// How often an idle writer looks for commits of other processes: at first, and after a second in
 /// which nothing happened.
@@ -37,29 +33,8 @@ const LOCK_ATTEMPTS: u32 = 6;
 /// Handle of the writer thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    calls: Sender<Message>,
+    calls: Sender<Message<SqliteTx>>,
     room: Arc<Semaphore>,
-}
-
-enum Message {
-    Call(Box<dyn Call>),
-    Stop(oneshot::Sender<()>),
-}
-
-/// A verb on its way through the writer.
-trait Call: Send {
-    /// Runs the verb; true when it succeeded so far.
-    fn run(&mut self, tx: &mut SqliteTx) -> bool;
-    fn weight(&self) -> usize;
-    /// Answers the caller: with the verb's reply, or with why the commit failed.
-    fn answer(self: Box<Self>, commit: Result<(), &Error>);
-}
-
-struct VerbCall<V: Verb> {
-    verb: V,
-    reply: Option<Result<V::Reply, Error>>,
-    caller: oneshot::Sender<Result<V::Reply, Error>>,
-    _room: OwnedSemaphorePermit,
 }
 
 impl Writer {
@@ -85,8 +60,7 @@ impl Writer {
     /// Runs `verb` in a group commit. The work is done even if the caller goes away.
     pub(super) async fn run<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Error::Closed)?;
-        let (caller, reply) = oneshot::channel();
-        let call = VerbCall { verb, reply: None, caller, _room: room };
+        let (call, reply) = VerbCall::new(verb, room);
         self.calls.send(Message::Call(Box::new(call))).map_err(|_| Error::Closed)?;
         reply.await.map_err(|_| Error::Closed)?
     }
@@ -98,30 +72,6 @@ impl Writer {
             // An error means that the thread has already gone.
             stopped.await.ok();
         }
-    }
-}
-
-impl<V: Verb> Call for VerbCall<V> {
-    fn run(&mut self, tx: &mut SqliteTx) -> bool {
-        let reply = finish(self.verb.run(tx)).and_then(|reply| reply);
-        let succeeded = reply.is_ok();
-        self.reply = Some(reply);
-        succeeded
-    }
-
-    fn weight(&self) -> usize {
-        self.verb.weight()
-    }
-
-    fn answer(self: Box<Self>, commit: Result<(), &Error>) {
-        let reply = match (self.reply, commit) {
-            (Some(Err(own)), _) => Err(own),
-            (Some(Ok(reply)), Ok(())) => Ok(reply),
-            (_, Err(error)) => Err(Error::unavailable(error.to_string())),
-            (None, Ok(())) => Err(Error::bug("a verb was committed without being run")),
-        };
-        // The caller may have gone; the work is done all the same.
-        self.caller.send(reply).ok();
     }
 }
 
@@ -140,7 +90,7 @@ impl Drop for Ended {
 
 struct WriterThread {
     tx: SqliteTx,
-    queue: Receiver<Message>,
+    queue: Receiver<Message<SqliteTx>>,
     shared: Arc<Shared>,
     failed: CancellationToken,
     polls: bool,
@@ -164,7 +114,7 @@ impl WriterThread {
     }
 
     /// The next message. An idle writer looks at the other processes' commits meanwhile.
-    fn next(&mut self) -> Option<Message> {
+    fn next(&mut self) -> Option<Message<SqliteTx>> {
         loop {
             if !self.polls {
                 return self.queue.recv().ok();
@@ -180,7 +130,7 @@ impl WriterThread {
     }
 
     /// Runs a group that begins with `first`; returns a stop that was queued behind it.
-    fn serve(&mut self, first: Box<dyn Call>) -> Option<oneshot::Sender<()>> {
+    fn serve(&mut self, first: Box<dyn Call<SqliteTx>>) -> Option<oneshot::Sender<()>> {
         let mut rows = first.weight();
         let mut group = vec![first];
         let mut stop = None;
@@ -205,7 +155,7 @@ impl WriterThread {
         stop
     }
 
-    fn commit_group(&mut self, mut group: Vec<Box<dyn Call>>) {
+    fn commit_group(&mut self, mut group: Vec<Box<dyn Call<SqliteTx>>>) {
         if let Some(why) = self.tx.fatal() {
             let error = Error::unavailable(format!("stopped after a storage failure: {why}"));
             return answer_all(group, Err(&error));
@@ -227,12 +177,12 @@ impl WriterThread {
     }
 
     /// Runs the calls in one transaction. `Err(None)`: a call failed. `Err(Some)`: the database did.
-    fn attempt(&mut self, group: &mut [Box<dyn Call>]) -> Result<(), Option<Error>> {
+    fn attempt(&mut self, group: &mut [Box<dyn Call<SqliteTx>>]) -> Result<(), Option<Error>> {
         self.lock()?;
         for call in group.iter_mut() {
             let before = self.tx.total_changes();
             // A call that failed before it wrote anything leaves nothing to undo.
-            if !call.run(&mut self.tx) && self.tx.total_changes() != before {
+            if !finish(call.run(&mut self.tx))? && self.tx.total_changes() != before {
                 self.tx.roll_back();
                 return Err(None);
             }
@@ -291,11 +241,5 @@ impl WriterThread {
         drop(self.tx);
         // Nobody may be waiting any more.
         done.send(()).ok();
-    }
-}
-
-fn answer_all(group: Vec<Box<dyn Call>>, commit: Result<(), &Error>) {
-    for call in group {
-        call.answer(commit);
     }
 }

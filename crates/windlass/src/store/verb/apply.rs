@@ -70,6 +70,22 @@ pub(super) async fn apply<T: Tx>(
     Ok(statuses)
 }
 
+/// As [`apply`], for leases that were read in this transaction: another one may have ended them since.
+pub(super) async fn apply_all<T: Tx>(
+    tx: &mut T,
+    items: Vec<Fenced<'_>>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let jobs: Vec<JobId> = items.iter().map(|item| item.settlement.job).collect();
+    let statuses = apply(tx, items, now).await?;
+    for (job, status) in jobs.iter().zip(statuses) {
+        if !matches!(status, Settled::Applied(_)) {
+            return Err(Error::moved(format!("job {job}")));
+        }
+    }
+    Ok(())
+}
+
 async fn fences<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<Vec<Fence>, Error> {
     let mut fences = Vec::with_capacity(items.len());
     for item in items {
@@ -88,7 +104,10 @@ async fn fences<T: Tx>(tx: &mut T, items: &[Fenced<'_>]) -> Result<Vec<Fence>, E
 
 async fn take<T: Tx>(tx: &mut T, fences: &[Fence]) -> Result<HashMap<LeaseKey, Freed>, Error> {
     let mut leases = Batch::with_capacity(3, fences.len());
-    for (job, epoch, worker) in fences {
+    // One order for everyone, so that two batches with jobs in common wait and never deadlock.
+    let mut fences = fences.to_vec();
+    fences.sort_unstable();
+    for (job, epoch, worker) in &fences {
         leases.push([(*job).into(), (*epoch).into(), (*worker).into()]);
     }
     let rows = tx.query_each(Sql::SettleTake, &leases).await?;
@@ -236,17 +255,12 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
         ];
         match &settlement.next {
             // The id as seq: what comes back unused keeps its place in the line.
-            Next::Ready => ready.push([
-                queue,
-                kind,
-                lease.priority.into(),
-                id,
-                id,
-                epoch,
-                attempt,
-                crashes,
-                snoozes,
-            ]),
+            Next::Ready => {
+                let lane = (lease.queue_id, lease.kind_id, lease.priority);
+                tx.effects().returned(lane, settlement.job.as_i64());
+                let class = lease.priority.into();
+                ready.push([queue, kind, class, id, id, epoch, attempt, crashes, snoozes]);
+            }
             Next::Delayed { run_at, reason } => delayed.push([
                 run_at.as_micros().into(),
                 id,
@@ -264,7 +278,6 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
     }
     if !ready.is_empty() {
         tx.execute_each(Sql::ReadyInsert, &ready).await?;
-        tx.effects().ready();
     }
     if !delayed.is_empty() {
         tx.execute_each(Sql::DelayedInsert, &delayed).await?;

@@ -30,6 +30,10 @@ pub(crate) struct Cancel {
 impl Verb for Cancel {
     type Reply = JobRecord;
 
+    async fn landed<T: Tx>(&self, reply: &JobRecord, tx: &mut T) -> Result<bool, Error> {
+        same_job(tx, reply).await
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
@@ -44,7 +48,7 @@ impl Verb for Cancel {
             Room::Ready { .. } | Room::Delayed { .. } => {
                 leave_room(tx, &row, &self.settlement(&row), self.now).await?;
             }
-            Room::Lease { counts, .. } if !self.force => {
+            Room::Lease { counts, cancelling, .. } if !self.force => {
                 let cancel_by = (self.now + CANCEL_GRACE).as_micros();
                 let reason = self.reason.as_deref();
                 let params = [
@@ -53,7 +57,10 @@ impl Verb for Cancel {
                     cancel_by.into(),
                     reason.into(),
                 ];
-                tx.execute(Sql::LeaseCancel, &params).await?;
+                let asked = tx.execute(Sql::LeaseCancel, &params).await?;
+                if asked == 0 && !cancelling {
+                    return Err(Error::moved(format!("job {}", self.job)));
+                }
                 tx.effects().cancelling();
             }
             Room::Lease { worker_id, .. } => self.cut_off(tx, &row, worker_id).await?,
@@ -80,10 +87,17 @@ impl Cancel {
         settlement.started_at = row.record.started_at;
         let worker = row.record.worker.as_deref().unwrap_or_default();
         let fenced = apply::Fenced { settlement, worker_id, worker };
-        apply::apply(tx, vec![fenced], self.now).await?;
+        apply::apply_all(tx, vec![fenced], self.now).await?;
         tx.effects().cancelling();
         Ok(())
     }
+}
+
+/// Whether a job still stands as it did at the end of a transaction.
+pub(super) async fn same_job<T: Tx>(tx: &mut T, then: &JobRecord) -> Result<bool, Error> {
+    let rows = tx.query(Sql::JobGet, &[then.id.as_i64().into()]).await?;
+    let now = rows.first(JobRow::read)?.map(|row| row.record);
+    Ok(now.is_some_and(|now| now.state == then.state && now.updated_at == then.updated_at))
 }
 
 /// Ends a job that waits in the ready or delayed room.
@@ -122,7 +136,7 @@ pub(super) async fn leave_room<T: Tx>(
     Ok(())
 }
 
-/// Deletes a waiting job's row; it must be there, because it was read in this transaction.
+/// Deletes a waiting or ended job's row, if it is still where it was read.
 pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<(), Error> {
     let job = row.record.id.as_i64();
     let gone = match row.room {
@@ -132,17 +146,14 @@ pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<
                 [row.queue_id.into(), row.kind_id.into(), priority.into(), seq.into(), job.into()];
             tx.execute(Sql::ReadyRemove, &params).await?
         }
-        Room::Delayed { counts } => {
-            tx.execute(Sql::DelayedRemove, &[job.into(), counts.epoch.into()]).await?
+        Room::Delayed { run_at, counts } => {
+            let params = [run_at.as_micros().into(), job.into(), counts.epoch.into()];
+            tx.execute(Sql::DelayedRemove, &params).await?
         }
         Room::Ended { counts } => {
             tx.execute(Sql::OutcomeRemove, &[job.into(), counts.epoch.into()]).await?
         }
         Room::Lease { .. } => 0,
     };
-    if gone == 1 {
-        Ok(())
-    } else {
-        Err(Error::conflict(format!("job {job} has just moved; try again")))
-    }
+    if gone == 1 { Ok(()) } else { Err(Error::moved(format!("job {job}"))) }
 }

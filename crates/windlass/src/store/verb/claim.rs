@@ -1,17 +1,21 @@
 //! Claim: hands ready jobs to a worker under a lease, most urgent first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, Run, State};
 use crate::job::{JobId, Priority, Timestamp};
 use crate::store::catalog::Pair;
-use crate::store::driver::{Batch, Row, Tx, Verb};
+use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
 use crate::store::effects::Measure;
+use crate::store::floors::LaneKey;
 use crate::store::rows::{instant, read_backoff, read_json, read_millis};
 use crate::store::statements::Sql;
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
 use crate::{Error, sabotage};
+
+/// Classes of priority: 0 to 9.
+const CLASSES: [i64; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /// Claims up to `limit` jobs for a live worker.
 #[derive(Debug)]
@@ -25,11 +29,12 @@ pub(crate) struct Claim {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// A prefix of the claim order of one kind, or of one priority of it.
-struct Prefix {
+/// A stretch of the ready room with something in it.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
     pair: usize,
-    class: Option<i64>,
-    count: usize,
+    class: i64,
+    floor: i64,
 }
 
 /// A row taken from the ready room.
@@ -44,6 +49,8 @@ struct Taken {
 impl Verb for Claim {
     type Reply = Claims;
 
+    const LANE: Lane = Lane::Claim;
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Claims, Error> {
         let worker = [self.worker.id.into(), self.worker.nonce.into(), self.now.as_micros().into()];
         let dead = tx.query(Sql::ClaimWorker, &worker).await?.is_empty();
@@ -51,18 +58,26 @@ impl Verb for Claim {
             return Ok(Claims::WorkerExpired);
         }
         let pairs = self.shared.catalog.pairs(tx, |pair| self.served.serves(pair)).await?;
-        let waiting = waiting(tx, pairs).await?;
+        let waiting = self.waiting(tx, &pairs).await?;
         let mut taken = Vec::new();
-        for queue in self.turns(&waiting) {
-            let left = self.limit - taken.len();
-            if left > 0 {
-                self.take_from(tx, &waiting, queue, left, &mut taken).await?;
+        for queue in self.turns(&pairs, &waiting) {
+            let of_queue = waiting.iter().filter(|lane| pairs[lane.pair].queue_id == queue);
+            let of_queue: Vec<Waiting> = of_queue.copied().collect();
+            for group in self.groups(&of_queue) {
+                self.take_from(tx, &pairs, group, &mut taken).await?;
             }
         }
         if taken.is_empty() {
             return Ok(Claims::Jobs { jobs: Vec::new(), more: false });
         }
-        self.lease(tx, &waiting, taken).await
+        self.lease(tx, &pairs, taken).await
+    }
+
+    async fn landed<T: Tx>(&self, reply: &Claims, tx: &mut T) -> Result<bool, Error> {
+        let Claims::Jobs { jobs, .. } = reply else { return Ok(false) };
+        let Some(first) = jobs.first() else { return Ok(false) };
+        let lease = [first.run.job.as_i64().into(), first.run.counts.epoch.into()];
+        Ok(!tx.query(Sql::LeaseGet, &lease).await?.is_empty())
     }
 
     fn weight(&self) -> usize {
@@ -71,10 +86,39 @@ impl Verb for Claim {
 }
 
 impl Claim {
+    /// The lanes with at least one ready job, by pair and class.
+    async fn waiting<T: Tx>(&self, tx: &mut T, pairs: &[Pair]) -> Result<Vec<Waiting>, Error> {
+        let mut probes = Batch::with_capacity(4, pairs.len() * CLASSES.len());
+        let mut lanes = Vec::with_capacity(pairs.len() * CLASSES.len());
+        for (place, pair) in pairs.iter().enumerate() {
+            for class in CLASSES {
+                let floor = self.shared.floors.of((pair.queue_id, pair.kind_id, class), self.now);
+                lanes.push(Waiting { pair: place, class, floor });
+                probes.push([
+                    pair.queue_id.into(),
+                    pair.kind_id.into(),
+                    class.into(),
+                    floor.into(),
+                ]);
+            }
+        }
+        if probes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let heads = tx.query_each(Sql::ClaimHead, &probes).await?;
+        let heads = heads.read(|row| Ok((row.int()?, row.int()?, row.int()?)))?;
+        let heads: HashSet<LaneKey> = heads.into_iter().collect();
+        lanes.retain(|lane| {
+            let pair = &pairs[lane.pair];
+            heads.contains(&(pair.queue_id, pair.kind_id, lane.class))
+        });
+        Ok(lanes)
+    }
+
     /// The queues with something waiting, the one whose turn it is first.
-    fn turns(&self, waiting: &[Pair]) -> Vec<i64> {
+    fn turns(&self, pairs: &[Pair], waiting: &[Waiting]) -> Vec<i64> {
         let mut queues: Vec<(usize, i64)> = Vec::new();
-        for pair in waiting {
+        for pair in waiting.iter().map(|lane| &pairs[lane.pair]) {
             if !queues.iter().any(|(_, id)| *id == pair.queue_id) {
                 queues.push((self.served.queue_order(pair), pair.queue_id));
             }
@@ -85,33 +129,43 @@ impl Claim {
         queues.into_iter().map(|(_, id)| id).collect()
     }
 
-    /// Takes up to `left` jobs of one queue, merging the claim orders of its kinds.
+    /// The lanes of one queue that are merged with each other: all of a class, most urgent class
+    /// first; with aging all of them.
+    fn groups(&self, of_queue: &[Waiting]) -> Vec<Vec<Waiting>> {
+        if self.served.aging.is_some() || sabotage::on("priority_ignored") {
+            return vec![of_queue.to_vec()];
+        }
+        let of_class = |class| of_queue.iter().filter(move |lane| lane.class == class).copied();
+        CLASSES.iter().map(|class| of_class(*class).collect()).collect()
+    }
+
+    /// Takes from lanes that are merged with each other, up to the limit of the claim.
     async fn take_from<T: Tx>(
         &self,
         tx: &mut T,
-        waiting: &[Pair],
-        queue: i64,
-        left: usize,
+        pairs: &[Pair],
+        lanes: Vec<Waiting>,
         taken: &mut Vec<Taken>,
     ) -> Result<(), Error> {
-        let kinds: Vec<usize> =
-            (0..waiting.len()).filter(|index| waiting[*index].queue_id == queue).collect();
-        let prefixes = match (kinds.as_slice(), self.served.aging) {
-            ([only], None) => vec![Prefix { pair: *only, class: None, count: left }],
-            _ => self.merge(tx, waiting, &kinds, left).await?,
+        let left = self.limit - taken.len();
+        if left == 0 {
+            return Ok(());
+        }
+        let counted = match lanes.as_slice() {
+            [only] => vec![(*only, left)],
+            _ => self.merge(tx, pairs, &lanes, left).await?,
         };
         let first = taken.len();
-        for prefix in prefixes {
-            let pair = &waiting[prefix.pair];
-            let (queue, kind) = (pair.queue_id.into(), pair.kind_id.into());
-            let limit = i64::try_from(prefix.count).unwrap_or(i64::MAX).into();
-            let rows = match prefix.class {
-                None => tx.query(Sql::ClaimTake, &[queue, kind, limit]).await?,
-                Some(class) => {
-                    tx.query(Sql::ClaimTakeClass, &[queue, kind, class.into(), limit]).await?
-                }
-            };
-            taken.extend(rows.read(|row| read_taken(row, prefix.pair))?);
+        for (lane, count) in counted {
+            let pair = &pairs[lane.pair];
+            let params = lane_params(pair, lane, count);
+            let rows = tx.query(Sql::ClaimTake, &params).await?;
+            let rows = rows.read(|row| read_taken(row, lane.pair))?;
+            if let Some(found) = rows.iter().map(|row| row.seq).min() {
+                let key = (pair.queue_id, pair.kind_id, lane.class);
+                self.shared.floors.raise(key, found, self.now);
+            }
+            taken.extend(rows);
         }
         taken[first..].sort_unstable_by_key(|row| self.order(row.priority, row.seq));
         Ok(())
@@ -127,52 +181,35 @@ impl Claim {
         }
     }
 
-    /// How many jobs of each kind (with aging: and priority) are among the first `limit` of all of
-    /// them. Each takes
-    /// a prefix of its own order, which together is the merged order.
+    /// How many jobs of each lane are among the first `limit` of all of them: each gives a prefix of
+    /// its own order, which together is the merged order.
     async fn merge<T: Tx>(
         &self,
         tx: &mut T,
-        waiting: &[Pair],
-        kinds: &[usize],
+        pairs: &[Pair],
+        lanes: &[Waiting],
         limit: usize,
-    ) -> Result<Vec<Prefix>, Error> {
-        let mut prefixes: Vec<Prefix> = Vec::new();
+    ) -> Result<Vec<(Waiting, usize)>, Error> {
+        let mut counted: Vec<(Waiting, usize)> = lanes.iter().map(|lane| (*lane, 0)).collect();
         let mut keys: Vec<((i64, i64), usize)> = Vec::new();
-        let most = i64::try_from(limit).unwrap_or(i64::MAX).into();
-        let classes: Vec<Option<i64>> = match self.served.aging {
-            None => vec![None],
-            Some(_) => (0..=9).map(Some).collect(),
-        };
-        for index in kinds {
-            let pair = &waiting[*index];
-            let (queue, kind) = (pair.queue_id.into(), pair.kind_id.into());
-            for class in &classes {
-                let rows = match class {
-                    None => tx.query(Sql::ClaimPeek, &[queue, kind, most]).await?,
-                    Some(class) => {
-                        let params = [queue, kind, (*class).into(), most];
-                        tx.query(Sql::ClaimPeekClass, &params).await?
-                    }
-                };
-                let place = prefixes.len();
-                prefixes.push(Prefix { pair: *index, class: *class, count: 0 });
-                keys.extend(rows.read(|row| Ok((self.order(row.int()?, row.int()?), place)))?);
-            }
+        for (place, lane) in lanes.iter().enumerate() {
+            let params = lane_params(&pairs[lane.pair], *lane, limit);
+            let rows = tx.query(Sql::ClaimPeek, &params).await?;
+            keys.extend(rows.read(|row| Ok((self.order(row.int()?, row.int()?), place)))?);
         }
         keys.sort_unstable();
         for (_, place) in keys.into_iter().take(limit) {
-            prefixes[place].count += 1;
+            counted[place].1 += 1;
         }
-        prefixes.retain(|prefix| prefix.count > 0);
-        Ok(prefixes)
+        counted.retain(|(_, count)| *count > 0);
+        Ok(counted)
     }
 
     /// Writes the leases, and the end of jobs that are too late to start.
     async fn lease<T: Tx>(
         &self,
         tx: &mut T,
-        waiting: &[Pair],
+        pairs: &[Pair],
         taken: Vec<Taken>,
     ) -> Result<Claims, Error> {
         let mut ids = Batch::with_capacity(1, taken.len());
@@ -187,7 +224,7 @@ impl Claim {
         let mut ended = Batch::with_capacity(13, 0);
         let mut claimed = Vec::with_capacity(taken.len());
         for row in taken {
-            let pair = &waiting[row.pair];
+            let pair = &pairs[row.pair];
             let job = jobs
                 .remove(&row.job)
                 .ok_or_else(|| Error::bug(format!("ready job {} does not exist", row.job)))?;
@@ -227,19 +264,10 @@ impl Claim {
     }
 }
 
-/// The pairs with at least one ready job.
-async fn waiting<T: Tx>(tx: &mut T, mut pairs: Vec<Pair>) -> Result<Vec<Pair>, Error> {
-    let mut probes = Batch::with_capacity(2, pairs.len());
-    for pair in &pairs {
-        probes.push([pair.queue_id.into(), pair.kind_id.into()]);
-    }
-    if probes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let heads = tx.query_each(Sql::ClaimHead, &probes).await?;
-    let heads = heads.read(|row| Ok((row.int()?, row.int()?)))?;
-    pairs.retain(|pair| heads.contains(&(pair.queue_id, pair.kind_id)));
-    Ok(pairs)
+/// Queue, kind, priority, floor and limit.
+fn lane_params(pair: &Pair, lane: Waiting, limit: usize) -> [Param<'static>; 5] {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    [pair.queue_id, pair.kind_id, lane.class, lane.floor, limit].map(Param::Int)
 }
 
 fn read_taken(row: &mut Row<'_>, pair: usize) -> Result<Taken, Error> {

@@ -26,6 +26,10 @@ pub(crate) struct Delete {
 impl Verb for Delete {
     type Reply = ();
 
+    async fn landed<T: Tx>(&self, (): &(), tx: &mut T) -> Result<bool, Error> {
+        Ok(tx.query(Sql::JobGet, &[self.job.as_i64().into()]).await?.is_empty())
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let mut row = locate(tx, namespace_id, self.job).await?;
@@ -40,7 +44,7 @@ impl Verb for Delete {
             let settlement = Settlement::of_waiting(self.job, counts, Event::Cancel, end);
             let worker = row.record.worker.as_deref().unwrap_or_default();
             let fenced = apply::Fenced { settlement, worker_id, worker };
-            apply::apply(tx, vec![fenced], self.now).await?;
+            apply::apply_all(tx, vec![fenced], self.now).await?;
             tx.effects().cancelling();
             row = locate(tx, namespace_id, self.job).await?;
         }

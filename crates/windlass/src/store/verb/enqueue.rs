@@ -1,13 +1,12 @@
 //! Enqueue: makes jobs durable, in the order given.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::core::State;
 use crate::job::{Backoff, JobId, NewJob, Timestamp};
-use crate::store::driver::{Batch, Param, Tx, Verb};
+use crate::store::driver::{Batch, Lane, Param, Tx, Verb};
 use crate::store::effects::Measure;
-use crate::store::ids::Ids;
 use crate::store::statements::Sql;
 use crate::store::{Shared, Stored};
 use crate::{Error, FieldError, sabotage};
@@ -20,7 +19,8 @@ pub(crate) struct Enqueue {
     pub(crate) atomic: bool,
     pub(crate) now: Timestamp,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) ids: Arc<Ids>,
+    /// An id for each job, the same however often this runs: a repetition cannot store a job twice.
+    pub(crate) ids: Vec<JobId>,
 }
 
 /// A checked job with its texts written out, so that the transaction is short.
@@ -33,6 +33,11 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// The names of its queue and kind.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (&self.job.queue, &self.job.kind)
+    }
+
     pub(crate) fn new(job: NewJob) -> Result<Self, Error> {
         job.check()?;
         let plain = job.policy.backoff == Backoff::default();
@@ -53,72 +58,122 @@ struct New {
     kind_id: i64,
 }
 
+/// Who has an idempotency key: the job, and its kind and payload unless it is yet to be inserted.
+struct Holder {
+    job: JobId,
+    stored: Option<(i64, Vec<u8>)>,
+}
+
 impl Verb for Enqueue {
     type Reply = Vec<Result<Stored, Error>>;
 
+    const LANE: Lane = Lane::Enqueue;
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Reply, Error> {
-        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
-        let mut new: Vec<New> = Vec::with_capacity(self.jobs.len());
-        let mut replies = Vec::with_capacity(self.jobs.len());
-        let mut keys: HashMap<&str, usize> = HashMap::new();
-        for (index, prepared) in self.jobs.iter().enumerate() {
+        let catalog = &self.shared.catalog;
+        let namespace_id = catalog.namespace(tx, &self.namespace).await?;
+        let mut all = Vec::with_capacity(self.jobs.len());
+        for (index, (prepared, id)) in self.jobs.iter().zip(&self.ids).enumerate() {
             let job = &prepared.job;
-            let pair = self.shared.catalog.pair(tx, namespace_id, &job.queue, &job.kind).await?;
-            let id = self.ids.next(self.now)?;
-            let key = job.idempotency_key.as_deref();
-            let existing = match key.filter(|_| !sabotage::on("idempotency_forgotten")) {
-                None => None,
-                Some(key) => match keys.get(key) {
-                    Some(first) => Some(self.same_batch(&new[*first], job)),
-                    None => self.take_key(tx, namespace_id, (key, job), id, pair.1).await?,
-                },
-            };
-            if existing.is_none() {
-                if let Some(key) = job.idempotency_key.as_deref() {
-                    keys.insert(key, new.len());
-                }
-                new.push(New { index, id, queue_id: pair.0, kind_id: pair.1 });
+            let (queue_id, kind_id) = catalog.pair(namespace_id, &job.queue, &job.kind)?;
+            all.push(New { index, id: *id, queue_id, kind_id });
+        }
+        let holders = self.take_keys(tx, namespace_id, &all).await?;
+        let mut new = Vec::with_capacity(all.len());
+        let mut replies = Vec::with_capacity(all.len());
+        for item in all {
+            let reply = self.answer(&item, &holders)?;
+            if matches!(reply, Ok(Stored { is_new: true, .. })) {
+                new.push(item);
             }
-            replies.push(existing.unwrap_or(Ok(Stored { id, is_new: true })));
+            replies.push(reply);
         }
         self.refuse_all_if_atomic(&mut replies)?;
         self.insert(tx, &new).await?;
         Ok(replies)
     }
 
+    async fn landed<T: Tx>(&self, reply: &Self::Reply, tx: &mut T) -> Result<bool, Error> {
+        let mut new = reply.iter().flatten().filter(|stored| stored.is_new);
+        let Some(first) = new.next() else { return Ok(false) };
+        Ok(!tx.query(Sql::JobGet, &[first.id.as_i64().into()]).await?.is_empty())
+    }
+
     fn weight(&self) -> usize {
         self.jobs.len()
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.jobs.iter().filter_map(|prepared| prepared.job.idempotency_key.as_deref()).min()
     }
 }
 
 impl Enqueue {
-    /// Takes an idempotency key, or finds who has it.
-    async fn take_key<T: Tx>(
+    /// Takes the keys that are free, and says who has each.
+    async fn take_keys<T: Tx>(
         &self,
         tx: &mut T,
         namespace_id: i64,
-        (key, job): (&str, &NewJob),
-        id: JobId,
-        kind_id: i64,
-    ) -> Result<Option<Result<Stored, Error>>, Error> {
-        let params = [namespace_id.into(), key.into(), id.as_i64().into()];
-        if !tx.query(Sql::IdempotencyAdd, &params).await?.is_empty() {
-            return Ok(None);
+        all: &[New],
+    ) -> Result<HashMap<String, Holder>, Error> {
+        let mut firsts: BTreeMap<&str, JobId> = BTreeMap::new();
+        for item in all {
+            if let Some(key) = self.key_of(item) {
+                firsts.entry(key).or_insert(item.id);
+            }
         }
-        let rows = tx.query(Sql::IdempotencyGet, &[namespace_id.into(), key.into()]).await?;
-        let holder = rows.first(|row| Ok((row.int()?, row.int()?, row.bytes()?)))?;
-        let (holder, same_kind, payload) = match holder {
-            Some((holder, kind, payload)) => (JobId::from_i64(holder), kind == kind_id, payload),
-            None => return Err(Error::bug(format!("idempotency key `{key}` belongs to no job"))),
-        };
-        Ok(Some(existing(holder, same_kind && payload == job.payload, key)))
+        if firsts.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut wanted = Batch::with_capacity(3, firsts.len());
+        let mut names = Batch::with_capacity(2, firsts.len());
+        for (key, id) in &firsts {
+            wanted.push([namespace_id.into(), (*key).into(), id.as_i64().into()]);
+            names.push([namespace_id.into(), (*key).into()]);
+        }
+        tx.execute_each(Sql::IdempotencyAdd, &wanted).await?;
+        let rows = tx.query_each(Sql::IdempotencyGet, &names).await?;
+        let holders = rows.read(|row| {
+            let (key, job) = (row.text()?, JobId::from_i64(row.int()?));
+            let stored = row.opt_int()?.zip(row.opt_bytes()?);
+            Ok((key, Holder { job, stored }))
+        })?;
+        Ok(holders.into_iter().collect())
     }
 
-    /// The answer to a key that an earlier job of the same batch took.
-    fn same_batch(&self, first: &New, job: &NewJob) -> Result<Stored, Error> {
-        let other = &self.jobs[first.index].job;
-        let same = other.kind == job.kind && other.payload == job.payload;
-        existing(first.id, same, job.idempotency_key.as_deref().unwrap_or_default())
+    fn key_of(&self, item: &New) -> Option<&str> {
+        let key = self.jobs[item.index].job.idempotency_key.as_deref();
+        key.filter(|_| !sabotage::on("idempotency_forgotten"))
+    }
+
+    /// What to tell the caller of one job: it is new, or an earlier one has its key.
+    fn answer(
+        &self,
+        item: &New,
+        holders: &HashMap<String, Holder>,
+    ) -> Result<Result<Stored, Error>, Error> {
+        let new = Ok(Stored { id: item.id, is_new: true });
+        let Some(key) = self.key_of(item) else { return Ok(new) };
+        let Some(holder) = holders.get(key) else {
+            // Given back between the two statements: the next run finds it free.
+            return Err(Error::moved(format!("idempotency key `{key}`")));
+        };
+        if holder.job == item.id {
+            return Ok(new);
+        }
+        let job = &self.jobs[item.index].job;
+        let same = match &holder.stored {
+            Some((kind_id, payload)) => *kind_id == item.kind_id && *payload == job.payload,
+            None => self.same_batch(key, job),
+        };
+        Ok(existing(holder.job, same, key))
+    }
+
+    /// Compares with the earlier job of this batch that took the key.
+    fn same_batch(&self, key: &str, job: &NewJob) -> bool {
+        let first = self.jobs.iter().map(|prepared| &prepared.job);
+        let first = first.into_iter().find(|other| other.idempotency_key.as_deref() == Some(key));
+        first.is_some_and(|first| first.kind == job.kind && first.payload == job.payload)
     }
 
     fn refuse_all_if_atomic(&self, replies: &mut [Result<Stored, Error>]) -> Result<(), Error> {

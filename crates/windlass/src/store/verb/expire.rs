@@ -28,10 +28,9 @@ impl Verb for Expire {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
-        let rows = tx.query(Sql::ExpiryDue, &[self.now.as_micros().into(), limit.into()]).await?;
-        let due = rows.read(|row| Ok((row.int()?, row.int()?)))?;
-        for (at, job) in &due {
-            tx.execute(Sql::ExpiryRemove, &[(*at).into(), (*job).into()]).await?;
+        let rows = tx.query(Sql::ExpiryTake, &[self.now.as_micros().into(), limit.into()]).await?;
+        let due = rows.ints()?;
+        for job in &due {
             let rows = tx.query(Sql::JobGet, &[(*job).into()]).await?;
             if let Some(row) = rows.first(JobRow::read)? {
                 self.look_at(tx, &row).await?;

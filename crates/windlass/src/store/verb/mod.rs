@@ -1,32 +1,44 @@
 //! The verbs of the store, one file each: what happens inside one transaction.
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod add_days;
 mod apply;
 mod cancel;
 mod claim;
 mod delete;
 mod enqueue;
 mod expire;
+mod fold;
 mod inspect;
+mod make_known;
 mod node;
 mod promote;
 mod rescue;
 mod retry;
 mod settle;
 mod verify;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod watch;
 mod worker;
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use add_days::AddDays;
 pub(crate) use cancel::Cancel;
 pub(crate) use claim::Claim;
 pub(crate) use delete::Delete;
 pub(crate) use enqueue::{Enqueue, Prepared};
 pub(crate) use expire::Expire;
+pub(crate) use fold::Fold;
 pub(crate) use inspect::{Attempts, Get, List, Stats};
+pub(crate) use make_known::MakeKnown;
 pub(crate) use node::{NodeLease, NodeRelease};
 pub(crate) use promote::Promote;
 pub(crate) use rescue::Rescue;
 pub(crate) use retry::Retry;
 pub(crate) use settle::Settle;
 pub(crate) use verify::Verify;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use watch::Watch;
 pub(crate) use worker::{Heartbeat, Leave, Progress, Register};
 
 use super::driver::Tx;

@@ -32,8 +32,12 @@ impl Verb for NodeLease {
             message: format!("all {NODE_MAX} node numbers are taken (one per process)"),
         })?;
         let params = [node.into(), self.holder.into(), self.until.as_micros().into()];
-        tx.execute(Sql::NodeLease, &params).await?;
-        Ok(node)
+        let sql = if mine(&node) { Sql::NodeRenew } else { Sql::NodeTake };
+        match tx.execute(sql, &params).await? {
+            // Another process changed it since it was read.
+            0 => Err(Error::moved(format!("node {node}"))),
+            _ => Ok(node),
+        }
     }
 }
 

@@ -16,6 +16,9 @@ use crate::store::verb::apply::{Fenced, HeldLease, apply};
 /// How long an expired worker that holds nothing stays visible.
 const WORKER_KEPT: Duration = Duration::from_secs(3600);
 
+/// Workers forgotten in one round.
+const WORKERS_FORGOTTEN_MAX: i64 = 100;
+
 /// Rescues up to `limit` jobs.
 #[derive(Debug)]
 pub(crate) struct Rescue {
@@ -36,8 +39,7 @@ impl Verb for Rescue {
             worker: &lease.worker,
         });
         let statuses = apply(tx, items.collect(), self.now).await?;
-        let forget = self.now - WORKER_KEPT;
-        tx.execute(Sql::WorkerPrune, &[forget.as_micros().into()]).await?;
+        self.forget_workers(tx).await?;
         Ok(statuses.iter().filter(|status| matches!(status, Settled::Applied(_))).count())
     }
 
@@ -47,6 +49,16 @@ impl Verb for Rescue {
 }
 
 impl Rescue {
+    async fn forget_workers<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+        let before = self.now - WORKER_KEPT;
+        let params = [before.as_micros().into(), WORKERS_FORGOTTEN_MAX.into()];
+        let rows = tx.query(Sql::WorkerIdle, &params).await?;
+        for (id, nonce) in rows.read(|row| Ok((row.int()?, row.int()?)))? {
+            tx.execute(Sql::WorkerRemove, &[id.into(), nonce.into()]).await?;
+        }
+        Ok(())
+    }
+
     fn decide(&self, lease: &HeldLease) -> Settlement {
         if lease.cancel_by.is_some_and(|by| by <= self.now) {
             return force_cancel(lease);

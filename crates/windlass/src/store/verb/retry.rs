@@ -8,7 +8,7 @@ use crate::store::driver::{Param, Tx, Verb};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
-use crate::store::verb::cancel::remove_from_room;
+use crate::store::verb::cancel::{remove_from_room, same_job};
 use crate::store::verb::locate;
 use crate::store::{RetryOptions, Shared};
 use crate::{Error, JobRecord};
@@ -27,6 +27,10 @@ pub(crate) struct Retry {
 impl Verb for Retry {
     type Reply = JobRecord;
 
+    async fn landed<T: Tx>(&self, reply: &JobRecord, tx: &mut T) -> Result<bool, Error> {
+        same_job(tx, reply).await
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
@@ -38,7 +42,7 @@ impl Verb for Retry {
                     self.job
                 )));
             }
-            Room::Delayed { counts } => self.run_now(tx, &row, counts).await?,
+            Room::Delayed { counts, .. } => self.run_now(tx, &row, counts).await?,
             Room::Ended { counts } => self.revive(tx, &row, counts).await?,
         }
         Ok(locate(tx, namespace_id, self.job).await?.record)
@@ -122,8 +126,8 @@ impl Retry {
         ];
         let [epoch, attempt, crashes, snoozes] = counters.map(Param::Int);
         let to = if self.options.delay.is_zero() {
-            let seq = self.ids.next(self.now)?.as_i64().into();
-            let ready = [queue, kind, priority, seq, id, epoch, attempt, crashes, snoozes];
+            let seq = self.ids.next(self.now)?.as_i64();
+            let ready = [queue, kind, priority, seq.into(), id, epoch, attempt, crashes, snoozes];
             tx.execute(Sql::ReadyInsert, &ready).await?;
             tx.effects().ready();
             State::Pending

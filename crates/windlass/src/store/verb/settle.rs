@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::core::Settlement;
 use crate::job::Timestamp;
-use crate::store::driver::{Tx, Verb};
+use crate::store::driver::{Lane, Tx, Verb};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, apply};
 use crate::store::{Settled, WorkerKey};
@@ -18,6 +18,8 @@ pub(crate) struct Settle {
 
 impl Verb for Settle {
     type Reply = Vec<Settled>;
+
+    const LANE: Lane = Lane::Settle;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<Settled>, Error> {
         let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;

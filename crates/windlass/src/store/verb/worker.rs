@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::core::settle;
 use crate::job::{Ending, JobId, Timestamp};
-use crate::store::driver::{Batch, Tx, Verb};
+use crate::store::driver::{Batch, Lane, Tx, Verb};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
 use crate::store::{Beat, HeldBy, NewWorker, ProgressNote, WorkerKey};
@@ -14,6 +14,7 @@ const RELEASE_MAX: i64 = 1000;
 /// Registers a worker process.
 #[derive(Debug)]
 pub(crate) struct Register {
+    pub(crate) id: i64,
     pub(crate) worker: NewWorker,
     pub(crate) now: Timestamp,
 }
@@ -35,6 +36,7 @@ impl Verb for Register {
         let slots = i64::try_from(worker.slots).unwrap_or(i64::MAX);
         let (queues, kinds) = (worker.queues.join("\n"), worker.kinds.join("\n"));
         let params = [
+            self.id.into(),
             worker.nonce.into(),
             namespace_id.into(),
             worker.name.as_str().into(),
@@ -45,8 +47,12 @@ impl Verb for Register {
             self.now.as_micros().into(),
             (self.now + worker.lease).as_micros().into(),
         ];
-        let rows = tx.query(Sql::WorkerInsert, &params).await?;
-        rows.first_int()?.ok_or_else(|| Error::bug("a worker got no id"))
+        tx.execute(Sql::WorkerInsert, &params).await?;
+        Ok(self.id)
+    }
+
+    async fn landed<T: Tx>(&self, id: &i64, tx: &mut T) -> Result<bool, Error> {
+        Ok(!tx.query(Sql::WorkerNonce, &[(*id).into()]).await?.is_empty())
     }
 }
 
@@ -61,6 +67,8 @@ pub(crate) struct Heartbeat {
 
 impl Verb for Heartbeat {
     type Reply = Beat;
+
+    const LANE: Lane = Lane::Settle;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Beat, Error> {
         let worker = &self.worker;
@@ -99,9 +107,13 @@ pub(crate) struct Progress {
 impl Verb for Progress {
     type Reply = ();
 
+    const LANE: Lane = Lane::Settle;
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let mut batch = Batch::with_capacity(6, self.notes.len());
-        for note in &self.notes {
+        let mut notes: Vec<&ProgressNote> = self.notes.iter().collect();
+        notes.sort_by_key(|note| note.job);
+        for note in notes {
             batch.push([
                 note.job.as_i64().into(),
                 note.epoch.into(),
@@ -127,6 +139,8 @@ pub(crate) struct Leave {
 
 impl Verb for Leave {
     type Reply = usize;
+
+    const LANE: Lane = Lane::Settle;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
         let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;

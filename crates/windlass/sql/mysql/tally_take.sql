@@ -1,0 +1,9 @@
+-- Take changes of maintained counts, to add them up.
+-- $1 limit                                    returns: queue_id, kind_id, measure, n, id
+-- differs: other nodes take at the same time: rows they hold are skipped, and whoever deletes decides.
+select queue_id, kind_id, measure, n, id from {prefix}tally_change
+order by id
+limit $1
+for update skip locked
+-- then
+delete from {prefix}tally_change where {any id = #5}

@@ -1,0 +1,136 @@
+//! Group commit: calls that share one transaction, each answered after its commit.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::driver::{Tx, Verb};
+use crate::Error;
+
+/// Calls under way at a time in one queue of calls; more wait for their turn outside.
+pub(crate) const CALLS_MAX: usize = 4096;
+
+/// Calls and rows in one commit: bounds how long the ones behind it wait.
+pub(crate) const GROUP_CALLS_MAX: usize = 512;
+pub(crate) const GROUP_ROWS_MAX: usize = 20_000;
+
+/// A boxed step of a call.
+pub(crate) type Step<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A verb on its way through a queue of calls, over transactions of type `T`.
+pub(crate) trait Call<T>: Send + Sync {
+    /// Runs the verb; true when it succeeded so far.
+    fn run<'a>(&'a mut self, tx: &'a mut T) -> Step<'a, bool>;
+    /// Whether the commit in doubt took effect, as far as the verb can tell.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn landed<'a>(&'a self, tx: &'a mut T) -> Step<'a, Result<bool, Error>>;
+    /// The commit of what just ran was not answered: its reply is kept, in case it took effect.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn doubt(&mut self);
+    /// The commit in doubt took effect after all: its reply stands.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn believe(&mut self);
+    /// Whether the verb failed because a row moved under its hands.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn is_moved(&self) -> bool;
+    fn weight(&self) -> usize;
+    /// See [`Verb::key`].
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn key(&self) -> Option<&str>;
+    /// Answers the caller: with the verb's reply, or with why the commit failed.
+    fn answer(self: Box<Self>, commit: Result<(), &Error>);
+}
+
+/// A message to whoever runs the calls.
+pub(crate) enum Message<T> {
+    Call(Box<dyn Call<T>>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// Where a caller waits for the reply.
+pub(crate) type Answer<R> = oneshot::Receiver<Result<R, Error>>;
+
+/// A verb with its caller.
+pub(crate) struct VerbCall<V: Verb> {
+    verb: V,
+    reply: Option<Result<V::Reply, Error>>,
+    doubtful: Option<V::Reply>,
+    caller: oneshot::Sender<Result<V::Reply, Error>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl<V: Verb> VerbCall<V> {
+    /// A call that holds `room` until it is answered.
+    pub(crate) fn new(verb: V, room: OwnedSemaphorePermit) -> (Self, Answer<V::Reply>) {
+        let (caller, answer) = oneshot::channel();
+        (Self { verb, reply: None, doubtful: None, caller, _room: room }, answer)
+    }
+}
+
+impl<V: Verb, T: Tx> Call<T> for VerbCall<V> {
+    fn run<'a>(&'a mut self, tx: &'a mut T) -> Step<'a, bool> {
+        Box::pin(async move {
+            let reply = self.verb.run(tx).await;
+            let succeeded = reply.is_ok();
+            self.reply = Some(reply);
+            succeeded
+        })
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn landed<'a>(&'a self, tx: &'a mut T) -> Step<'a, Result<bool, Error>> {
+        Box::pin(async move {
+            match &self.doubtful {
+                Some(reply) => self.verb.landed(reply, tx).await,
+                None => Ok(false),
+            }
+        })
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn doubt(&mut self) {
+        if let Some(Ok(reply)) = self.reply.take() {
+            self.doubtful = Some(reply);
+        }
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn believe(&mut self) {
+        if let Some(reply) = self.doubtful.take() {
+            self.reply = Some(Ok(reply));
+        }
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn is_moved(&self) -> bool {
+        matches!(&self.reply, Some(Err(error)) if error.is_moved())
+    }
+
+    fn weight(&self) -> usize {
+        self.verb.weight()
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn key(&self) -> Option<&str> {
+        self.verb.key()
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), &Error>) {
+        let reply = match (self.reply, commit) {
+            (Some(Err(own)), _) => Err(own),
+            (Some(Ok(reply)), Ok(())) => Ok(reply),
+            (_, Err(error)) => Err(Error::unavailable(error.to_string())),
+            (None, Ok(())) => Err(Error::bug("a verb was committed without being run")),
+        };
+        // The caller may have gone; the work is done all the same.
+        self.caller.send(reply).ok();
+    }
+}
+
+/// Answers every call of a group.
+pub(crate) fn answer_all<T>(group: Vec<Box<dyn Call<T>>>, commit: Result<(), &Error>) {
+    for call in group {
+        call.answer(commit);
+    }
+}

@@ -1,0 +1,95 @@
+//! Migrations: numbered files, statement by statement, forward only.
+//!
+//! A change of tables commits by itself here. Invariant: every statement of a migration may run again,
+//! so one that was cut off is repeated from its start by whoever comes next.
+
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
+
+use crate::store::migrations::{self, Migration, Schema};
+use crate::{Error, Timestamp};
+
+/// Every migration of this release, in order; the number is the schema it leads to.
+const MIGRATIONS: [Migration; 1] = [(1, include_str!("../../../migrations/mysql/0001_rooms.sql"))];
+
+/// Seconds a starter waits for another one that migrates.
+const LOCK_SECONDS: i64 = 60;
+
+/// Brings the database to this release's schema. Safe beside other starters: one at a time.
+pub(super) async fn migrate(
+    connection: &mut MySqlConnection,
+    prefix: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    // Most starts find nothing to do; they take no lock.
+    if let Ok(schema) = read(connection, prefix).await
+        && schema.pending(&MIGRATIONS)?.is_empty()
+    {
+        return Ok(());
+    }
+    let got = sqlx::query_scalar::<_, Option<i64>>(
+        "select get_lock(concat(database(), '.', ?, 'migrate'), ?)",
+    );
+    let got = got.bind(prefix).bind(LOCK_SECONDS).fetch_one(&mut *connection).await;
+    if got.map_err(failed)? != Some(1) {
+        return Err(Error::unavailable(format!(
+            "another process has been preparing the database for {LOCK_SECONDS} s"
+        )));
+    }
+    let outcome = migrate_locked(connection, prefix, now).await;
+    let freed = sqlx::query("select release_lock(concat(database(), '.', ?, 'migrate'))");
+    freed.bind(prefix).execute(connection).await.map_err(failed)?;
+    outcome
+}
+
+async fn migrate_locked(
+    connection: &mut MySqlConnection,
+    prefix: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let create = "create table if not exists {prefix}meta (name varchar(64) not null primary key, \
+         value bigint not null) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin";
+    run(connection, create, prefix).await?;
+    let schema = read(connection, prefix).await?;
+    for (number, text) in schema.pending(&MIGRATIONS)? {
+        for statement in statements(text) {
+            run(connection, statement, prefix).await?;
+        }
+        for (name, value) in migrations::facts(*number, now) {
+            let text = format!(
+                "insert into {prefix}meta (name, value) values (?, ?) \
+                 on duplicate key update value = values(value)"
+            );
+            let query = sqlx::query(AssertSqlSafe(text)).bind(name).bind(value);
+            query.execute(&mut *connection).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// The statements of a file: each ends with a semicolon before an empty line, or at the end.
+fn statements(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(";\n\n").map(|part| part.trim().trim_end_matches(';'));
+    parts.filter(|part| part.lines().any(|line| !line.starts_with("--")))
+}
+
+async fn run(connection: &mut MySqlConnection, text: &str, prefix: &str) -> Result<(), Error> {
+    let text = AssertSqlSafe(text.replace("{prefix}", prefix)).into_sql_str();
+    connection.execute(text).await.map(|_| ()).map_err(failed)
+}
+
+async fn read(connection: &mut MySqlConnection, prefix: &str) -> Result<Schema, Error> {
+    let text = format!("select name, value from {prefix}meta");
+    let rows = sqlx::query(AssertSqlSafe(text)).persistent(false).fetch_all(connection).await;
+    let rows = rows.map_err(failed)?;
+    let facts = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    let facts: Vec<(String, i64)> = facts.collect::<Result<_, sqlx::Error>>().map_err(failed)?;
+    Ok(Schema::of(&facts))
+}
+
+fn failed(error: sqlx::Error) -> Error {
+    Error::Unavailable {
+        message: format!("cannot prepare the database: {error}"),
+        source: Some(Box::new(error)),
+    }
+}

@@ -1,0 +1,80 @@
+//! Migrations: numbered files, one transaction, forward only.
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
+
+use super::Address;
+use crate::store::migrations::{self, Migration, Schema};
+use crate::{Error, Timestamp};
+
+/// Every migration of this release, in order; the number is the schema it leads to.
+const MIGRATIONS: [Migration; 1] =
+    [(1, include_str!("../../../migrations/postgres/0001_rooms.sql"))];
+
+/// Brings the database to this release's schema. Safe beside other starters: one at a time, and all
+/// of it or nothing.
+pub(super) async fn migrate(
+    connection: &mut PgConnection,
+    address: &Address,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let prefix = address.prefix();
+    // Most starts find nothing to do; they take no lock.
+    if let Ok(schema) = read(connection, &prefix).await
+        && schema.pending(&MIGRATIONS)?.is_empty()
+    {
+        return Ok(());
+    }
+    let mut tx = connection.begin().await.map_err(failed)?;
+    let lock = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+    sqlx::query(lock).bind(&prefix).execute(&mut *tx).await.map_err(failed)?;
+    let create = format!(
+        "create schema if not exists {}; create table if not exists {prefix}meta \
+         (name text primary key, value bigint not null)",
+        address.schema
+    );
+    run(&mut tx, create).await?;
+    let schema = read(&mut tx, &prefix).await?;
+    for (number, text) in schema.pending(&MIGRATIONS)? {
+        run(&mut tx, text.replace("{prefix}", &prefix)).await?;
+        for (name, value) in migrations::facts(*number, now) {
+            write(&mut tx, &prefix, name, value).await?;
+        }
+    }
+    tx.commit().await.map_err(failed)
+}
+
+async fn run(connection: &mut PgConnection, text: String) -> Result<(), Error> {
+    let text = AssertSqlSafe(text).into_sql_str();
+    connection.execute(text).await.map(|_| ()).map_err(failed)
+}
+
+async fn read(connection: &mut PgConnection, prefix: &str) -> Result<Schema, Error> {
+    let text = format!("select name, value from {prefix}meta");
+    let query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+    let rows = query.fetch_all(connection).await.map_err(failed)?;
+    let facts = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    let facts: Vec<(String, i64)> = facts.collect::<Result<_, sqlx::Error>>().map_err(failed)?;
+    Ok(Schema::of(&facts))
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    prefix: &str,
+    name: &str,
+    value: i64,
+) -> Result<(), Error> {
+    let text = format!(
+        "insert into {prefix}meta (name, value) values ($1, $2) \
+         on conflict (name) do update set value = excluded.value"
+    );
+    let query = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(name).bind(value);
+    query.execute(connection).await.map(|_| ()).map_err(failed)
+}
+
+fn failed(error: sqlx::Error) -> Error {
+    Error::Unavailable {
+        message: format!("cannot prepare the database: {error}"),
+        source: Some(Box::new(error)),
+    }
+}

@@ -1,0 +1,239 @@
+//! A connection as the verbs see it: statements in, rows out.
+
+use std::borrow::BorrowMut;
+use std::sync::Arc;
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
+use sqlx::query::Query;
+use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Executor as _, Row as _, SqlSafeStr as _};
+use sqlx::{SqlStr, ValueRef as _};
+
+use super::encode::{Column, Kind, Scalar, kind_of};
+use super::texts::Texts;
+use crate::Error;
+use crate::store::driver::{Batch, Param, Rows, Tx, Value};
+use crate::store::effects::Effects;
+use crate::store::list::ListFilter;
+use crate::store::server::{Session, Trouble};
+use crate::store::statements::Sql;
+
+/// Classes and codes of errors after which the same transaction may succeed
+/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+const AGAIN: [&str; 3] = ["40001", "40P01", "55P03"];
+
+/// Codes of a server that cannot be used just now: it only reads, shuts down or starts.
+const AWAY: [&str; 6] = ["25006", "57P01", "57P02", "57P03", "57P05", "25P03"];
+
+/// A transaction over a connection that is owned, or borrowed from the application.
+#[derive(Debug)]
+pub(crate) struct PgTx<C> {
+    connection: C,
+    texts: Arc<Texts>,
+    begin: SqlStr,
+    /// Whether prepared statements stay with the connection: not where a pooler takes it away.
+    persistent: bool,
+    effects: Effects,
+    trouble: Option<Trouble>,
+    changes: u64,
+}
+
+impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
+    pub(crate) fn new(connection: C, texts: Arc<Texts>, begin: SqlStr) -> Self {
+        let persistent = !begin.as_str().contains("set local");
+        let effects = Effects::default();
+        Self { connection, texts, begin, persistent, effects, trouble: None, changes: 0 }
+    }
+
+    async fn control(&mut self, text: SqlStr) -> Result<(), Error> {
+        let done = self.connection.borrow_mut().execute(text).await;
+        done.map(|_| ()).map_err(|error| self.fail(error))
+    }
+
+    async fn fetch(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<Rows, Error> {
+        let query = self.prepared(sql, arguments);
+        match query.fetch_all(self.connection.borrow_mut()).await {
+            Ok(rows) => read_rows(&rows),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    async fn run(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<u64, Error> {
+        let query = self.prepared(sql, arguments);
+        match query.execute(self.connection.borrow_mut()).await {
+            Ok(done) => {
+                self.changes += done.rows_affected();
+                Ok(done.rows_affected())
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    fn prepared(
+        &self,
+        sql: SqlStr,
+        arguments: PgArguments,
+    ) -> Query<'static, Postgres, PgArguments> {
+        sqlx::query_with(sql, arguments).persistent(self.persistent)
+    }
+
+    /// Translates an error and remembers what it means.
+    fn fail(&mut self, error: sqlx::Error) -> Error {
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        let trouble = match code.as_deref() {
+            Some(code) if AGAIN.contains(&code) => Trouble::Again,
+            Some(code) if AWAY.contains(&code) || code.starts_with("08") => Trouble::Lost,
+            Some(_) => Trouble::Refused,
+            None => Trouble::Lost,
+        };
+        self.trouble = Some(trouble);
+        match code.as_deref() {
+            Some(code) if code.starts_with("23") || code.starts_with("42") => {
+                Error::bug(format!("the database refused a statement: {error}"))
+            }
+            _ => Error::Unavailable {
+                message: format!("the database failed: {error}"),
+                source: Some(Box::new(error)),
+            },
+        }
+    }
+}
+
+impl<C: BorrowMut<PgConnection> + Send> Tx for PgTx<C> {
+    async fn query(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Rows, Error> {
+        let texts = Arc::clone(&self.texts);
+        if texts.of(sql).columns.is_some() {
+            return self.query_each(sql, &Batch::of_one(params)).await;
+        }
+        self.fetch(texts.of(sql).sql.clone(), scalars(params)?).await
+    }
+
+    async fn query_each(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<Rows, Error> {
+        let texts = Arc::clone(&self.texts);
+        let text = texts.of(sql);
+        match &text.columns {
+            Some(_) => self.fetch(text.sql.clone(), arrays(text, batch)?).await,
+            None => Err(Error::bug(format!("{sql:?} does not take batches"))),
+        }
+    }
+
+    async fn query_list(&mut self, sql: Sql, filter: &ListFilter) -> Result<Rows, Error> {
+        let text = filter.insert_into(self.texts.of(sql).sql.as_str());
+        let text = AssertSqlSafe(text).into_sql_str();
+        let query = sqlx::query_with(text, scalars(&filter.params())?).persistent(false);
+        match query.fetch_all(self.connection.borrow_mut()).await {
+            Ok(rows) => read_rows(&rows),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, Error> {
+        let texts = Arc::clone(&self.texts);
+        if texts.of(sql).columns.is_some() {
+            return self.execute_each(sql, &Batch::of_one(params)).await;
+        }
+        self.run(texts.of(sql).sql.clone(), scalars(params)?).await
+    }
+
+    async fn execute_each(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<u64, Error> {
+        let texts = Arc::clone(&self.texts);
+        let text = texts.of(sql);
+        match &text.columns {
+            Some(_) => self.run(text.sql.clone(), arrays(text, batch)?).await,
+            None => Err(Error::bug(format!("{sql:?} does not take batches"))),
+        }
+    }
+
+    fn effects(&mut self) -> &mut Effects {
+        &mut self.effects
+    }
+}
+
+impl Session for PgTx<PgConnection> {
+    async fn begin(&mut self) -> Result<(), Error> {
+        (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
+        self.control(self.begin.clone()).await
+    }
+
+    async fn commit(&mut self) -> Result<Effects, Error> {
+        self.control("commit".into_sql_str()).await?;
+        Ok(std::mem::take(&mut self.effects))
+    }
+
+    async fn roll_back(&mut self) {
+        if let Err(error) = self.control("rollback".into_sql_str()).await {
+            tracing::debug!(%error, "rollback failed: the connection is gone");
+        }
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+    }
+
+    fn has_written(&self) -> bool {
+        self.changes > 0
+    }
+
+    async fn close(self) {
+        // The server notices anyway.
+        sqlx::Connection::close(self.connection).await.ok();
+    }
+}
+
+fn scalars(params: &[Param<'_>]) -> Result<PgArguments, Error> {
+    let mut arguments = PgArguments::default();
+    for param in params {
+        arguments.add(Scalar(*param)).map_err(unencodable)?;
+    }
+    Ok(arguments)
+}
+
+fn arrays(text: &super::texts::Text, batch: &Batch<'_>) -> Result<PgArguments, Error> {
+    let mut arguments = PgArguments::default();
+    for (index, element) in text.columns.iter().flatten().enumerate() {
+        let column = Column { batch, index, element: *element };
+        arguments.add(column).map_err(unencodable)?;
+    }
+    Ok(arguments)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
+fn unencodable(error: sqlx::error::BoxDynError) -> Error {
+    Error::bug(format!("a parameter cannot be sent: {error}"))
+}
+
+fn read_rows(found: &[PgRow]) -> Result<Rows, Error> {
+    let Some(first) = found.first() else { return Ok(Rows::default()) };
+    let kinds: Vec<Kind> = first
+        .columns()
+        .iter()
+        .map(|column| {
+            let info = column.type_info();
+            kind_of(info).ok_or_else(|| Error::bug(format!("column {} is {info}", column.name())))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut rows = Rows::new(kinds.len());
+    for row in found {
+        for (index, kind) in kinds.iter().enumerate() {
+            rows.push(read_value(row, index, *kind)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn read_value(row: &PgRow, index: usize, kind: Kind) -> Result<Value, Error> {
+    let wrong = |error: &dyn std::fmt::Display| Error::bug(format!("column {index}: {error}"));
+    let value = row.try_get_raw(index).map_err(|error| wrong(&error))?;
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    let bytes = value.as_bytes().map_err(|error| wrong(&error))?;
+    let short = |_| wrong(&"too short");
+    Ok(match kind {
+        Kind::Int2 => Value::Int(i16::from_be_bytes(bytes.try_into().map_err(short)?).into()),
+        Kind::Int4 => Value::Int(i32::from_be_bytes(bytes.try_into().map_err(short)?).into()),
+        Kind::Int8 => Value::Int(i64::from_be_bytes(bytes.try_into().map_err(short)?)),
+        Kind::Text => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+        Kind::Bytes => Value::Bytes(bytes.to_vec()),
+    })
+}

@@ -1,0 +1,329 @@
+//! A lane: one connection that runs calls one group commit after another.
+//!
+//! Whatever queued while the last commit was under way goes into the next one. A lost connection, a
+//! deadlock or a row that moved is no answer: the group runs again. Invariant: a caller is answered
+//! with success only after the commit that holds its work; when the answer to a commit was lost, the
+//! next connection is asked whether it took effect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+
+use super::session::{Mode, Server, Session, Trouble};
+use crate::runtime::{Patience, Tasks, at_most, rest};
+use crate::store::Shared;
+use crate::store::driver::Verb;
+use crate::store::effects::{Effects, News};
+use crate::store::group::{
+    CALLS_MAX, Call, GROUP_CALLS_MAX, GROUP_ROWS_MAX, Message, VerbCall, answer_all,
+};
+use crate::{Error, crash_point};
+
+/// How long a call waits for a database that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest a single transaction may take; a connection that says nothing for this long is dropped.
+const TRANSACTION_MAX: Duration = Duration::from_secs(30);
+
+/// Repetitions after deadlocks and moved rows.
+const TRIES_MAX: u32 = 8;
+
+/// First and longest wait before a lost connection is opened again.
+const RECONNECT_WAIT: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+
+/// A queue of calls and the tasks that run them.
+pub(crate) struct Lane<S: Server> {
+    calls: mpsc::Sender<Message<S::Session>>,
+    room: Arc<Semaphore>,
+    connections: usize,
+}
+
+type Queue<T> = Arc<Mutex<mpsc::Receiver<Message<T>>>>;
+
+impl<S: Server> Lane<S> {
+    /// A lane of `connections`, opened when first needed.
+    pub(crate) fn start(
+        server: &Arc<S>,
+        mode: Mode,
+        connections: usize,
+        shared: &Arc<Shared>,
+        tasks: &Tasks,
+    ) -> Self {
+        let (calls, queue) = mpsc::channel(CALLS_MAX + 1);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..connections {
+            let runner = Runner {
+                server: Arc::clone(server),
+                mode,
+                session: None,
+                queue: Arc::clone(&queue),
+                shared: Arc::clone(shared),
+                is_committing: false,
+            };
+            tasks.spawn(runner.run());
+        }
+        Self { calls, room: Arc::new(Semaphore::new(CALLS_MAX)), connections }
+    }
+
+    /// Runs `verb`. The work is done even if the caller goes away.
+    pub(crate) async fn run<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Error::Closed)?;
+        let (call, reply) = VerbCall::new(verb, room);
+        self.calls.send(Message::Call(Box::new(call))).await.map_err(|_| Error::Closed)?;
+        reply.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Finishes what is queued, refuses more and closes the connections.
+    pub(crate) async fn stop(&self) {
+        self.room.close();
+        for _ in 0..self.connections {
+            let (done, stopped) = oneshot::channel();
+            if self.calls.send(Message::Stop(done)).await.is_ok() {
+                // An error means that the task has already gone.
+                stopped.await.ok();
+            }
+        }
+    }
+}
+
+/// Calls that share a transaction.
+type Group<T> = Vec<Box<dyn Call<T>>>;
+
+/// How a transaction ended.
+enum Verdict {
+    Done(Effects),
+    /// A call failed; what the others did is undone.
+    Spoiled,
+    /// A deadlock or the like: nothing happened, and it may work now.
+    Again(Error),
+    /// The connection went before the commit: nothing happened.
+    Lost(Error),
+    /// The connection went during the commit: nobody knows.
+    InDoubt(Error),
+}
+
+struct Runner<S: Server> {
+    server: Arc<S>,
+    mode: Mode,
+    session: Option<S::Session>,
+    queue: Queue<S::Session>,
+    shared: Arc<Shared>,
+    is_committing: bool,
+}
+
+impl<S: Server> Runner<S> {
+    async fn run(mut self) {
+        loop {
+            let (group, stop) = next(&self.queue, self.mode).await;
+            if !group.is_empty() {
+                self.serve(group).await;
+            }
+            if let Some(done) = stop {
+                if let Some(session) = self.session.take() {
+                    session.close().await;
+                }
+                // Nobody may be waiting any more.
+                done.send(()).ok();
+                return;
+            }
+        }
+    }
+
+    /// Runs a group until every caller is answered.
+    async fn serve(&mut self, mut group: Group<S::Session>) {
+        group.sort_by(|a, b| a.key().cmp(&b.key()));
+        let patience = Patience::new(PATIENCE);
+        let (mut tries, mut doubt, mut wait) = (0, false, RECONNECT_WAIT.0);
+        loop {
+            match self.attempt(&mut group).await {
+                Verdict::Done(effects) => {
+                    self.announce(&effects);
+                    return answer_all(group, Ok(()));
+                }
+                // Perhaps refused because the commit in doubt holds the very same rows.
+                Verdict::Spoiled if doubt && self.has_landed(&mut group).await => {
+                    return answer_all(group, Ok(()));
+                }
+                Verdict::Spoiled => return self.one_by_one(group).await,
+                Verdict::Again(error) => {
+                    tries += 1;
+                    if tries == TRIES_MAX {
+                        tracing::warn!(%error, tries, "giving up a transaction");
+                        return self.one_by_one(group).await;
+                    }
+                    rest(RECONNECT_WAIT.0.mul_f64(f64::from(tries) * fastrand::f64())).await;
+                }
+                Verdict::Lost(error) | Verdict::InDoubt(error) if patience.is_over() => {
+                    return answer_all(group, Err(&error));
+                }
+                Verdict::Lost(error) => {
+                    tracing::warn!(%error, "lost the database: trying again");
+                    rest(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                    wait = (wait * 2).min(RECONNECT_WAIT.1);
+                }
+                Verdict::InDoubt(error) => {
+                    tracing::warn!(%error, "lost the database during a commit: asking what became of it");
+                    doubt = true;
+                    group.iter_mut().for_each(|call| call.doubt());
+                    if self.has_landed(&mut group).await {
+                        return answer_all(group, Ok(()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// One call failed, and took the others' work with it: each gets its own transaction. A call that
+    /// failed alone answers with its own error.
+    async fn one_by_one(&mut self, group: Group<S::Session>) {
+        if group.len() == 1 {
+            return answer_all(group, Ok(()));
+        }
+        for call in group {
+            Box::pin(self.serve(vec![call])).await;
+        }
+    }
+
+    /// Runs the calls in one transaction, in bounded time.
+    async fn attempt(&mut self, group: &mut Group<S::Session>) -> Verdict {
+        self.is_committing = false;
+        match at_most(TRANSACTION_MAX, self.transaction(group)).await {
+            Some(verdict) => verdict,
+            None => {
+                // Half-way through something: this connection cannot be used any more.
+                self.session = None;
+                let error = Error::unavailable("the database did not answer for 30 s");
+                if self.is_committing { Verdict::InDoubt(error) } else { Verdict::Lost(error) }
+            }
+        }
+    }
+
+    async fn transaction(&mut self, group: &mut Group<S::Session>) -> Verdict {
+        if let Err(error) = self.connect().await {
+            return Verdict::Lost(error);
+        }
+        let Some(session) = &mut self.session else {
+            return Verdict::Lost(Error::bug("a connection was opened and is not there"));
+        };
+        if let Err(error) = session.begin().await {
+            return self.judge(error).await;
+        }
+        for call in group.iter_mut() {
+            let succeeded = call.run(session).await;
+            if call.is_moved() {
+                session.roll_back().await;
+                return Verdict::Again(Error::unavailable("a row moved"));
+            }
+            // A call that failed before it wrote anything leaves nothing to undo.
+            if !succeeded && (session.trouble().is_some() || session.has_written()) {
+                return self.judge(Error::unavailable("a call failed")).await;
+            }
+        }
+        crash_point!("commit");
+        if let Err(error) = Effects::write_counts(session).await {
+            return self.judge(error).await;
+        }
+        self.is_committing = true;
+        match session.commit().await {
+            Ok(effects) => {
+                crash_point!("committed");
+                Verdict::Done(effects)
+            }
+            Err(error) if session.trouble() == Some(Trouble::Lost) => {
+                self.session = None;
+                Verdict::InDoubt(error)
+            }
+            Err(error) => self.judge(error).await,
+        }
+    }
+
+    /// What to do after a failure before the commit.
+    async fn judge(&mut self, error: Error) -> Verdict {
+        let Some(session) = &mut self.session else {
+            return Verdict::Lost(error);
+        };
+        match session.trouble() {
+            Some(Trouble::Lost) => {
+                self.session = None;
+                Verdict::Lost(error)
+            }
+            Some(Trouble::Again) => {
+                session.roll_back().await;
+                Verdict::Again(error)
+            }
+            Some(Trouble::Refused) | None => {
+                session.roll_back().await;
+                Verdict::Spoiled
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), Error> {
+        if self.session.is_none() {
+            self.session = Some(self.server.connect(self.mode).await?);
+        }
+        Ok(())
+    }
+
+    /// Asks a new connection whether the commit in doubt took effect: for the whole group, which was
+    /// one transaction.
+    async fn has_landed(&mut self, group: &mut Group<S::Session>) -> bool {
+        let asked = at_most(PATIENCE, self.ask(group)).await;
+        let landed = matches!(asked, Some(Ok(true)));
+        if landed {
+            group.iter_mut().for_each(|call| call.believe());
+        }
+        landed
+    }
+
+    async fn ask(&mut self, group: &mut Group<S::Session>) -> Result<bool, Error> {
+        while let Err(error) = self.connect().await {
+            tracing::debug!(%error, "cannot ask yet");
+            rest(RECONNECT_WAIT.0).await;
+        }
+        let Some(session) = &mut self.session else { return Ok(false) };
+        session.begin().await?;
+        let mut landed = false;
+        for call in group.iter() {
+            landed = landed || call.landed(session).await?;
+        }
+        session.roll_back().await;
+        Ok(landed)
+    }
+
+    fn announce(&self, effects: &Effects) {
+        effects.announce(&self.shared);
+        let news = effects.news();
+        if news != News::default() {
+            self.server.announce(news);
+        }
+    }
+}
+
+/// The calls of the next transaction, and a stop that was queued behind them.
+async fn next<T>(queue: &Queue<T>, mode: Mode) -> (Group<T>, Option<oneshot::Sender<()>>) {
+    let mut queue = queue.lock().await;
+    let (mut group, mut rows): (Group<T>, usize) = (Vec::new(), 0);
+    let mut message = queue.recv().await;
+    loop {
+        match message {
+            Some(Message::Call(call)) => {
+                rows += call.weight();
+                group.push(call);
+            }
+            Some(Message::Stop(done)) => return (group, Some(done)),
+            None if group.is_empty() => return (group, Some(oneshot::channel().0)),
+            None => return (group, None),
+        }
+        // Every read has a snapshot of its own.
+        let full = mode == Mode::Read || group.len() >= GROUP_CALLS_MAX || rows >= GROUP_ROWS_MAX;
+        if full {
+            return (group, None);
+        }
+        match queue.try_recv() {
+            Ok(more) => message = Some(more),
+            Err(_) => return (group, None),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Databases in servers of their own: lanes of connections, each a group commit, and a watch that
+//! looks for what other processes did.
+
+mod lane;
+mod session;
+mod watch;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::lane::Lane as CallLane;
+pub(crate) use self::session::{Mode, Server, Session, Trouble};
+use super::Shared;
+use super::driver::{Driver, Lane, Verb};
+use super::floors::Floors;
+use super::verb;
+use crate::Error;
+use crate::runtime::{Clock, Tasks};
+
+/// Connections for reading, at most: enough to keep two cores busy beside the writers.
+const READERS: usize = 2;
+
+/// An open database server.
+pub(crate) struct ServerDriver<S: Server> {
+    server: Arc<S>,
+    shared: Arc<Shared>,
+    tasks: Tasks,
+    /// Never trips: a server says itself when it can no longer be trusted.
+    failed: CancellationToken,
+    enqueue: CallLane<S>,
+    claim: CallLane<S>,
+    settle: CallLane<S>,
+    upkeep: CallLane<S>,
+    read: Arc<CallLane<S>>,
+}
+
+impl<S: Server> ServerDriver<S> {
+    /// Starts the lanes over a server that was found fit.
+    pub(crate) fn start(server: S, clock: &Clock) -> Self {
+        let server = Arc::new(server);
+        let shared = Arc::new(Shared { floors: Floors::enabled(), ..Shared::default() });
+        let tasks = Tasks::default();
+        let lane = |mode, connections| CallLane::start(&server, mode, connections, &shared, &tasks);
+        let read = Arc::new(lane(Mode::Read, READERS));
+        let driver = Self {
+            enqueue: lane(Mode::Write, 1),
+            claim: lane(Mode::Write, 1),
+            settle: lane(Mode::Write, 1),
+            upkeep: lane(Mode::Write, 1),
+            read: Arc::clone(&read),
+            server: Arc::clone(&server),
+            shared: Arc::clone(&shared),
+            tasks: tasks.clone(),
+            failed: CancellationToken::new(),
+        };
+        watch::start(&tasks, read, shared, clock.clone());
+        driver
+    }
+
+    /// Starts what else the server needs beside its lanes.
+    pub(crate) fn with(&self, start: impl FnOnce(&Tasks, &Arc<Shared>)) {
+        start(&self.tasks, &self.shared);
+    }
+}
+
+impl<S: Server> Driver for ServerDriver<S> {
+    const FOLDS: bool = true;
+
+    async fn write<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
+        let lane = match V::LANE {
+            Lane::Enqueue => &self.enqueue,
+            Lane::Claim => &self.claim,
+            Lane::Settle => &self.settle,
+            Lane::Upkeep => &self.upkeep,
+        };
+        lane.run(verb).await
+    }
+
+    async fn read<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
+        self.read.run(verb).await
+    }
+
+    async fn make_days(&self, first: i64) -> Result<Option<i64>, Error> {
+        match self.server.days() {
+            None => Ok(None),
+            Some(ahead) => {
+                let last = first + ahead;
+                self.enqueue.run(verb::AddDays { first, last }).await?;
+                Ok(Some(last))
+            }
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn failed(&self) -> &CancellationToken {
+        &self.failed
+    }
+
+    async fn check_files(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn close(&self) {
+        self.tasks.cancel();
+        for lane in [&self.enqueue, &self.claim, &self.settle, &self.upkeep, &*self.read] {
+            lane.stop().await;
+        }
+        self.tasks.stop().await;
+    }
+}

@@ -1,0 +1,72 @@
+//! The watch: one small read, twice a second, finds what other processes did and nobody announced.
+//!
+//! Announcements are hints and may be lost, and transactions of the application announce nothing;
+//! this bounds the wait for both. It also keeps the clock on the database's time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lane::Lane;
+use super::session::Server;
+use crate::runtime::{Clock, Tasks, rest};
+use crate::store::Shared;
+use crate::store::verb::Watch;
+
+/// Between two looks while someone waits for jobs, and while nobody does.
+const PERIOD: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
+
+/// First look after a transaction of the application was given a job; the waits grow from there.
+const EXPECTING: Duration = Duration::from_millis(5);
+
+pub(super) fn start<S: Server>(
+    tasks: &Tasks,
+    lane: Arc<Lane<S>>,
+    shared: Arc<Shared>,
+    clock: Clock,
+) {
+    tasks.supervise("watch", move |stop| {
+        let (lane, shared, clock) = (Arc::clone(&lane), Arc::clone(&shared), clock.clone());
+        async move {
+            let mut expected = shared.signals.expected.listen();
+            let mut wait = PERIOD.0;
+            let mut next_delayed = None;
+            loop {
+                let period = if shared.signals.ready.is_heard() { PERIOD.0 } else { PERIOD.1 };
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = expected.heard() => {
+                        expected.mark();
+                        wait = EXPECTING;
+                        continue;
+                    }
+                    () = rest(wait.min(period)) => wait = (wait * 2).min(period),
+                }
+                look(&lane, &shared, &clock, &mut next_delayed).await;
+            }
+        }
+    });
+}
+
+async fn look<S: Server>(
+    lane: &Lane<S>,
+    shared: &Shared,
+    clock: &Clock,
+    next_delayed: &mut Option<i64>,
+) {
+    let asked = Clock::reading();
+    let seen = match lane.run(Watch).await {
+        Ok(seen) => seen,
+        Err(error) => return tracing::debug!(%error, "cannot watch the database"),
+    };
+    clock.anchor(asked, seen.now);
+    if seen.is_ready {
+        shared.signals.ready.raise();
+    }
+    if seen.next_delayed != *next_delayed {
+        *next_delayed = seen.next_delayed;
+        shared.signals.delayed.raise();
+    }
+    if seen.is_cancelling {
+        shared.signals.cancelling.raise();
+    }
+}

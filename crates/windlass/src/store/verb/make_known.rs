@@ -1,0 +1,30 @@
+//! Make known: queues and kinds get their ids the first time a job names them.
+//!
+//! A transaction of its own, before the one that enqueues: the lock it takes is never held for as
+//! long as a caller's transaction.
+
+use std::sync::Arc;
+
+use crate::Error;
+use crate::store::Shared;
+use crate::store::driver::{Lane, Tx, Verb};
+
+/// Makes pairs of queue and kind known.
+#[derive(Debug)]
+pub(crate) struct MakeKnown {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) unknown: Vec<(Arc<str>, Arc<str>)>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for MakeKnown {
+    type Reply = ();
+
+    const LANE: Lane = Lane::Enqueue;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+        let catalog = &self.shared.catalog;
+        let namespace_id = catalog.namespace(tx, &self.namespace).await?;
+        catalog.make_known(tx, namespace_id, &self.unknown).await
+    }
+}
