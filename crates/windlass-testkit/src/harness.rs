@@ -16,7 +16,7 @@ use crate::script::{Script, scripted};
 const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
 
 /// Real time a test may wait for something that should happen at once.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Looks at the database between two steps of the clock: the loops under test get as many turns, so
 /// that time does not run away from them.
@@ -62,6 +62,16 @@ impl Harness {
         let clock = Clock::manual(START);
         let queue = Queue::builder().clock(clock.clone()).open(&url).await.expect("a new database");
         Self { queue, clock, url, _folder: folder }
+    }
+
+    /// The address of the same database for the application's own connections.
+    pub fn app_url(&self) -> &str {
+        self.url.split('?').next().unwrap_or_default()
+    }
+
+    /// What stands before the names of this database's tables: the schema, or the prefix.
+    pub fn namespace_of_tables(&self) -> &str {
+        self.url.rsplit_once('=').map_or("windlass_", |(_, name)| name)
     }
 
     /// True when other processes can open the same database.

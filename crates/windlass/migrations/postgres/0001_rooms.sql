@@ -221,15 +221,18 @@ alter table {prefix}tally_change set (autovacuum_vacuum_scale_factor = 0, autova
 create function {prefix}add_days(p_first bigint, p_last bigint) returns void language plpgsql as $$
 declare
   t text;
+  v_kept_until bigint;
   ms_per_day constant bigint := 86400000;
 begin
   perform pg_advisory_xact_lock(hashtextextended('{prefix}add_days', 0));
+  insert into {prefix}meta (name, value) values ('kept_until_day', p_first) on conflict (name) do nothing;
+  select value into v_kept_until from {prefix}meta where name = 'kept_until_day';
   foreach t in array array['job', 'outcome', 'attempt'] loop
     if not exists (select 1 from pg_inherits where inhrelid = to_regclass('{prefix}' || t || '_kept')) then
       execute format('alter table {prefix}%I attach partition {prefix}%I for values from (minvalue) to (%s)',
-        t, t || '_kept', (p_first * ms_per_day) << 22);
+        t, t || '_kept', (v_kept_until * ms_per_day) << 22);
     end if;
-    for day in p_first .. p_last loop
+    for day in greatest(p_first, v_kept_until) .. p_last loop
       continue when to_regclass('{prefix}' || t || '_day' || day) is not null;
       -- Made apart and then attached: the table it becomes part of stays in use meanwhile.
       execute format('create table {prefix}%I (like {prefix}%I including defaults including indexes)',

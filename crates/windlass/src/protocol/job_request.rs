@@ -1,6 +1,8 @@
 //! A job as it is sent, read into a [`NewJob`] that may be stored.
 
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::Refusal;
 use super::depth::depth;
@@ -46,6 +48,31 @@ pub fn read_job(body: &RawValue, idempotency_key: Option<&str>) -> Result<NewJob
         Err(Refusal::Invalid(broken)) if is_incomplete => Err(Refusal::Incomplete(broken)),
         Err(refusal) => Err(refusal),
     }
+}
+
+/// Reads a job that was stored with SQL: its options are an object of the members that a request may
+/// have besides type, queue and payload. Says in a sentence what is wrong with it.
+pub(crate) fn read_row(
+    queue: &str,
+    kind: &str,
+    payload: &str,
+    options: &str,
+) -> Result<NewJob, String> {
+    let unreadable = |what: &'static str| move |error| format!("{what}: {error}");
+    let mut members: BTreeMap<String, Box<RawValue>> =
+        serde_json::from_str(options).map_err(unreadable("options"))?;
+    let payload: &RawValue = serde_json::from_str(payload).map_err(unreadable("payload"))?;
+    for taken in ["type", "queue", "payload", "payload_base64"] {
+        if members.contains_key(taken) {
+            return Err(format!("options: `{taken}` is a column"));
+        }
+    }
+    let name = |name: &str| to_raw_value(name).map_err(unreadable("name"));
+    members.insert("type".to_owned(), name(kind)?);
+    members.insert("queue".to_owned(), name(queue)?);
+    members.insert("payload".to_owned(), payload.to_owned());
+    let body = to_raw_value(&members).map_err(unreadable("options"))?;
+    read_job(&body, None).map_err(|refusal| refusal.message())
 }
 
 fn read_payload(object: &mut Object<'_>) -> Vec<u8> {

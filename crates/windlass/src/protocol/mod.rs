@@ -16,6 +16,7 @@ mod values;
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
+pub(crate) use job_request::read_row;
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use refusal::{Refusal, RefusedObject, document};
 pub use requests::{CancelRequest, read_cancel, read_retry, read_wait};

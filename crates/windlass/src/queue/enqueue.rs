@@ -3,13 +3,16 @@
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
+#[cfg(feature = "sqlite")]
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::Queue;
+use super::{Queue, check_batch};
 use crate::Error;
 use crate::core::State;
 use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Priority, Timestamp};
 use crate::store::Stored;
+use crate::store::within::Transaction;
 
 /// A job about to be enqueued: set options, then await it.
 #[derive(Debug)]
@@ -53,6 +56,58 @@ impl Queue {
             jobs.into_iter().map(|job| NewJob::of(&job)).collect();
         let replies = self.enqueue_batch(jobs?, true).await?;
         replies.into_iter().map(|reply| Ok(reply?.id())).collect()
+    }
+}
+
+impl Queue {
+    /// Stores one job inside a transaction of the application's own; see [`Enqueue::within`].
+    ///
+    /// # Errors
+    /// As [`Enqueue::within`].
+    pub async fn enqueue_new_within<X: Transaction>(
+        &self,
+        job: NewJob,
+        tx: &mut X,
+    ) -> Result<Enqueued, Error> {
+        let mut stored = self.enqueue_batch_within(vec![job], tx).await?;
+        stored.pop().ok_or_else(|| Error::bug("an enqueue was not answered"))
+    }
+
+    /// Stores jobs inside a transaction of the application's own, all or none, and answers in their
+    /// order; see [`Enqueue::within`].
+    ///
+    /// # Errors
+    /// As [`Enqueue::within`].
+    pub async fn enqueue_batch_within<X: Transaction>(
+        &self,
+        jobs: Vec<NewJob>,
+        tx: &mut X,
+    ) -> Result<Vec<Enqueued>, Error> {
+        check_batch(jobs.len())?;
+        let work = self.store().enlist_enqueue(&self.namespace, jobs).await?;
+        let stored = tx.enlist(work).await?.stored()?;
+        self.store().signals().expected.raise();
+        Ok(stored.into_iter().map(|stored| Enqueued::new(self, stored)).collect())
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn run_on_rusqlite(
+        &self,
+        jobs: Vec<NewJob>,
+        tx: &rusqlite::Connection,
+    ) -> Result<Enqueued, Error> {
+        let mut preparing = self.store().enlist_enqueue(&self.namespace, jobs);
+        // On an embedded database this asks nobody and so never waits.
+        let mut context = Context::from_waker(Waker::noop());
+        let Poll::Ready(work) = preparing.as_mut().poll(&mut context) else {
+            return Err(Error::invalid(
+                "/transaction",
+                "is of SQLite, but the queue lives elsewhere",
+            ));
+        };
+        let mut stored = crate::store::within::run_on_rusqlite(tx, work?)?.stored()?;
+        let stored = stored.pop().ok_or_else(|| Error::bug("an enqueue was not answered"))?;
+        Ok(Enqueued::new(self, stored))
     }
 }
 
@@ -125,6 +180,35 @@ impl<J> Enqueue<J> {
     /// Adds an entry that is handed to the handler.
     pub fn metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.with(|job| job.metadata(key, value))
+    }
+}
+
+impl<J: Job> Enqueue<J> {
+    /// Stores the job inside a transaction of the application's own, so that both are there or neither:
+    /// the job exists when that commits, and is found within half a second.
+    ///
+    /// The transaction has to be on the database that the queue lives in. A duplicate by idempotency
+    /// key is not an error, and a refused job leaves the transaction as it was. On SQLite it should be
+    /// an immediate one (`begin immediate`), and the job is as durable as that connection makes it.
+    ///
+    /// # Errors
+    /// As [`Queue::enqueue_new`]; [`Error::Invalid`] when the transaction is of another kind of
+    /// database.
+    pub async fn within<X: Transaction>(self, tx: &mut X) -> Result<Enqueued<J>, Error> {
+        let stored = self.queue.enqueue_new_within(self.job?, tx).await?;
+        Ok(Enqueued { queue: stored.queue, stored: stored.stored, kind: PhantomData })
+    }
+
+    /// As [`within`](Self::within), for a transaction of `rusqlite`, on its thread and without a
+    /// runtime.
+    ///
+    /// # Errors
+    /// As [`within`](Self::within).
+    #[cfg(feature = "sqlite")]
+    pub fn within_rusqlite(self, tx: &rusqlite::Connection) -> Result<Enqueued<J>, Error> {
+        let job = self.job?;
+        let stored = self.queue.run_on_rusqlite(vec![job], tx)?;
+        Ok(Enqueued { queue: stored.queue, stored: stored.stored, kind: PhantomData })
     }
 }
 

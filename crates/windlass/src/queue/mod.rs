@@ -131,11 +131,7 @@ impl Queue {
         jobs: Vec<NewJob>,
         atomic: bool,
     ) -> Result<Vec<Result<Enqueued, Error>>, Error> {
-        let count = jobs.len();
-        if count > BATCH_JOBS_MAX {
-            let detail = format!("has {count} jobs (at most {BATCH_JOBS_MAX})");
-            return Err(Error::Invalid(vec![FieldError::new("/jobs", detail)]));
-        }
+        check_batch(jobs.len())?;
         let replies = self.store.enqueue(&self.namespace, jobs, atomic).await?;
         Ok(replies.into_iter().map(|reply| Ok(Enqueued::new(self, reply?))).collect())
     }
@@ -285,6 +281,14 @@ impl Queue {
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
+}
+
+fn check_batch(count: usize) -> Result<(), Error> {
+    if count > BATCH_JOBS_MAX {
+        let detail = format!("has {count} jobs (at most {BATCH_JOBS_MAX})");
+        return Err(Error::Invalid(vec![FieldError::new("/jobs", detail)]));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Queue {

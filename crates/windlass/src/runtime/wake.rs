@@ -17,6 +17,8 @@ pub(crate) struct Signals {
     pub(crate) delayed: Signal,
     /// A worker is to stop a job.
     pub(crate) cancelling: Signal,
+    /// The inbox may hold something.
+    pub(crate) inbox: Signal,
     /// A transaction of the application holds news that nothing will announce.
     pub(crate) expected: Signal,
     /// Jobs ended.
@@ -29,6 +31,7 @@ impl Signals {
         self.ready.raise();
         self.delayed.raise();
         self.cancelling.raise();
+        self.inbox.raise();
         self.ended.announce_all();
     }
 }

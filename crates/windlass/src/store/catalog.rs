@@ -78,21 +78,25 @@ impl Catalog {
     /// Ids of a queue and a kind that were made known before.
     pub(crate) fn pair(
         &self,
-        namespace_id: i64,
+        namespace: &str,
         queue: &str,
         kind: &str,
     ) -> Result<(i64, i64), Error> {
-        let unknown = || Error::bug(format!("`{queue}` and `{kind}` were not made known"));
-        self.lock().pair(namespace_id, queue, kind).ok_or_else(unknown)
+        let known = self.lock();
+        let namespace_id = known.namespaces.get(namespace);
+        let pair = namespace_id.and_then(|id| known.pair(*id, queue, kind));
+        pair.ok_or_else(|| Error::bug(format!("`{queue}` and `{kind}` were not made known")))
     }
 
-    /// Makes queues and kinds known, in a transaction that does nothing else.
+    /// Makes queues and kinds known and returns their ids. On a server this is a transaction of its
+    /// own, because it holds a lock that everyone needs who has a new name.
     pub(crate) async fn make_known<T: Tx>(
         &self,
         tx: &mut T,
         namespace_id: i64,
         names: &[(Arc<str>, Arc<str>)],
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<(i64, i64)>, Error> {
+        let mut ids = Vec::with_capacity(names.len());
         tx.execute(Sql::CatalogLock, &[]).await?;
         for (queue, kind) in names {
             tx.execute(Sql::QueueAdd, &[namespace_id.into(), (&**queue).into()]).await?;
@@ -100,9 +104,10 @@ impl Catalog {
             let queue_id = id_of(tx, Sql::QueueGet, namespace_id, queue).await?;
             let kind_id = id_of(tx, Sql::KindGet, namespace_id, kind).await?;
             tx.execute(Sql::QueueKindAdd, &[queue_id.into(), kind_id.into()]).await?;
+            ids.push((queue_id, kind_id));
         }
         self.fresh(tx).await?;
-        Ok(())
+        Ok(ids)
     }
 
     /// The pairs that pass `wanted`, those of other processes included.

@@ -12,6 +12,7 @@ use super::Shared;
 use super::effects::Effects;
 use super::list::ListFilter;
 use super::statements::Sql;
+use super::within::Dialect;
 use crate::Error;
 
 /// A value on its way into a statement.
@@ -66,8 +67,14 @@ impl<'a> Batch<'a> {
         Self { width, params: Vec::with_capacity(width * rows) }
     }
 
+    /// Values of a row.
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) const fn width(&self) -> usize {
+        self.width
+    }
+
     /// A batch of one row.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "sqlx-sqlite"))]
     pub(crate) fn of_one(row: &[Param<'a>]) -> Self {
         Self { width: row.len(), params: row.to_vec() }
     }
@@ -105,8 +112,19 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
 }
 
-#[cfg(feature = "mysql")]
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
 impl Value {
+    /// A copy of a value on its way in.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn from_param(param: &Param<'_>) -> Self {
+        match param {
+            Param::Null => Self::Null,
+            Param::Int(value) => Self::Int(*value),
+            Param::Text(text) => Self::Text((*text).to_owned()),
+            Param::Bytes(bytes) => Self::Bytes(bytes.to_vec()),
+        }
+    }
+
     /// The same value on its way back.
     pub(crate) fn as_param(&self) -> Param<'_> {
         match self {
@@ -145,7 +163,7 @@ impl Rows {
     }
 
     /// Sets the number of columns, which the first row tells.
-    #[cfg(feature = "mysql")]
+    #[cfg(any(feature = "mysql", feature = "sqlx-sqlite"))]
     pub(crate) const fn widen(&mut self, width: usize) {
         self.width = width;
     }
@@ -360,6 +378,9 @@ pub(crate) trait Driver: Send + Sync + 'static {
     fn make_days(&self, _first: i64) -> impl Future<Output = Result<Option<i64>, Error>> + Send {
         async { Ok(None) }
     }
+
+    /// How statements are written for it.
+    fn dialect(&self) -> Dialect;
 
     /// What this database's users in this process have in common.
     fn shared(&self) -> &Arc<Shared>;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::driver::Driver;
+use super::driver::{Driver, Tx, Verb};
 use super::verb::{NodeLease, NodeRelease};
 use crate::core::IdGen;
 use crate::{Error, JobId, Timestamp};
@@ -50,6 +50,23 @@ impl Ids {
         match &mut *held {
             Some(held) if held.node == node => held.expires_at = until,
             other => *other = Some(Held { node, expires_at: until, ids: IdGen::new(node) }),
+        }
+        Ok(())
+    }
+
+    /// As [`ready`](Self::ready), inside a transaction that may be rolled back: a number that is taken
+    /// there serves that transaction alone.
+    pub(crate) async fn ready_here<T: Tx>(&self, tx: &mut T, now: Timestamp) -> Result<(), Error> {
+        let held = match &*self.lock() {
+            Some(held) if now < held.expires_at => return Ok(()),
+            held => held.as_ref().map(|held| held.node),
+        };
+        let lease = NodeLease { held, holder: self.holder, now, until: now + NODE_LEASE };
+        let node = lease.run(tx).await?;
+        let mut held = self.lock();
+        match &mut *held {
+            Some(held) if held.node == node => {}
+            other => *other = Some(Held { node, expires_at: now, ids: IdGen::new(node) }),
         }
         Ok(())
     }

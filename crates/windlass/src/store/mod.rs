@@ -26,6 +26,7 @@ mod sqlite;
 mod statements;
 mod types;
 mod verb;
+pub(crate) mod within;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -67,6 +68,11 @@ pub(crate) trait Store: Send + Sync + 'static {
         atomic: bool,
     ) -> Reply<'_, Vec<Result<Stored, Error>>>;
 
+    /// The same for a transaction of the application, which commits it; one refusal refuses all.
+    fn enlist_enqueue(&self, namespace: &Arc<str>, jobs: Vec<NewJob>) -> Reply<'_, within::Work>;
+    /// The end of an attempt, for a transaction of the application.
+    fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> within::Work;
+
     fn register(&self, worker: NewWorker) -> Reply<'_, i64>;
     fn claim(
         &self,
@@ -86,6 +92,8 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn rescue(&self, limit: usize) -> Reply<'_, usize>;
     fn expire(&self, limit: usize) -> Reply<'_, usize>;
 
+    /// Turns what applications left in the inbox into jobs; says how many rows it looked at.
+    fn relay(&self, limit: usize) -> Reply<'_, usize>;
     /// Adds up changed counts, where transactions only append them.
     fn fold(&self, limit: usize) -> Reply<'_, usize>;
 

@@ -1,5 +1,6 @@
 //! The store over any SQL database: makes verbs, hands them to the driver.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::types::{
     Settled, Stored, WorkerKey,
 };
 use super::verb::{self, Prepared};
+use super::within::Work;
 use super::{Reply, Shared, Store};
 use crate::Error;
 use crate::core::Settlement;
@@ -52,7 +54,31 @@ impl<D: Driver> SqlStore<D> {
             self.driver.write(verb::MakeKnown { namespace, unknown, shared }).await?;
         }
         let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
-        Ok(verb::Enqueue { jobs, namespace, atomic, now, shared, ids })
+        let pair = |names: (&str, &str)| shared.catalog.pair(&namespace, names.0, names.1);
+        let pairs = jobs.iter().map(|job| pair(job.names())).collect::<Result<_, _>>()?;
+        Ok(verb::Enqueue { jobs, namespace, atomic, now, shared, pairs, ids })
+    }
+
+    /// Relays letters of one namespace; returns those it has to refuse.
+    async fn relay_some(
+        &self,
+        namespace: Arc<str>,
+        letters: Vec<(i64, Prepared)>,
+    ) -> Result<Vec<(i64, String)>, Error> {
+        let (ids, jobs): (Vec<i64>, Vec<Prepared>) = letters.into_iter().unzip();
+        let prepared = self.prepare_enqueue(namespace, jobs, false, self.clock.now()).await;
+        let enqueue = match prepared {
+            Ok(enqueue) => enqueue,
+            Err(error @ Error::NotFound { .. }) => {
+                return Ok(ids.into_iter().map(|id| (id, error.to_string())).collect());
+            }
+            Err(error) => return Err(error),
+        };
+        match self.driver.write(verb::Relay { ids, enqueue }).await {
+            // Another node relays the same rows.
+            Err(error) if error.is_moved() => Ok(Vec::new()),
+            done => done.map(|_| Vec::new()),
+        }
     }
 
     fn shared(&self) -> Arc<Shared> {
@@ -69,14 +95,7 @@ impl<D: Driver> Store for SqlStore<D> {
     ) -> Reply<'_, Vec<Result<Stored, Error>>> {
         let namespace = Arc::clone(namespace);
         Box::pin(async move {
-            let mut refused = Vec::new();
-            let mut good = Vec::with_capacity(jobs.len());
-            for (index, job) in jobs.into_iter().enumerate() {
-                match Prepared::new(job) {
-                    Ok(prepared) => good.push(prepared),
-                    Err(error) => refused.push((index, error)),
-                }
-            }
+            let (good, refused) = checked(jobs);
             if atomic && !refused.is_empty() {
                 return Err(all_refused(refused));
             }
@@ -92,6 +111,31 @@ impl<D: Driver> Store for SqlStore<D> {
             }
             Ok(replies)
         })
+    }
+
+    fn enlist_enqueue(&self, namespace: &Arc<str>, jobs: Vec<NewJob>) -> Reply<'_, Work> {
+        let namespace = Arc::clone(namespace);
+        Box::pin(async move {
+            let (good, refused) = checked(jobs);
+            if !refused.is_empty() {
+                return Err(all_refused(refused));
+            }
+            let dialect = self.driver.dialect();
+            let now = self.clock.now();
+            if dialect.is_embedded() {
+                let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
+                let verb = verb::EnqueueHere { jobs: good, namespace, now, shared, ids };
+                return Ok(Work::enqueue_here(dialect, verb));
+            }
+            let verb = self.prepare_enqueue(namespace, good, true, now).await?;
+            Ok(Work::enqueue(dialect, verb))
+        })
+    }
+
+    fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> Work {
+        let items = vec![item];
+        let verb = verb::Settle { worker: worker.clone(), items, now: self.clock.now() };
+        Work::settle(self.driver.dialect(), verb)
     }
 
     fn register(&self, worker: NewWorker) -> Reply<'_, i64> {
@@ -160,6 +204,28 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn expire(&self, limit: usize) -> Reply<'_, usize> {
         Box::pin(self.driver.write(verb::Expire { limit, now: self.clock.now() }))
+    }
+
+    fn relay(&self, limit: usize) -> Reply<'_, usize> {
+        Box::pin(async move {
+            let letters = self.driver.read(verb::Peek { limit }).await?;
+            let count = letters.len();
+            let mut refused = Vec::new();
+            let mut good: BTreeMap<Arc<str>, Vec<(i64, Prepared)>> = BTreeMap::new();
+            for verb::Letter { id, namespace, job } in letters {
+                match job.and_then(|job| Prepared::new(job).map_err(|error| error.to_string())) {
+                    Ok(prepared) => good.entry(namespace).or_default().push((id, prepared)),
+                    Err(reason) => refused.push((id, reason)),
+                }
+            }
+            for (namespace, letters) in good {
+                refused.extend(self.relay_some(namespace, letters).await?);
+            }
+            if !refused.is_empty() {
+                self.driver.write(verb::Refuse { letters: refused }).await?;
+            }
+            Ok(count)
+        })
     }
 
     fn fold(&self, limit: usize) -> Reply<'_, usize> {
@@ -249,6 +315,19 @@ impl<D: Driver> Store for SqlStore<D> {
             self.driver.close().await;
         })
     }
+}
+
+/// The jobs that can be stored, and why the others cannot, each with its place.
+fn checked(jobs: Vec<NewJob>) -> (Vec<Prepared>, Vec<(usize, Error)>) {
+    let mut refused = Vec::new();
+    let mut good = Vec::with_capacity(jobs.len());
+    for (index, job) in jobs.into_iter().enumerate() {
+        match Prepared::new(job) {
+            Ok(prepared) => good.push(prepared),
+            Err(error) => refused.push((index, error)),
+        }
+    }
+    (good, refused)
 }
 
 /// One error out of those of several jobs, each under its place in the batch.

@@ -4,6 +4,7 @@
 mod expire;
 mod fold;
 mod promote;
+mod relay;
 mod rescue;
 
 use std::collections::BTreeMap;
@@ -60,6 +61,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration) {
     supervise(queue, tasks, move || rescue::Rescue::new(&of, sweep));
     let of = queue.clone();
     supervise(queue, tasks, move || expire::Expire::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || relay::Relay::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || fold::Fold::new(&of));
 }

@@ -5,19 +5,25 @@ use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::event::JobInfo;
-use crate::Timestamp;
-use crate::core::Run;
+use crate::core::{Run, settle};
+use crate::job::{Ending, PAYLOAD_BYTES_MAX};
 use crate::runtime::Clock;
-use crate::store::WorkerKey;
+#[cfg(feature = "sqlite")]
+use crate::store::within::run_on_rusqlite;
+use crate::store::within::{Transaction, Work};
+use crate::store::{Settled, Store, WorkerKey};
+use crate::{Error, Timestamp};
 
 /// Context of one attempt; `S` is the application's state, given with
 /// [`Worker::state`](crate::Worker::state).
 pub struct Ctx<S = ()> {
     pub(super) state: Arc<S>,
     pub(super) attempt: Arc<Attempt>,
+    pub(super) store: Arc<dyn Store>,
 }
 
 impl<S> Ctx<S> {
@@ -59,6 +65,73 @@ impl<S> Ctx<S> {
         *self.attempt.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
     }
 
+    /// Completes the job inside a transaction of the application's own, so that its effects and its end
+    /// are stored together: when that commits the job has completed with this output, even if the
+    /// process ends before the handler returns. The handler commits, and returns the same output.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "postgres")]
+    /// # mod example {
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Charge { order: i64 }
+    /// # impl windlass::Job for Charge { const KIND: &'static str = "charge"; type Output = (); }
+    /// # struct App { pool: sqlx::PgPool }
+    /// async fn charge(job: Charge, ctx: windlass::Ctx<App>) -> windlass::Result {
+    ///     let mut tx = ctx.state().pool.begin().await?;
+    ///     // .. write what the job is about, in `tx` ..
+    ///     ctx.complete_within(&(), &mut tx).await?;
+    ///     tx.commit().await?;
+    ///     Ok(())
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Lost`] when another attempt owns the job by now: the transaction is to be rolled back.
+    /// [`Error::Invalid`] when the output is too large or the transaction is of another kind of
+    /// database than the queue, [`Error::Unavailable`].
+    pub async fn complete_within<O: Serialize, X: Transaction>(
+        &self,
+        output: &O,
+        tx: &mut X,
+    ) -> Result<(), Error> {
+        let work = self.completion(output)?;
+        self.completed(tx.enlist(work).await?.settled()?)
+    }
+
+    /// As [`complete_within`](Self::complete_within), for a transaction of `rusqlite`.
+    ///
+    /// # Errors
+    /// As [`complete_within`](Self::complete_within).
+    #[cfg(feature = "sqlite")]
+    pub fn complete_within_rusqlite<O: Serialize>(
+        &self,
+        output: &O,
+        tx: &rusqlite::Connection,
+    ) -> Result<(), Error> {
+        let work = self.completion(output)?;
+        self.completed(run_on_rusqlite(tx, work)?.settled()?)
+    }
+
+    fn completion<O: Serialize>(&self, output: &O) -> Result<Work, Error> {
+        let result = serde_json::to_vec(output)
+            .map_err(|error| Error::invalid("/output", format!("cannot be written: {error}")))?;
+        if result.len() > PAYLOAD_BYTES_MAX {
+            let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", result.len());
+            return Err(Error::invalid("/output", detail));
+        }
+        let ending = Ending::Complete { result: Some(result) };
+        let settlement = settle(&self.attempt.run, ending, self.attempt.clock.now(), 0.0);
+        Ok(self.store.enlist_settle(&self.attempt.worker, settlement))
+    }
+
+    fn completed(&self, status: Settled) -> Result<(), Error> {
+        self.store.signals().expected.raise();
+        match status {
+            Settled::Applied(_) | Settled::AlreadyApplied(_) => Ok(()),
+            Settled::Lost => Err(Error::Lost { job: self.attempt.info.id }),
+        }
+    }
+
     /// Waits on the worker's clock, so that tests with a manual clock need not.
     pub async fn sleep(&self, span: Duration) {
         self.attempt.clock.sleep(span).await;
@@ -67,7 +140,11 @@ impl<S> Ctx<S> {
 
 impl<S> Clone for Ctx<S> {
     fn clone(&self) -> Self {
-        Self { state: Arc::clone(&self.state), attempt: Arc::clone(&self.attempt) }
+        Self {
+            state: Arc::clone(&self.state),
+            attempt: Arc::clone(&self.attempt),
+            store: Arc::clone(&self.store),
+        }
     }
 }
 

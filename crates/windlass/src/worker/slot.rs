@@ -62,7 +62,8 @@ async fn handle<S: Send + Sync + 'static>(
     };
     let ends_at = started_at + handler.options.timeout.unwrap_or(claimed.timeout);
     attempt.start(attempt.run.deadline.map_or(ends_at, |deadline| deadline.min(ends_at)));
-    let ctx = Ctx { state: Arc::clone(&engine.state), attempt: Arc::clone(attempt) };
+    let (state, store) = (Arc::clone(&engine.state), Arc::clone(engine.store()));
+    let ctx = Ctx { state, attempt: Arc::clone(attempt), store };
     let work = (handler.run)(claimed.payload, ctx);
     let ending = tokio::select! {
         biased;

@@ -15,5 +15,7 @@ mod processes;
 mod retry;
 mod shutdown;
 mod snooze;
+mod sql_doors;
 mod stats;
 mod typed;
+mod within;

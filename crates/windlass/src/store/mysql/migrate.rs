@@ -10,7 +10,10 @@ use crate::store::migrations::{self, Migration, Schema};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 1] = [(1, include_str!("../../../migrations/mysql/0001_rooms.sql"))];
+const MIGRATIONS: [Migration; 2] = [
+    (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
+    (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
+];
 
 /// Seconds a starter waits for another one that migrates.
 const LOCK_SECONDS: i64 = 60;

@@ -1,6 +1,7 @@
 //! MySQL 8 and MariaDB 10.6 or later: connections owned by lanes, no notifications, so the watch finds
 //! what other processes did.
 
+mod batches;
 mod migrate;
 mod texts;
 mod transaction;
@@ -11,12 +12,15 @@ use std::sync::Arc;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions as _, Executor as _};
 
+#[cfg(feature = "mysql_async")]
+pub(crate) use self::batches::{Sender, run_both, run_list};
 pub(crate) use self::texts::Texts;
 pub(crate) use self::transaction::MySqlTx;
 use super::effects::News;
 use super::server::{Mode, Server, ServerDriver};
 use crate::Error;
 use crate::runtime::Clock;
+use crate::store::within::Dialect;
 
 /// Table names begin with this, unless the URL says otherwise.
 const PREFIX: &str = "windlass_";
@@ -106,6 +110,10 @@ impl Server for MySql {
             Mode::Read => "start transaction with consistent snapshot, read only",
         };
         Ok(MySqlTx::new(connection, Arc::clone(&self.texts), begin))
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::MySql(Arc::clone(&self.texts))
     }
 
     fn days(&self) -> Option<i64> {

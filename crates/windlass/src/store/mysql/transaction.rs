@@ -8,7 +8,8 @@ use sqlx::query::Query;
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Executor as _, Row as _, SqlSafeStr as _};
 use sqlx::{TypeInfo as _, ValueRef as _};
 
-use super::texts::{Piece, Statement, Texts};
+use super::batches::{Sender, run_both, run_list};
+use super::texts::Texts;
 use crate::Error;
 use crate::store::driver::{Batch, Param, Rows, Tx, Value};
 use crate::store::effects::Effects;
@@ -23,9 +24,6 @@ const AGAIN: [u16; 3] = [1205, 1213, 1020];
 
 /// Error numbers of a server that cannot be used just now: shutting down, killed, read-only.
 const AWAY: [u16; 6] = [1053, 1077, 1290, 1317, 1836, 1927];
-
-/// Rows in one statement, at most; a power of two.
-const ROWS_MAX: usize = 256;
 
 /// A transaction over a connection that is owned, or borrowed from the application.
 #[derive(Debug)]
@@ -49,70 +47,6 @@ impl<C: BorrowMut<MySqlConnection> + Send> MySqlTx<C> {
         done.map(|_| ()).map_err(|error| self.fail(&error))
     }
 
-    /// Runs a statement over `batch`, as few times as its rows allow, and adds what it returns to
-    /// `rows`; says how many rows changed. The first `params` values of a row are the call's.
-    async fn run(
-        &mut self,
-        statement: &Statement,
-        batch: &Batch<'_>,
-        params: usize,
-        rows: &mut Rows,
-    ) -> Result<u64, Error> {
-        let all: Vec<&[Param<'_>]> = batch.rows().collect();
-        let pads = statement.repeated.as_ref().is_some_and(|repeated| repeated.pads);
-        let mut changed = 0;
-        for chunk in chunks(&all, statement.repeated.is_some(), pads) {
-            let (text, arguments) = composed(statement, &chunk, params)?;
-            changed += self.send(text, arguments, rows).await?;
-        }
-        Ok(changed)
-    }
-
-    async fn send(
-        &mut self,
-        text: String,
-        arguments: MySqlArguments,
-        rows: &mut Rows,
-    ) -> Result<u64, Error> {
-        let reads = text.starts_with("select") || text.starts_with("(select");
-        let sql = AssertSqlSafe(text).into_sql_str();
-        let query: Query<'_, MySql, MySqlArguments> = sqlx::query_with(sql, arguments);
-        if reads {
-            let found = query.fetch_all(self.connection.borrow_mut()).await;
-            let found = found.map_err(|error| self.fail(&error))?;
-            read_rows(&found, rows)?;
-            return Ok(0);
-        }
-        let done = query.execute(self.connection.borrow_mut()).await;
-        let done = done.map_err(|error| self.fail(&error))?;
-        self.changes += done.rows_affected();
-        Ok(done.rows_affected())
-    }
-
-    async fn both(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<(Rows, u64), Error> {
-        let texts = Arc::clone(&self.texts);
-        let text = texts.of(sql);
-        let mut rows = Rows::default();
-        let changed = self.run(&text.first, batch, 0, &mut rows).await?;
-        if let Some(then) = &text.then
-            && !rows.is_empty()
-        {
-            let call = batch.rows().next().unwrap_or_default();
-            let mut found = Batch::with_capacity(call.len() + rows.width(), rows.len());
-            for row in rows.iter() {
-                found.push_all(call.iter().copied().chain(row.iter().map(Value::as_param)));
-            }
-            let deleted = self.run(then, &found, call.len(), &mut Rows::default()).await?;
-            let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-            if deleted != expected {
-                return Err(Error::bug(format!(
-                    "{sql:?} locked {expected} rows and deleted {deleted}: this server does not lock"
-                )));
-            }
-        }
-        Ok((rows, changed))
-    }
-
     /// Translates an error and remembers what it means.
     fn fail(&mut self, error: &sqlx::Error) -> Error {
         let refusal = error.as_database_error();
@@ -133,37 +67,53 @@ impl<C: BorrowMut<MySqlConnection> + Send> MySqlTx<C> {
     }
 }
 
+impl<C: BorrowMut<MySqlConnection> + Send> Sender for MySqlTx<C> {
+    async fn send(
+        &mut self,
+        text: String,
+        params: &[Param<'_>],
+        rows: &mut Rows,
+    ) -> Result<u64, Error> {
+        let reads = text.starts_with("select") || text.starts_with("(select");
+        let sql = AssertSqlSafe(text).into_sql_str();
+        let mut arguments = MySqlArguments::default();
+        params.iter().try_for_each(|param| add(&mut arguments, *param))?;
+        let query: Query<'_, MySql, MySqlArguments> = sqlx::query_with(sql, arguments);
+        if reads {
+            let found = query.fetch_all(self.connection.borrow_mut()).await;
+            let found = found.map_err(|error| self.fail(&error))?;
+            read_rows(&found, rows)?;
+            return Ok(0);
+        }
+        let done = query.execute(self.connection.borrow_mut()).await;
+        let done = done.map_err(|error| self.fail(&error))?;
+        self.changes += done.rows_affected();
+        Ok(done.rows_affected())
+    }
+}
+
 impl<C: BorrowMut<MySqlConnection> + Send> Tx for MySqlTx<C> {
     async fn query(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<Rows, Error> {
-        Ok(self.both(sql, &Batch::of_one(params)).await?.0)
+        self.query_each(sql, &Batch::of_one(params)).await
     }
 
     async fn query_each(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<Rows, Error> {
-        Ok(self.both(sql, batch).await?.0)
+        let texts = Arc::clone(&self.texts);
+        Ok(run_both(self, &texts, sql, batch).await?.0)
     }
 
     async fn query_list(&mut self, sql: Sql, filter: &ListFilter) -> Result<Rows, Error> {
-        let piece = Piece::of(&filter.insert_into(&self.texts.of(sql).raw));
-        let params = filter.params();
-        let mut arguments = MySqlArguments::default();
-        for source in &piece.sources {
-            add(&mut arguments, value(&params, source.place(0))?)?;
-        }
-        let sql = AssertSqlSafe(piece.text).into_sql_str();
-        let query = sqlx::query_with(sql, arguments).persistent(false);
-        let found = query.fetch_all(self.connection.borrow_mut()).await;
-        let found = found.map_err(|error| self.fail(&error))?;
-        let mut rows = Rows::default();
-        read_rows(&found, &mut rows)?;
-        Ok(rows)
+        let texts = Arc::clone(&self.texts);
+        run_list(self, &texts, sql, filter).await
     }
 
     async fn execute(&mut self, sql: Sql, params: &[Param<'_>]) -> Result<u64, Error> {
-        Ok(self.both(sql, &Batch::of_one(params)).await?.1)
+        self.execute_each(sql, &Batch::of_one(params)).await
     }
 
     async fn execute_each(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<u64, Error> {
-        Ok(self.both(sql, batch).await?.1)
+        let texts = Arc::clone(&self.texts);
+        Ok(run_both(self, &texts, sql, batch).await?.1)
     }
 
     fn effects(&mut self) -> &mut Effects {
@@ -200,64 +150,6 @@ impl Session for MySqlTx<MySqlConnection> {
         // The server notices anyway.
         sqlx::Connection::close(self.connection).await.ok();
     }
-}
-
-/// Rows as they go into one statement each: one by one where nothing is repeated, rounded up to a
-/// power of two where rows may stand there twice, and otherwise in powers of two.
-fn chunks<'r, 'p>(all: &[&'r [Param<'p>]], repeats: bool, pads: bool) -> Vec<Vec<&'r [Param<'p>]>> {
-    if !repeats {
-        return all.iter().map(|row| vec![*row]).collect();
-    }
-    let mut chunks = Vec::new();
-    let mut rest = all;
-    while let Some(last) = rest.last() {
-        let up = rest.len().next_power_of_two().min(ROWS_MAX);
-        let exact = up == rest.len();
-        let size = if pads || exact { up.min(rest.len()) } else { (up / 2).max(1) };
-        let size = if rest.len() >= ROWS_MAX { ROWS_MAX } else { size };
-        let (chunk, more) = rest.split_at(size);
-        let mut chunk = chunk.to_vec();
-        if pads {
-            chunk.resize(size.next_power_of_two(), last);
-        }
-        chunks.push(chunk);
-        rest = more;
-    }
-    chunks
-}
-
-/// The text for so many rows, and its arguments.
-fn composed(
-    statement: &Statement,
-    rows: &[&[Param<'_>]],
-    params: usize,
-) -> Result<(String, MySqlArguments), Error> {
-    let first = rows.first().copied().unwrap_or_default();
-    let mut text = statement.head.text.clone();
-    let mut arguments = MySqlArguments::default();
-    let mut fill = |piece: &Piece, row: &[Param<'_>]| {
-        piece
-            .sources
-            .iter()
-            .try_for_each(|source| add(&mut arguments, value(row, source.place(params))?))
-    };
-    fill(&statement.head, first)?;
-    if let Some(repeated) = &statement.repeated {
-        for (index, row) in rows.iter().enumerate() {
-            if index > 0 {
-                text.push_str(repeated.separator);
-            }
-            text.push_str(&repeated.piece.text);
-            fill(&repeated.piece, row)?;
-        }
-    }
-    text.push_str(&statement.tail.text);
-    fill(&statement.tail, first)?;
-    Ok((text, arguments))
-}
-
-fn value<'p>(row: &[Param<'p>], place: usize) -> Result<Param<'p>, Error> {
-    row.get(place).copied().ok_or_else(|| Error::bug("a statement has too few parameters"))
 }
 
 fn add(arguments: &mut MySqlArguments, param: Param<'_>) -> Result<(), Error> {
@@ -300,26 +192,4 @@ fn read_value(row: &MySqlRow, index: usize, name: &str) -> Result<Value, Error> 
         }
         other => return Err(Error::bug(format!("column {index} is {other}"))),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_come_in_powers_of_two() {
-        let rows: Vec<[Param<'_>; 1]> = (0..300).map(|n| [Param::Int(n)]).collect();
-        let rows: Vec<&[Param<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
-        let sizes = |n: usize, repeats, pads| {
-            let chunks = chunks(&rows[..n], repeats, pads);
-            chunks.iter().map(Vec::len).collect::<Vec<_>>()
-        };
-
-        assert_eq!(sizes(0, true, true), [0; 0]);
-        assert_eq!(sizes(3, false, false), [1, 1, 1]);
-        assert_eq!(sizes(5, true, true), [8]);
-        assert_eq!(sizes(300, true, true), [256, 64]);
-        assert_eq!(sizes(7, true, false), [4, 2, 1]);
-        assert_eq!(sizes(300, true, false), [256, 32, 8, 4]);
-    }
 }

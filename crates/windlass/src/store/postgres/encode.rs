@@ -79,33 +79,44 @@ impl Type<Postgres> for Column<'_> {
 
 impl<'q> Encode<'q, Postgres> for Column<'_> {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        let values = || self.batch.rows().map(|row| &row[self.index]);
-        let has_null = values().any(|value| matches!(value, Param::Null));
-        let count = i32::try_from(values().count())?;
-        // Dimensions, flags, element type, then length and lower bound of the one dimension.
-        for word in [1, i32::from(has_null)] {
-            buffer.extend_from_slice(&word.to_be_bytes());
-        }
-        buffer.extend_from_slice(&self.element.oid().0.to_be_bytes());
-        for word in [count, 1] {
-            buffer.extend_from_slice(&word.to_be_bytes());
-        }
-        for value in values() {
-            match bytes_of(value) {
-                None => buffer.extend_from_slice(&(-1_i32).to_be_bytes()),
-                Some(bytes) => {
-                    let bytes = bytes.as_ref();
-                    buffer.extend_from_slice(&i32::try_from(bytes.len())?.to_be_bytes());
-                    buffer.extend_from_slice(bytes);
-                }
-            }
-        }
+        encode_array(buffer, self.element.oid().0, self.batch, self.index)?;
         Ok(IsNull::No)
     }
 
     fn produces(&self) -> Option<PgTypeInfo> {
         Some(PgTypeInfo::with_oid(self.element.array_oid()))
     }
+}
+
+/// Writes one column of a batch as an array, in the server's binary format.
+pub(crate) fn encode_array(
+    buffer: &mut Vec<u8>,
+    element: u32,
+    batch: &Batch<'_>,
+    index: usize,
+) -> Result<(), BoxDynError> {
+    let values = || batch.rows().map(|row| &row[index]);
+    let has_null = values().any(|value| matches!(value, Param::Null));
+    let count = i32::try_from(values().count())?;
+    // Dimensions, flags, element type, then length and lower bound of the one dimension.
+    for word in [1, i32::from(has_null)] {
+        buffer.extend_from_slice(&word.to_be_bytes());
+    }
+    buffer.extend_from_slice(&element.to_be_bytes());
+    for word in [count, 1] {
+        buffer.extend_from_slice(&word.to_be_bytes());
+    }
+    for value in values() {
+        match bytes_of(value) {
+            None => buffer.extend_from_slice(&(-1_i32).to_be_bytes()),
+            Some(bytes) => {
+                let bytes = bytes.as_ref();
+                buffer.extend_from_slice(&i32::try_from(bytes.len())?.to_be_bytes());
+                buffer.extend_from_slice(bytes);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A value's bytes, on the wire.

@@ -8,8 +8,10 @@ use crate::store::migrations::{self, Migration, Schema};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 1] =
-    [(1, include_str!("../../../migrations/postgres/0001_rooms.sql"))];
+const MIGRATIONS: [Migration; 2] = [
+    (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
+    (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
+];
 
 /// Brings the database to this release's schema. Safe beside other starters: one at a time, and all
 /// of it or nothing.

@@ -13,6 +13,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, SqlSafeStr as _};
 use tokio::sync::mpsc;
 
+#[cfg(feature = "tokio-postgres")]
+pub(crate) use self::encode::encode_array;
 use self::listen::Announcer;
 pub(crate) use self::texts::Texts;
 pub(crate) use self::transaction::PgTx;
@@ -21,6 +23,7 @@ use super::server::{Mode, Server, ServerDriver};
 use crate::Error;
 use crate::runtime::{Clock, Tasks};
 use crate::store::Shared;
+use crate::store::within::Dialect;
 
 /// Schema that holds everything, unless the URL says otherwise.
 const SCHEMA: &str = "windlass";
@@ -127,6 +130,10 @@ impl Server for Postgres {
             connection.execute(settings).await.map_err(failed)?;
         }
         Ok(PgTx::new(connection, Arc::clone(&self.texts), begin(mode, self.pooled)))
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres(Arc::clone(&self.texts))
     }
 
     fn days(&self) -> Option<i64> {

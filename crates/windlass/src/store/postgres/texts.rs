@@ -34,6 +34,16 @@ impl Texts {
         Self(Sql::ALL.iter().map(text).collect())
     }
 
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) fn text(&self, sql: Sql) -> &str {
+        self.of(sql).sql.as_str()
+    }
+
+    #[cfg(feature = "tokio-postgres")]
+    pub(crate) fn takes_batches(&self, sql: Sql) -> bool {
+        self.of(sql).columns.is_some()
+    }
+
     pub(super) fn of(&self, sql: Sql) -> &Text {
         &self.0[sql as usize]
     }

@@ -15,6 +15,7 @@ use super::Shared;
 use super::driver::{Driver, Lane, Verb};
 use super::floors::Floors;
 use super::verb;
+use super::within::Dialect;
 use crate::Error;
 use crate::runtime::{Clock, Tasks};
 
@@ -90,6 +91,10 @@ impl<S: Server> Driver for ServerDriver<S> {
                 Ok(Some(last))
             }
         }
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.server.dialect()
     }
 
     fn shared(&self) -> &Arc<Shared> {

@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::Error;
 use crate::store::driver::Tx;
 use crate::store::effects::{Effects, News};
+use crate::store::within::Dialect;
 
 /// Why a statement or a commit failed, as far as it matters to what comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,9 @@ pub(crate) trait Server: Send + Sync + 'static {
 
     /// Opens a connection.
     fn connect(&self, mode: Mode) -> impl Future<Output = Result<Self::Session, Error>> + Send;
+
+    /// How statements are written for it.
+    fn dialect(&self) -> Dialect;
 
     /// Makes sure that rows with ids of this day can be stored; `day` counts from 2025.
     fn days(&self) -> Option<i64>;

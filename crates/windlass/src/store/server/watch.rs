@@ -66,6 +66,9 @@ async fn look<S: Server>(
         *next_delayed = seen.next_delayed;
         shared.signals.delayed.raise();
     }
+    if seen.has_mail {
+        shared.signals.inbox.raise();
+    }
     if seen.is_cancelling {
         shared.signals.cancelling.raise();
     }

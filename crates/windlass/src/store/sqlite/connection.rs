@@ -119,14 +119,14 @@ fn cannot_open(what: &str, error: rusqlite::Error) -> Error {
 
 /// Every statement as SQLite takes it.
 #[derive(Debug)]
-pub(super) struct Texts(Vec<String>);
+pub(crate) struct Texts(Vec<String>);
 
 impl Texts {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Sql::ALL.iter().map(|sql| for_sqlite(sql.for_sqlite().unwrap_or_default())).collect())
     }
 
-    pub(super) fn of(&self, sql: Sql) -> &str {
+    pub(crate) fn of(&self, sql: Sql) -> &str {
         &self.0[sql as usize]
     }
 }
@@ -137,6 +137,6 @@ pub(super) fn for_sqlite(text: &str) -> String {
 }
 
 /// `$N` becomes `?N`.
-pub(super) fn numbered(text: &str) -> String {
+pub(crate) fn numbered(text: &str) -> String {
     text.replace('$', "?")
 }

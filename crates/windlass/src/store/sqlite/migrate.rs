@@ -7,7 +7,10 @@ use crate::store::migrations::{self, Migration, Schema};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 1] = [(1, include_str!("../../../migrations/sqlite/0001_rooms.sql"))];
+const MIGRATIONS: [Migration; 2] = [
+    (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
+    (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
+];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is
 /// taken before the version is read.

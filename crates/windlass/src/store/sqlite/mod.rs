@@ -15,11 +15,14 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use self::connection::{Place, Texts};
+use self::connection::Place;
+pub(crate) use self::connection::{Texts, numbered};
 use self::readers::Readers;
+pub(crate) use self::transaction::run_statement;
 use self::writer::Writer;
 use super::Shared;
 use super::driver::{Driver, Verb};
+use super::within::Dialect;
 use crate::Error;
 use crate::runtime::{Clock, tasks};
 
@@ -31,6 +34,7 @@ pub(crate) struct Sqlite {
     /// None for a database in memory: it has one connection, the writer's.
     readers: Option<Readers>,
     failed: CancellationToken,
+    texts: Arc<Texts>,
 }
 
 impl Sqlite {
@@ -55,15 +59,16 @@ impl Sqlite {
             Place::Memory => None,
         };
         let now = clock.now();
+        let own = Arc::clone(&texts);
         let session = tasks::blocking(move || {
             let connection = place.prepare_and_connect()?;
             migrate::migrate(&connection, now)?;
-            Ok(transaction::SqliteTx::new(connection, texts))
+            Ok(transaction::SqliteTx::new(connection, own))
         })
         .await??;
         let polls = readers.is_some();
         let writer = Writer::start(session, Arc::clone(&shared), failed.clone(), polls)?;
-        Ok(Self { shared, writer, readers, failed })
+        Ok(Self { shared, writer, readers, failed, texts })
     }
 }
 
@@ -77,6 +82,10 @@ impl Driver for Sqlite {
             Some(readers) => readers.run(verb, &self.shared).await,
             None => self.writer.run(verb).await,
         }
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite(Arc::clone(&self.texts))
     }
 
     fn shared(&self) -> &Arc<Shared> {

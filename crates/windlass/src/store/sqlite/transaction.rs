@@ -88,19 +88,7 @@ impl SqliteTx {
         text: &str,
         params: impl Iterator<Item = &'a [Param<'a>]>,
     ) -> Result<(Rows, u64), Error> {
-        let done = self.connection.prepare_cached(text).and_then(|mut statement| {
-            let mut rows = Rows::new(statement.column_count());
-            let mut changed = 0;
-            for row in params {
-                if statement.column_count() == 0 {
-                    changed += statement.execute(params_from_iter(row))?;
-                } else {
-                    read_rows(&mut statement, row, &mut rows)?;
-                }
-            }
-            Ok((rows, u64::try_from(changed).unwrap_or(u64::MAX)))
-        });
-        done.map_err(|error| self.fail(error))
+        run_statement(&self.connection, text, params).map_err(|error| self.fail(error))
     }
 
     /// Translates an error and remembers the ones after which nothing may be acknowledged.
@@ -159,6 +147,25 @@ impl Tx for SqliteTx {
     fn effects(&mut self) -> &mut Effects {
         &mut self.effects
     }
+}
+
+/// Runs a statement once per row of parameters: what it returns, and how many rows it changed.
+pub(crate) fn run_statement<'a>(
+    connection: &Connection,
+    text: &str,
+    params: impl Iterator<Item = &'a [Param<'a>]>,
+) -> rusqlite::Result<(Rows, u64)> {
+    let mut statement = connection.prepare_cached(text)?;
+    let mut rows = Rows::new(statement.column_count());
+    let mut changed = 0;
+    for row in params {
+        if statement.column_count() == 0 {
+            changed += statement.execute(params_from_iter(row))?;
+        } else {
+            read_rows(&mut statement, row, &mut rows)?;
+        }
+    }
+    Ok((rows, u64::try_from(changed).unwrap_or(u64::MAX)))
 }
 
 impl ToSql for Param<'_> {

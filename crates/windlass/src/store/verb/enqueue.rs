@@ -19,6 +19,8 @@ pub(crate) struct Enqueue {
     pub(crate) atomic: bool,
     pub(crate) now: Timestamp,
     pub(crate) shared: Arc<Shared>,
+    /// The ids of each job's queue and kind.
+    pub(crate) pairs: Vec<(i64, i64)>,
     /// An id for each job, the same however often this runs: a repetition cannot store a job twice.
     pub(crate) ids: Vec<JobId>,
 }
@@ -73,10 +75,8 @@ impl Verb for Enqueue {
         let catalog = &self.shared.catalog;
         let namespace_id = catalog.namespace(tx, &self.namespace).await?;
         let mut all = Vec::with_capacity(self.jobs.len());
-        for (index, (prepared, id)) in self.jobs.iter().zip(&self.ids).enumerate() {
-            let job = &prepared.job;
-            let (queue_id, kind_id) = catalog.pair(namespace_id, &job.queue, &job.kind)?;
-            all.push(New { index, id: *id, queue_id, kind_id });
+        for (index, ((queue_id, kind_id), id)) in self.pairs.iter().zip(&self.ids).enumerate() {
+            all.push(New { index, id: *id, queue_id: *queue_id, kind_id: *kind_id });
         }
         let holders = self.take_keys(tx, namespace_id, &all).await?;
         let mut new = Vec::with_capacity(all.len());
@@ -88,7 +88,10 @@ impl Verb for Enqueue {
             }
             replies.push(reply);
         }
-        self.refuse_all_if_atomic(&mut replies)?;
+        if let Err(refusal) = self.refuse_all_if_atomic(&mut replies) {
+            self.give_keys_back(tx, namespace_id, &holders).await?;
+            return Err(refusal);
+        }
         self.insert(tx, &new).await?;
         Ok(replies)
     }
@@ -139,6 +142,20 @@ impl Enqueue {
             Ok((key, Holder { job, stored }))
         })?;
         Ok(holders.into_iter().collect())
+    }
+
+    /// Undoes [`take_keys`](Self::take_keys): the transaction may be the application's, and go on.
+    async fn give_keys_back<T: Tx>(
+        &self,
+        tx: &mut T,
+        namespace_id: i64,
+        holders: &HashMap<String, Holder>,
+    ) -> Result<(), Error> {
+        for (key, holder) in holders.iter().filter(|(_, holder)| self.ids.contains(&holder.job)) {
+            let params = [namespace_id.into(), key.as_str().into(), holder.job.as_i64().into()];
+            tx.execute(Sql::IdempotencyDelete, &params).await?;
+        }
+        Ok(())
     }
 
     fn key_of(&self, item: &New) -> Option<&str> {

@@ -25,6 +25,7 @@ impl Verb for MakeKnown {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let catalog = &self.shared.catalog;
         let namespace_id = catalog.namespace(tx, &self.namespace).await?;
-        catalog.make_known(tx, namespace_id, &self.unknown).await
+        catalog.make_known(tx, namespace_id, &self.unknown).await?;
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Seen {
     pub(crate) is_ready: bool,
     pub(crate) next_delayed: Option<i64>,
     pub(crate) is_cancelling: bool,
+    pub(crate) has_mail: bool,
 }
 
 impl Verb for Watch {
@@ -28,6 +29,7 @@ impl Verb for Watch {
                 is_ready: row.int()? > 0,
                 next_delayed: row.opt_int()?,
                 is_cancelling: row.int()? > 0,
+                has_mail: row.int()? > 0,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))

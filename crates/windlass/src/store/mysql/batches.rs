@@ -1,0 +1,164 @@
+//! Batches: one statement for many rows, and a second one for the rows that the first one found.
+
+use std::future::Future;
+
+use super::texts::{Piece, Statement, Texts};
+use crate::Error;
+use crate::store::driver::{Batch, Param, Rows, Value};
+use crate::store::list::ListFilter;
+use crate::store::statements::Sql;
+
+/// Rows in one statement, at most; a power of two.
+const ROWS_MAX: usize = 256;
+
+/// Something that sends one statement.
+pub(crate) trait Sender: Send {
+    /// Adds what the statement returns to `rows`, and says how many rows it changed.
+    fn send(
+        &mut self,
+        text: String,
+        params: &[Param<'_>],
+        rows: &mut Rows,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+}
+
+/// Runs a statement over a batch, and the one that follows it for the rows it found.
+pub(crate) async fn run_both<S: Sender>(
+    sender: &mut S,
+    texts: &Texts,
+    sql: Sql,
+    batch: &Batch<'_>,
+) -> Result<(Rows, u64), Error> {
+    let text = texts.of(sql);
+    let mut rows = Rows::default();
+    let changed = run(sender, &text.first, (batch, 0), &mut rows).await?;
+    let Some(then) = text.then.as_ref().filter(|_| !rows.is_empty()) else {
+        return Ok((rows, changed));
+    };
+    let call = batch.rows().next().unwrap_or_default();
+    let mut found = Batch::with_capacity(call.len() + rows.width(), rows.len());
+    for row in rows.iter() {
+        found.push_all(call.iter().copied().chain(row.iter().map(Value::as_param)));
+    }
+    let deleted = run(sender, then, (&found, call.len()), &mut Rows::default()).await?;
+    let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    if deleted != expected {
+        return Err(Error::bug(format!(
+            "{sql:?} locked {expected} rows and deleted {deleted}: this server does not lock"
+        )));
+    }
+    Ok((rows, changed))
+}
+
+/// Runs a list statement with its filter.
+pub(crate) async fn run_list<S: Sender>(
+    sender: &mut S,
+    texts: &Texts,
+    sql: Sql,
+    filter: &ListFilter,
+) -> Result<Rows, Error> {
+    let piece = Piece::of(&filter.insert_into(&texts.of(sql).raw));
+    let statement = Statement { head: piece, repeated: None, tail: Piece::default() };
+    let mut rows = Rows::default();
+    let params = Batch::of_one(&filter.params());
+    run(sender, &statement, (&params, 0), &mut rows).await?;
+    Ok(rows)
+}
+
+/// Runs a statement over a batch, as few times as its rows allow; of each row, so many values are the
+/// call's and the rest columns that were found.
+async fn run<S: Sender>(
+    sender: &mut S,
+    statement: &Statement,
+    (batch, params): (&Batch<'_>, usize),
+    rows: &mut Rows,
+) -> Result<u64, Error> {
+    let all: Vec<&[Param<'_>]> = batch.rows().collect();
+    let pads = statement.repeated.as_ref().is_some_and(|repeated| repeated.pads);
+    let mut changed = 0;
+    for chunk in chunks(&all, statement.repeated.is_some(), pads) {
+        let (text, arguments) = composed(statement, &chunk, params)?;
+        changed += sender.send(text, &arguments, rows).await?;
+    }
+    Ok(changed)
+}
+
+/// Rows as they go into one statement each: one by one where nothing is repeated, rounded up to a
+/// power of two where rows may stand there twice, and otherwise in powers of two.
+fn chunks<'r, 'p>(all: &[&'r [Param<'p>]], repeats: bool, pads: bool) -> Vec<Vec<&'r [Param<'p>]>> {
+    if !repeats {
+        return all.iter().map(|row| vec![*row]).collect();
+    }
+    let mut chunks = Vec::new();
+    let mut rest = all;
+    while let Some(last) = rest.last() {
+        let up = rest.len().next_power_of_two().min(ROWS_MAX);
+        let exact = up == rest.len();
+        let size = if pads || exact { up.min(rest.len()) } else { (up / 2).max(1) };
+        let size = if rest.len() >= ROWS_MAX { ROWS_MAX } else { size };
+        let (chunk, more) = rest.split_at(size);
+        let mut chunk = chunk.to_vec();
+        if pads {
+            chunk.resize(size.next_power_of_two(), last);
+        }
+        chunks.push(chunk);
+        rest = more;
+    }
+    chunks
+}
+
+/// The text for so many rows, and its parameters.
+fn composed<'p>(
+    statement: &Statement,
+    rows: &[&[Param<'p>]],
+    params: usize,
+) -> Result<(String, Vec<Param<'p>>), Error> {
+    let first = rows.first().copied().unwrap_or_default();
+    let mut text = statement.head.text.clone();
+    let mut arguments = Vec::new();
+    let mut fill = |piece: &Piece, row: &[Param<'p>]| -> Result<(), Error> {
+        for source in &piece.sources {
+            arguments.push(value(row, source.place(params))?);
+        }
+        Ok(())
+    };
+    fill(&statement.head, first)?;
+    if let Some(repeated) = &statement.repeated {
+        for (index, row) in rows.iter().enumerate() {
+            if index > 0 {
+                text.push_str(repeated.separator);
+            }
+            text.push_str(&repeated.piece.text);
+            fill(&repeated.piece, row)?;
+        }
+    }
+    text.push_str(&statement.tail.text);
+    fill(&statement.tail, first)?;
+    Ok((text, arguments))
+}
+
+fn value<'p>(row: &[Param<'p>], place: usize) -> Result<Param<'p>, Error> {
+    row.get(place).copied().ok_or_else(|| Error::bug("a statement has too few parameters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_in_powers_of_two() {
+        let rows: Vec<[Param<'_>; 1]> = (0..300).map(|n| [Param::Int(n)]).collect();
+        let rows: Vec<&[Param<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
+        let sizes = |n: usize, repeats, pads| {
+            let chunks = chunks(&rows[..n], repeats, pads);
+            chunks.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+
+        assert_eq!(sizes(0, true, true), [0; 0]);
+        assert_eq!(sizes(3, false, false), [1, 1, 1]);
+        assert_eq!(sizes(5, true, true), [8]);
+        assert_eq!(sizes(300, true, true), [256, 64]);
+        assert_eq!(sizes(7, true, false), [4, 2, 1]);
+        assert_eq!(sizes(300, true, false), [256, 32, 8, 4]);
+    }
+}
