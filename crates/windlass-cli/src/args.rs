@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Jobs(cmd::jobs::JobsArgs),
     /// Show how many jobs there are and how they fare
     Stats(cmd::stats::StatsArgs),
+    /// Create, change and inspect the tables of a database
+    Db(cmd::db::DbArgs),
     /// Check a database
     Doctor(cmd::doctor::DoctorArgs),
     /// Measure this machine: rates, latencies, and the floor of bare SQLite beside them
@@ -116,6 +118,16 @@ pub(crate) fn database(url: &str) -> Result<String, String> {
     }
 }
 
+/// A database's URL without its password, for people and logs.
+pub(crate) fn redacted(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((login, place)) = rest.rsplit_once('@') else { return url.to_owned() };
+    match login.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***@{place}"),
+        None => url.to_owned(),
+    }
+}
+
 /// Reads `90s`, `1h30m` or `250ms`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     windlass::parse_duration(text)
@@ -174,6 +186,15 @@ mod tests {
         }
         for url in ["windlass.db", "sqlite:", "postgres:x", "oracle:x"] {
             assert!(database(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let shown = redacted("postgres://ada:s3:cr@t@db.example/jobs?schema=s");
+        assert_eq!(shown, "postgres://ada:***@db.example/jobs?schema=s");
+        for url in ["sqlite:./a@b.db", "memory:", "mysql://ada@h/db"] {
+            assert_eq!(redacted(url), url);
         }
     }
 

@@ -60,6 +60,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Status(args) => cmd::status::run(args).await,
         Command::Jobs(args) => cmd::jobs::run(args).await,
         Command::Stats(args) => cmd::stats::run(&args).await,
+        Command::Db(args) => cmd::db::run(args).await,
         Command::Doctor(args) => cmd::doctor::run(args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,
         Command::Completions(args) => cmd::completions::run(&args),

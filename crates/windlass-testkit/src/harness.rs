@@ -69,9 +69,9 @@ impl Harness {
         self.url.split('?').next().unwrap_or_default()
     }
 
-    /// What stands before the names of this database's tables: the schema, or the prefix.
-    pub fn namespace_of_tables(&self) -> &str {
-        self.url.rsplit_once('=').map_or("windlass_", |(_, name)| name)
+    /// The address of the database.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// True when other processes can open the same database.

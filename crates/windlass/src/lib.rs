@@ -24,6 +24,7 @@ pub use queue::{
 };
 pub use runtime::Clock;
 pub use store::RetryOptions;
+pub use store::schema;
 pub use store::within::Transaction;
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;

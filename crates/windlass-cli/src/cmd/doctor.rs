@@ -3,7 +3,7 @@
 use clap::Args;
 use windlass::Queue;
 
-use crate::args::database;
+use crate::args::{database, redacted};
 use crate::client::refuse_missing;
 use crate::exit::{Exit, Failure, with_causes};
 use crate::output;
@@ -31,7 +31,7 @@ pub(crate) struct DoctorArgs {
 pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
     refuse_missing(&args.database)?;
     output::line(concat!("windlass  ", env!("CARGO_PKG_VERSION")))?;
-    output::line(&format!("database  {}", args.database))?;
+    output::line(&format!("database  {}", redacted(&args.database)))?;
     let findings = match Queue::open(&args.database).await {
         Ok(queue) => {
             let findings = examine(&queue, args.deep).await;

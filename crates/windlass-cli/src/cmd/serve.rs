@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use windlass::{Queue, RunningWorker, Worker, format_duration};
 use windlass_server::{Observer, Server};
 
-use crate::args::{database, duration};
+use crate::args::{database, duration, redacted};
 use crate::demo;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -27,6 +27,7 @@ use crate::serve::{address, builtin, logging};
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ServeArgs {
     /// Where to listen; :PORT means 127.0.0.1:PORT, port 0 any free one
     #[arg(long, value_name = "ADDRESS", env = "WINDLASS_HTTP", default_value = "127.0.0.1:8080")]
@@ -35,6 +36,10 @@ pub(crate) struct ServeArgs {
     /// The database: sqlite:PATH, memory:, postgres:// or mysql:// [default: windlass.db in the data directory]
     #[arg(long, value_name = "URL", env = "WINDLASS_DATABASE", value_parser = database)]
     database: Option<String>,
+
+    /// Refuse a database whose tables are not up to date, and change none
+    #[arg(long, env = "WINDLASS_NO_MIGRATE", value_parser = FalseyValueParser::new())]
+    no_migrate: bool,
 
     /// Where the database is unless --database says otherwise
     #[arg(long, value_name = "FOLDER", env = "WINDLASS_DATA_DIR", default_value = "./data")]
@@ -96,7 +101,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut signals = Signals::take_over()?;
     let listener = address::bind(&args.http, args.insecure_no_auth).await?;
     let database = args.database_url()?;
-    let queue = Queue::open(&database).await?;
+    let queue = Queue::builder().migrate(!args.no_migrate).open(&database).await?;
     let observer = Observer::new();
     let worker = match args.worker(&queue, observer.clone()) {
         Some(worker) => Some(worker.start().await?),
@@ -181,7 +186,7 @@ impl ServeArgs {
         };
         output::say(&format!("windlass {}", env!("CARGO_PKG_VERSION")));
         output::say(&format!("listening on  {url}"));
-        output::say(&format!("database      {database}"));
+        output::say(&format!("database      {}", redacted(database)));
         output::say(&format!("try           {next}"));
         if address.is_some_and(|address| !address.ip().is_loopback()) {
             output::say("warning: whoever reaches this address can read and change every job");

@@ -46,6 +46,7 @@ pub struct Queue {
 pub struct QueueBuilder {
     namespace: String,
     clock: Clock,
+    migrate: bool,
 }
 
 impl QueueBuilder {
@@ -63,19 +64,32 @@ impl QueueBuilder {
         self
     }
 
+    /// Whether opening may create and change tables (default true). Otherwise a database that lacks
+    /// something is refused; see [`schema`](crate::schema).
+    #[must_use]
+    pub const fn migrate(mut self, migrate: bool) -> Self {
+        self.migrate = migrate;
+        self
+    }
+
     /// Opens the database.
     ///
     /// # Errors
     /// As [`Queue::open`].
     pub async fn open(self, url: &str) -> Result<Queue, Error> {
         check_name(&self.namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
-        let store = store::open(url, self.clock).await?;
+        let store = store::open(url, self.clock, self.migrate).await?;
         Ok(Queue { store, namespace: self.namespace.into(), health: Arc::default() })
     }
 }
 
 impl Queue {
-    /// Opens `sqlite:PATH`, creating and migrating the file where needed, or `memory:`.
+    /// Opens `sqlite:PATH`, `memory:`, `postgres://USER:PASSWORD@HOST/DATABASE` or
+    /// `mysql://USER:PASSWORD@HOST/DATABASE`, creating and migrating what is missing.
+    ///
+    /// Tables are in the schema `windlass` on PostgreSQL (`?schema=NAME` changes it) and have the
+    /// prefix `windlass_` on MySQL (`?prefix=NAME_`). `?pooled=true` says that PostgreSQL is reached
+    /// through a pooler that hands out connections by transaction, such as `PgBouncer`.
     ///
     /// # Errors
     /// [`Error::Incompatible`] for another kind of URL or a database of a newer release,
@@ -86,7 +100,7 @@ impl Queue {
 
     /// Options before opening.
     pub fn builder() -> QueueBuilder {
-        QueueBuilder { namespace: "default".to_owned(), clock: Clock::system() }
+        QueueBuilder { namespace: "default".to_owned(), clock: Clock::system(), migrate: true }
     }
 
     /// The same database, another namespace.

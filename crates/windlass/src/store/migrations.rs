@@ -39,6 +39,22 @@ impl Schema {
     }
 }
 
+/// The migrations to run: none where they are not allowed, and an error if some are missing then.
+pub(crate) fn allowed(
+    schema: Schema,
+    all: &[Migration],
+    migrate: bool,
+) -> Result<&[Migration], Error> {
+    let pending = schema.pending(all)?;
+    match pending.last() {
+        Some((needed, _)) if !migrate => Err(Error::incompatible(format!(
+            "the database has schema {} and this release needs {needed}: run `windlass db migrate`",
+            schema.number
+        ))),
+        _ => Ok(pending),
+    }
+}
+
 /// What to write into `meta` after a migration.
 pub(crate) fn facts(number: i64, now: Timestamp) -> Vec<(&'static str, i64)> {
     let mut facts = vec![("schema", number), ("compatible_from", COMPATIBLE_FROM)];

@@ -18,6 +18,7 @@ mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod rows;
+pub mod schema;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
 mod sql_store;
@@ -128,19 +129,12 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// Opens the database that `url` names, creating and migrating it where needed.
-pub(crate) async fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>, Error> {
-    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
-    match scheme {
+/// Opens the database that `url` names, creating and migrating it where needed and allowed.
+pub(crate) async fn open(url: &str, clock: Clock, migrate: bool) -> Result<Arc<dyn Store>, Error> {
+    match url.split(':').next().unwrap_or_default() {
         #[cfg(feature = "sqlite")]
         "sqlite" => {
-            let path = rest.strip_prefix("//").unwrap_or(rest);
-            if path.is_empty() || path.contains('?') || path.starts_with(':') {
-                return Err(Error::incompatible(format!(
-                    "`{url}` names no file (sqlite:PATH, without options; memory: for none)"
-                )));
-            }
-            let driver = sqlite::Sqlite::open_file(path.into(), &clock).await?;
+            let driver = sqlite::Sqlite::open_file(sqlite_path(url)?, &clock, migrate).await?;
             Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
         }
         #[cfg(feature = "sqlite")]
@@ -151,17 +145,34 @@ pub(crate) async fn open(url: &str, clock: Clock) -> Result<Arc<dyn Store>, Erro
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => {
             let clock = clock.for_server();
-            let driver = postgres::open(url, &clock).await?;
+            let driver = postgres::open(url, &clock, migrate).await?;
             Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
         }
         #[cfg(feature = "mysql")]
         "mysql" | "mariadb" => {
             let clock = clock.for_server();
-            let driver = mysql::open(url, &clock).await?;
+            let driver = mysql::open(url, &clock, migrate).await?;
             Ok(Arc::new(sql_store::SqlStore::new(driver, clock)?))
         }
-        _ => Err(Error::incompatible(format!(
-            "`{scheme}` names no database this build knows (sqlite:PATH, memory:, postgres:// or mysql://)"
-        ))),
+        scheme => Err(unknown_scheme(scheme)),
     }
+}
+
+/// The file of `sqlite:PATH`.
+#[cfg(feature = "sqlite")]
+fn sqlite_path(url: &str) -> Result<std::path::PathBuf, Error> {
+    let rest = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() || path.contains('?') || path.starts_with(':') {
+        return Err(Error::incompatible(format!(
+            "`{url}` names no file (sqlite:PATH, without options; memory: for none)"
+        )));
+    }
+    Ok(path.into())
+}
+
+fn unknown_scheme(scheme: &str) -> Error {
+    Error::incompatible(format!(
+        "`{scheme}` names no database this build knows (sqlite:PATH, memory:, postgres:// or mysql://)"
+    ))
 }

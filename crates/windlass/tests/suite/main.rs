@@ -4,6 +4,7 @@
 
 mod cancel;
 mod claim;
+mod clients;
 mod complete;
 mod delete;
 mod enqueue;
@@ -11,6 +12,7 @@ mod expire;
 mod idempotency;
 mod lease;
 mod listing;
+mod migrate;
 mod processes;
 mod retry;
 mod shutdown;

@@ -1,56 +1,15 @@
 //! Jobs stored with plain SQL, through each database's own client: the function or procedure, and the
 //! inbox. Every statement here is one that docs/sql.md shows.
 
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
-
 use windlass::{Ctx, JobRecord, State};
 use windlass_testkit::Harness;
+
+use crate::clients::{mariadb, printed, psql};
 
 #[derive(serde::Serialize, serde::Deserialize, windlass::Job)]
 #[job(output = String)]
 struct Welcome {
     to: String,
-}
-
-/// Runs statements with a database's own client and returns what it printed.
-fn client(program: &str, args: &[&str], statements: &str) -> Output {
-    let mut child = Command::new(program)
-        .args(args)
-        .env("PGOPTIONS", "-c client_min_messages=warning")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program}: {error} (cargo xtask db up installs it)"));
-    let mut input = child.stdin.take().expect("an input");
-    input.write_all(statements.as_bytes()).expect("statements");
-    drop(input);
-    child.wait_with_output().expect("an end")
-}
-
-fn printed(output: &Output) -> String {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
-}
-
-fn psql(t: &Harness, statements: &str) -> Output {
-    let statements = statements.replace("windlass.", &format!("{}.", t.namespace_of_tables()));
-    client("psql", &["-qAt", "-v", "ON_ERROR_STOP=1", t.app_url()], &statements)
-}
-
-/// Splits `mysql://USER:PASSWORD@HOST:PORT/DATABASE` for the client's flags.
-fn mariadb(t: &Harness, statements: &str) -> Output {
-    let url = t.app_url().trim_start_matches("mysql://");
-    let (login, place) = url.split_once('@').expect("a login");
-    let (user, password) = login.split_once(':').expect("a password");
-    let (server, database) = place.split_once('/').expect("a database");
-    let (host, port) = server.split_once(':').expect("a port");
-    let (user, password) = (format!("-u{user}"), format!("-p{password}"));
-    let (host, port) = (format!("-h{host}"), format!("-P{port}"));
-    let statements = statements.replace("windlass_", t.namespace_of_tables());
-    client("mariadb", &["-N", "-B", &user, &password, &host, &port, database], &statements)
 }
 
 /// SQLite's own shell is not everywhere, so its statements run through its library.
@@ -82,9 +41,9 @@ async fn psql_enqueues_in_a_transaction() {
     let enqueue =
         r#"select windlass.enqueue('default', 'welcome', '{"to":"ada"}', '{"priority":1}');"#;
 
-    printed(&psql(&t, &format!("begin; {enqueue} rollback;")));
+    printed(&psql(t.url(), &format!("begin; {enqueue} rollback;")));
     assert_eq!(t.queue.stats().await.expect("stats").jobs(State::Pending), 0);
-    let id = printed(&psql(&t, &format!("begin; {enqueue} commit;")));
+    let id = printed(&psql(t.url(), &format!("begin; {enqueue} commit;")));
 
     let job = runs(&t, "the job of the function ran").await;
     assert_eq!(job.id.to_string(), id);
@@ -97,12 +56,14 @@ async fn the_function_knows_duplicates_delays_and_bad_options() {
     let Some(t) = Harness::postgres().await else { return };
     let keyed = r#"select windlass.enqueue('mail', 'welcome', '{"to":"ada"}', '{"idempotency_key":"ada"}');"#;
 
-    let ids = printed(&psql(&t, &format!("{keyed} {keyed}")));
-    let other = psql(&t, &keyed.replace("to", "cc"));
+    let ids = printed(&psql(t.url(), &format!("{keyed} {keyed}")));
+    let other = psql(t.url(), &keyed.replace("to", "cc"));
     let delayed = r#"select windlass.enqueue('mail', 'welcome', 'null', '{"delay_ms":60000}');"#;
-    let delayed = printed(&psql(&t, delayed));
-    let bad = psql(&t, r#"select windlass.enqueue('mail', 'welcome', 'null', '{"priority":12}');"#);
-    let odd = psql(&t, r#"select windlass.enqueue('mail', 'welcome', 'null', '{"colour":1}');"#);
+    let delayed = printed(&psql(t.url(), delayed));
+    let bad =
+        psql(t.url(), r#"select windlass.enqueue('mail', 'welcome', 'null', '{"priority":12}');"#);
+    let odd =
+        psql(t.url(), r#"select windlass.enqueue('mail', 'welcome', 'null', '{"colour":1}');"#);
 
     let ids: Vec<&str> = ids.lines().collect();
     assert_eq!(ids[0], ids[1]);
@@ -125,9 +86,9 @@ async fn a_mysql_client_enqueues_in_a_transaction() {
     let call =
         r#"call windlass_enqueue('default', 'welcome', '{"to":"ada"}', '{"priority":1}', @id);"#;
 
-    printed(&mariadb(&t, &format!("begin; {call} rollback;")));
+    printed(&mariadb(t.url(), &format!("begin; {call} rollback;")));
     assert_eq!(t.queue.stats().await.expect("stats").jobs(State::Pending), 0);
-    let id = printed(&mariadb(&t, &format!("begin; {call} select @id; commit;")));
+    let id = printed(&mariadb(t.url(), &format!("begin; {call} select @id; commit;")));
 
     let job = runs(&t, "the job of the procedure ran").await;
     assert_eq!(job.id.to_string(), id);
@@ -140,14 +101,18 @@ async fn the_procedure_knows_duplicates_delays_and_bad_options() {
     let Some(t) = Harness::mysql().await else { return };
     let keyed = r#"call windlass_enqueue('mail', 'welcome', '{"to":"ada"}', '{"idempotency_key":"ada"}', @id); select @id;"#;
 
-    let ids = printed(&mariadb(&t, &format!("{keyed} {keyed}")));
-    let other = mariadb(&t, &keyed.replace("to", "cc"));
+    let ids = printed(&mariadb(t.url(), &format!("{keyed} {keyed}")));
+    let other = mariadb(t.url(), &keyed.replace("to", "cc"));
     let delayed = "call windlass_enqueue('mail', 'welcome', 'null', '{\"delay_ms\":60000}', @id); select @id;";
-    let delayed = printed(&mariadb(&t, delayed));
-    let bad =
-        mariadb(&t, "call windlass_enqueue('mail', 'welcome', 'null', '{\"priority\":12}', @id);");
-    let odd =
-        mariadb(&t, "call windlass_enqueue('mail', 'welcome', 'null', '{\"colour\":1}', @id);");
+    let delayed = printed(&mariadb(t.url(), delayed));
+    let bad = mariadb(
+        t.url(),
+        "call windlass_enqueue('mail', 'welcome', 'null', '{\"priority\":12}', @id);",
+    );
+    let odd = mariadb(
+        t.url(),
+        "call windlass_enqueue('mail', 'welcome', 'null', '{\"colour\":1}', @id);",
+    );
 
     let ids: Vec<&str> = ids.lines().collect();
     assert_eq!(ids[0], ids[1]);
@@ -190,13 +155,13 @@ async fn inbox_is_relayed(t: &Harness) {
 #[tokio::test]
 async fn rows_of_the_inbox_become_jobs_on_postgres() {
     let Some(t) = Harness::postgres().await else { return };
-    printed(&psql(&t, &INSERTS.replace("windlass_", "windlass.")));
+    printed(&psql(t.url(), &INSERTS.replace("windlass_", "windlass.")));
     inbox_is_relayed(&t).await;
 
     let refused = "select refused from windlass.inbox order by id;";
     let refused = t
         .until("three rows are refused", async || {
-            let refused = printed(&psql(&t, refused));
+            let refused = printed(&psql(t.url(), refused));
             (refused.lines().filter(|line| !line.is_empty()).count() == 3).then_some(refused)
         })
         .await;
@@ -208,7 +173,7 @@ async fn rows_of_the_inbox_become_jobs_on_postgres() {
 #[tokio::test]
 async fn rows_of_the_inbox_become_jobs_on_mysql() {
     let Some(t) = Harness::mysql().await else { return };
-    printed(&mariadb(&t, INSERTS));
+    printed(&mariadb(t.url(), INSERTS));
     inbox_is_relayed(&t).await;
 }
 

@@ -23,7 +23,7 @@ const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
 
 async fn play(url: &str, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let clock = Clock::manual(START);
-    let store = store::open(url, clock.clone()).await.unwrap();
+    let store = store::open(url, clock.clone(), true).await.unwrap();
     let mut reference = Reference::new(START);
     let mut player = Player::new(Arc::clone(&store), clock);
     // Without workers most steps would have nothing to do.

@@ -7,6 +7,7 @@ use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
 
 use crate::store::migrations::{self, Migration, Schema};
+use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
@@ -18,16 +19,28 @@ const MIGRATIONS: [Migration; 2] = [
 /// Seconds a starter waits for another one that migrates.
 const LOCK_SECONDS: i64 = 60;
 
+/// What every migration builds on.
+const CREATE: &str = "create table if not exists {prefix}meta (name varchar(64) not null primary key, \
+     value bigint not null) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin";
+
+/// Writes down how far a migration led.
+fn note(name: &str, value: i64) -> String {
+    NOTE.replace("{name}", name).replace("{value}", &value.to_string())
+}
+
+const NOTE: &str = "insert into {prefix}meta (name, value) values ('{name}', {value}) \
+     on duplicate key update value = values(value)";
+
 /// Brings the database to this release's schema. Safe beside other starters: one at a time.
 pub(super) async fn migrate(
     connection: &mut MySqlConnection,
     prefix: &str,
     now: Timestamp,
+    may: bool,
 ) -> Result<(), Error> {
     // Most starts find nothing to do; they take no lock.
-    if let Ok(schema) = read(connection, prefix).await
-        && schema.pending(&MIGRATIONS)?.is_empty()
-    {
+    let schema = read_or_none(connection, prefix).await?;
+    if migrations::allowed(schema, &MIGRATIONS, may)?.is_empty() {
         return Ok(());
     }
     let got = sqlx::query_scalar::<_, Option<i64>>(
@@ -50,24 +63,53 @@ async fn migrate_locked(
     prefix: &str,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let create = "create table if not exists {prefix}meta (name varchar(64) not null primary key, \
-         value bigint not null) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin";
-    run(connection, create, prefix).await?;
+    run(connection, CREATE, prefix).await?;
     let schema = read(connection, prefix).await?;
     for (number, text) in schema.pending(&MIGRATIONS)? {
         for statement in statements(text) {
             run(connection, statement, prefix).await?;
         }
         for (name, value) in migrations::facts(*number, now) {
-            let text = format!(
-                "insert into {prefix}meta (name, value) values (?, ?) \
-                 on duplicate key update value = values(value)"
-            );
-            let query = sqlx::query(AssertSqlSafe(text)).bind(name).bind(value);
-            query.execute(&mut *connection).await.map_err(failed)?;
+            run(connection, &note(name, value), prefix).await?;
         }
     }
     Ok(())
+}
+
+/// How far the database is.
+pub(super) async fn status(
+    connection: &mut MySqlConnection,
+    prefix: &str,
+) -> Result<SchemaStatus, Error> {
+    SchemaStatus::new(read_or_none(connection, prefix).await?, &MIGRATIONS)
+}
+
+/// The migrations after `after` as a script; procedures need another end of statement.
+pub(super) fn script(prefix: &str, after: i64, now: Timestamp) -> String {
+    let fill = |text: &str| {
+        let parts = statements(text).map(|part| {
+            let part = part.replace("{prefix}", prefix);
+            if part.contains("create procedure") {
+                format!("delimiter //\n{part} //\ndelimiter ;\n")
+            } else {
+                format!("{part};\n")
+            }
+        });
+        parts.collect::<Vec<_>>().join("\n")
+    };
+    schema::script((CREATE, ""), &MIGRATIONS, after, fill, note, now)
+}
+
+/// As [`read`], for a database that may hold nothing of ours yet.
+async fn read_or_none(connection: &mut MySqlConnection, prefix: &str) -> Result<Schema, Error> {
+    let count = sqlx::query_scalar::<_, i64>(
+        "select count(*) from information_schema.tables where table_schema = database() and table_name = ?",
+    );
+    let found = count.bind(format!("{prefix}meta")).fetch_one(&mut *connection).await;
+    match found.map_err(failed)? {
+        0 => Ok(Schema::default()),
+        _ => read(connection, prefix).await,
+    }
 }
 
 /// The statements of a file: each ends with a semicolon before an empty line, or at the end.

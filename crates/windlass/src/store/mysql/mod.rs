@@ -18,9 +18,10 @@ pub(crate) use self::texts::Texts;
 pub(crate) use self::transaction::MySqlTx;
 use super::effects::News;
 use super::server::{Mode, Server, ServerDriver};
-use crate::Error;
 use crate::runtime::Clock;
+use crate::store::schema::SchemaStatus;
 use crate::store::within::Dialect;
+use crate::{Error, Timestamp};
 
 /// Table names begin with this, unless the URL says otherwise.
 const PREFIX: &str = "windlass_";
@@ -86,14 +87,32 @@ impl Address {
 }
 
 /// Opens the database that `url` names.
-pub(crate) async fn open(url: &str, clock: &Clock) -> Result<ServerDriver<MySql>, Error> {
+pub(crate) async fn open(
+    url: &str,
+    clock: &Clock,
+    migrate: bool,
+) -> Result<ServerDriver<MySql>, Error> {
     let address = Address::parse(url)?;
     let mut connection = address.connect().await?;
-    migrate::migrate(&mut connection, &address.prefix, clock.now()).await?;
+    migrate::migrate(&mut connection, &address.prefix, clock.now(), migrate).await?;
     warn_of_unsafe_settings(&mut connection).await;
     sqlx::Connection::close(connection).await.ok();
     let texts = Arc::new(Texts::new(&address.prefix));
     Ok(ServerDriver::start(MySql { options: address.options, texts }, clock))
+}
+
+/// How far the database that `url` names is.
+pub(crate) async fn schema_status(url: &str) -> Result<SchemaStatus, Error> {
+    let address = Address::parse(url)?;
+    let mut connection = address.connect().await?;
+    let status = migrate::status(&mut connection, &address.prefix).await;
+    sqlx::Connection::close(connection).await.ok();
+    status
+}
+
+/// The migrations after `after`, for `mysql` and `mariadb`.
+pub(crate) fn migration_sql(url: &str, after: i64, now: Timestamp) -> Result<String, Error> {
+    Ok(migrate::script(&Address::parse(url)?.prefix, after, now))
 }
 
 impl Server for MySql {

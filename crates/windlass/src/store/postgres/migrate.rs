@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr a
 
 use super::Address;
 use crate::store::migrations::{self, Migration, Schema};
+use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
@@ -13,28 +14,33 @@ const MIGRATIONS: [Migration; 2] = [
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
 ];
 
+/// What every migration builds on.
+const CREATE: &str = "create schema if not exists {schema};
+create table if not exists {schema}.meta (name text primary key, value bigint not null);
+";
+
+/// Writes down how far a migration led.
+const NOTE: &str = "insert into {schema}.meta (name, value) values ('{name}', {value}) \
+     on conflict (name) do update set value = excluded.value;";
+
 /// Brings the database to this release's schema. Safe beside other starters: one at a time, and all
 /// of it or nothing.
 pub(super) async fn migrate(
     connection: &mut PgConnection,
     address: &Address,
     now: Timestamp,
+    may: bool,
 ) -> Result<(), Error> {
     let prefix = address.prefix();
     // Most starts find nothing to do; they take no lock.
-    if let Ok(schema) = read(connection, &prefix).await
-        && schema.pending(&MIGRATIONS)?.is_empty()
-    {
+    let schema = read_or_none(connection, address).await?;
+    if migrations::allowed(schema, &MIGRATIONS, may)?.is_empty() {
         return Ok(());
     }
     let mut tx = connection.begin().await.map_err(failed)?;
     let lock = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
     sqlx::query(lock).bind(&prefix).execute(&mut *tx).await.map_err(failed)?;
-    let create = format!(
-        "create schema if not exists {}; create table if not exists {prefix}meta \
-         (name text primary key, value bigint not null)",
-        address.schema
-    );
+    let create = CREATE.replace("{schema}", &address.schema);
     run(&mut tx, create).await?;
     let schema = read(&mut tx, &prefix).await?;
     for (number, text) in schema.pending(&MIGRATIONS)? {
@@ -44,6 +50,37 @@ pub(super) async fn migrate(
         }
     }
     tx.commit().await.map_err(failed)
+}
+
+/// How far the database is.
+pub(super) async fn status(
+    connection: &mut PgConnection,
+    address: &Address,
+) -> Result<SchemaStatus, Error> {
+    SchemaStatus::new(read_or_none(connection, address).await?, &MIGRATIONS)
+}
+
+/// The migrations after `after` as a script.
+pub(super) fn script(address: &Address, after: i64, now: Timestamp) -> String {
+    let fill = |text: &str| {
+        text.replace("{prefix}", &address.prefix()).replace("{schema}", &address.schema)
+    };
+    let note = |name: &str, value: i64| {
+        NOTE.replace("{name}", name).replace("{value}", &value.to_string())
+    };
+    let head = format!("begin;\n{CREATE}");
+    schema::script((&head, "commit;\n"), &MIGRATIONS, after, fill, note, now)
+}
+
+/// As [`read`], for a database that may hold nothing of ours yet.
+async fn read_or_none(connection: &mut PgConnection, address: &Address) -> Result<Schema, Error> {
+    let exists = sqlx::query_scalar::<_, bool>("select to_regclass($1) is not null");
+    let name = format!("{}meta", address.prefix());
+    let exists = exists.bind(name).persistent(false).fetch_one(&mut *connection).await;
+    match exists.map_err(failed)? {
+        true => read(connection, &address.prefix()).await,
+        false => Ok(Schema::default()),
+    }
 }
 
 async fn run(connection: &mut PgConnection, text: String) -> Result<(), Error> {

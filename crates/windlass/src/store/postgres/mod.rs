@@ -20,10 +20,11 @@ pub(crate) use self::texts::Texts;
 pub(crate) use self::transaction::PgTx;
 use super::effects::News;
 use super::server::{Mode, Server, ServerDriver};
-use crate::Error;
 use crate::runtime::{Clock, Tasks};
 use crate::store::Shared;
+use crate::store::schema::SchemaStatus;
 use crate::store::within::Dialect;
+use crate::{Error, Timestamp};
 
 /// Schema that holds everything, unless the URL says otherwise.
 const SCHEMA: &str = "windlass";
@@ -99,10 +100,14 @@ impl Address {
 }
 
 /// Opens the database that `url` names.
-pub(crate) async fn open(url: &str, clock: &Clock) -> Result<ServerDriver<Postgres>, Error> {
+pub(crate) async fn open(
+    url: &str,
+    clock: &Clock,
+    migrate: bool,
+) -> Result<ServerDriver<Postgres>, Error> {
     let address = Address::parse(url)?;
     let mut connection = address.connect().await?;
-    migrate::migrate(&mut connection, &address, clock.now()).await?;
+    migrate::migrate(&mut connection, &address, clock.now(), migrate).await?;
     warn_of_unsafe_settings(&mut connection).await;
     sqlx::Connection::close(connection).await.ok();
     let texts = Arc::new(Texts::new(&address.prefix()));
@@ -114,6 +119,20 @@ pub(crate) async fn open(url: &str, clock: &Clock) -> Result<ServerDriver<Postgr
         listen::start(tasks, shared, Announcer::new(&address, heard));
     });
     Ok(driver)
+}
+
+/// How far the database that `url` names is.
+pub(crate) async fn schema_status(url: &str) -> Result<SchemaStatus, Error> {
+    let address = Address::parse(url)?;
+    let mut connection = address.connect().await?;
+    let status = migrate::status(&mut connection, &address).await;
+    sqlx::Connection::close(connection).await.ok();
+    status
+}
+
+/// The migrations after `after`, for `psql`.
+pub(crate) fn migration_sql(url: &str, after: i64, now: Timestamp) -> Result<String, Error> {
+    Ok(migrate::script(&Address::parse(url)?, after, now))
 }
 
 impl Server for Postgres {

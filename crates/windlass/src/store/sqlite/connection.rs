@@ -10,7 +10,7 @@ use crate::Error;
 use crate::store::statements::{Sql, whole};
 
 /// Table names begin with this, so that Windlass can share a file with an application.
-const PREFIX: &str = "windlass_";
+pub(super) const PREFIX: &str = "windlass_";
 
 /// Before this release, two connections could corrupt a WAL database
 /// (<https://www.sqlite.org/releaselog/3_51_3.html>).

@@ -14,7 +14,7 @@ use crate::store::{self, Claimed, Claims, NewWorker, Served, Settled, Store, Wor
 /// A store on a file, with a registered worker that serves everything.
 async fn store_in(folder: &tempfile::TempDir) -> (Arc<dyn Store>, WorkerKey) {
     let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
-    let store = store::open(&url, Clock::system()).await.unwrap();
+    let store = store::open(&url, Clock::system(), true).await.unwrap();
     let worker = NewWorker {
         name: "w".to_owned(),
         nonce: 7,

@@ -2,8 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::connection::for_sqlite;
+use super::connection::{PREFIX, for_sqlite};
 use crate::store::migrations::{self, Migration, Schema};
+use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
@@ -14,33 +15,42 @@ const MIGRATIONS: [Migration; 2] = [
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is
 /// taken before the version is read.
-pub(super) fn migrate(connection: &Connection, now: Timestamp) -> Result<(), Error> {
-    let failed = |error: rusqlite::Error| Error::Unavailable {
-        message: format!("cannot prepare the database: {error}"),
-        source: Some(Box::new(error)),
-    };
+pub(super) fn migrate(connection: &Connection, now: Timestamp, may: bool) -> Result<(), Error> {
     connection.execute_batch("begin immediate").map_err(failed)?;
-    let outcome = migrate_locked(connection, now, failed);
+    let outcome = migrate_locked(connection, now, may);
     let end = if outcome.is_ok() { "commit" } else { "rollback" };
     connection.execute_batch(end).map_err(failed)?;
     outcome
 }
 
-fn migrate_locked(
-    connection: &Connection,
-    now: Timestamp,
-    failed: impl Fn(rusqlite::Error) -> Error,
-) -> Result<(), Error> {
-    let create = "create table if not exists {prefix}meta (name text primary key, value integer not null) strict, without rowid";
-    connection.execute_batch(&for_sqlite(create)).map_err(&failed)?;
-    let schema = read(connection).map_err(&failed)?;
-    for (number, text) in schema.pending(&MIGRATIONS)? {
-        connection.execute_batch(&for_sqlite(text)).map_err(&failed)?;
+fn migrate_locked(connection: &Connection, now: Timestamp, may: bool) -> Result<(), Error> {
+    connection.execute_batch(&for_sqlite(CREATE)).map_err(failed)?;
+    let schema = read(connection).map_err(failed)?;
+    for (number, text) in migrations::allowed(schema, &MIGRATIONS, may)? {
+        connection.execute_batch(&for_sqlite(text)).map_err(failed)?;
         for (name, value) in migrations::facts(*number, now) {
-            write(connection, name, value).map_err(&failed)?;
+            connection.execute_batch(&for_sqlite(&note(name, value))).map_err(failed)?;
         }
     }
     Ok(())
+}
+
+/// How far the database is.
+pub(super) fn status(connection: &Connection) -> Result<SchemaStatus, Error> {
+    let count = "select count(*) from sqlite_schema where name = '{prefix}meta'";
+    let found = connection.query_row(&for_sqlite(count), [], |row| row.get::<_, i64>(0));
+    let schema = match found.map_err(failed)? {
+        0 => Schema::default(),
+        _ => read(connection).map_err(failed)?,
+    };
+    SchemaStatus::new(schema, &MIGRATIONS)
+}
+
+/// The migrations after `after` as a script for `sqlite3`.
+pub(super) fn script(after: i64, now: Timestamp) -> String {
+    let head = format!("begin immediate;\n{CREATE}\n");
+    let fill = |text: &str| text.replace("{prefix}", PREFIX);
+    schema::script((&head, "commit;\n"), &MIGRATIONS, after, fill, note, now)
 }
 
 fn read(connection: &Connection) -> rusqlite::Result<Schema> {
@@ -49,10 +59,23 @@ fn read(connection: &Connection) -> rusqlite::Result<Schema> {
     Ok(Schema::of(&facts.collect::<Result<Vec<_>, _>>()?))
 }
 
-fn write(connection: &Connection, name: &str, value: i64) -> rusqlite::Result<()> {
-    let text = "insert into {prefix}meta (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
-    connection.execute(&for_sqlite(text), (name, value))?;
-    Ok(())
+/// What every migration builds on.
+const CREATE: &str = "create table if not exists {prefix}meta \
+     (name text primary key, value integer not null) strict, without rowid;";
+
+/// Writes down how far a migration led.
+fn note(name: &str, value: i64) -> String {
+    NOTE.replace("{name}", name).replace("{value}", &value.to_string())
+}
+
+const NOTE: &str = "insert into {prefix}meta (name, value) values ('{name}', {value}) \
+     on conflict (name) do update set value = excluded.value;";
+
+fn failed(error: rusqlite::Error) -> Error {
+    Error::Unavailable {
+        message: format!("cannot prepare the database: {error}"),
+        source: Some(Box::new(error)),
+    }
 }
 
 #[cfg(test)]
@@ -63,10 +86,11 @@ mod tests {
     fn refuses_a_database_from_the_future() {
         let connection = Connection::open_in_memory().unwrap();
         let now = Timestamp::from_micros(0);
-        migrate(&connection, now).unwrap();
-        write(&connection, "compatible_from", 99).unwrap();
+        migrate(&connection, now, true).unwrap();
+        let newer = for_sqlite(&note("compatible_from", 99));
+        connection.execute_batch(&newer).unwrap();
 
-        let error = migrate(&connection, now).unwrap_err();
+        let error = migrate(&connection, now, true).unwrap_err();
 
         assert!(error.to_string().contains("install a newer Windlass"), "{error}");
     }

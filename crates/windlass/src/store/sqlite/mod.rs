@@ -22,9 +22,10 @@ pub(crate) use self::transaction::run_statement;
 use self::writer::Writer;
 use super::Shared;
 use super::driver::{Driver, Verb};
+use super::schema::SchemaStatus;
 use super::within::Dialect;
-use crate::Error;
 use crate::runtime::{Clock, tasks};
+use crate::{Error, Timestamp};
 
 /// An open SQLite database.
 #[derive(Debug)]
@@ -39,16 +40,20 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     /// Opens or creates the database file at `path`.
-    pub(crate) async fn open_file(path: PathBuf, clock: &Clock) -> Result<Self, Error> {
-        Self::open(Place::File(path), clock).await
+    pub(crate) async fn open_file(
+        path: PathBuf,
+        clock: &Clock,
+        migrate: bool,
+    ) -> Result<Self, Error> {
+        Self::open(Place::File(path), clock, migrate).await
     }
 
     /// Makes a new database in memory.
     pub(crate) async fn open_memory(clock: &Clock) -> Result<Self, Error> {
-        Self::open(Place::Memory, clock).await
+        Self::open(Place::Memory, clock, true).await
     }
 
-    async fn open(place: Place, clock: &Clock) -> Result<Self, Error> {
+    async fn open(place: Place, clock: &Clock, migrate: bool) -> Result<Self, Error> {
         let texts = Arc::new(Texts::new());
         let shared = Arc::new(Shared::default());
         let failed = CancellationToken::new();
@@ -62,7 +67,7 @@ impl Sqlite {
         let own = Arc::clone(&texts);
         let session = tasks::blocking(move || {
             let connection = place.prepare_and_connect()?;
-            migrate::migrate(&connection, now)?;
+            migrate::migrate(&connection, now, migrate)?;
             Ok(transaction::SqliteTx::new(connection, own))
         })
         .await??;
@@ -70,6 +75,19 @@ impl Sqlite {
         let writer = Writer::start(session, Arc::clone(&shared), failed.clone(), polls)?;
         Ok(Self { shared, writer, readers, failed, texts })
     }
+}
+
+/// How far the database file is.
+pub(crate) async fn schema_status(path: PathBuf) -> Result<SchemaStatus, Error> {
+    if !path.exists() {
+        return Err(Error::unavailable(format!("there is no database file {}", path.display())));
+    }
+    tasks::blocking(move || migrate::status(&connection::connect_reader(&path)?)).await?
+}
+
+/// The migrations after `after`, for `sqlite3`.
+pub(crate) fn migration_sql(after: i64, now: Timestamp) -> String {
+    migrate::script(after, now)
 }
 
 impl Driver for Sqlite {

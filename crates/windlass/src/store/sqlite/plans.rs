@@ -20,7 +20,7 @@ fn plan(connection: &Connection, sql: Sql) -> String {
 #[test]
 fn hot_statements_use_their_index() {
     let connection = Connection::open_in_memory().unwrap();
-    migrate(&connection, Timestamp::from_micros(0)).unwrap();
+    migrate(&connection, Timestamp::from_micros(0), true).unwrap();
 
     for sql in [
         Sql::ClaimHead,
@@ -51,7 +51,7 @@ fn hot_statements_use_their_index() {
 #[test]
 fn a_job_that_came_back_is_found_through_the_partial_index() {
     let connection = Connection::open_in_memory().unwrap();
-    migrate(&connection, Timestamp::from_micros(0)).unwrap();
+    migrate(&connection, Timestamp::from_micros(0), true).unwrap();
 
     assert!(plan(&connection, Sql::JobGet).contains("windlass_ready_moved"));
 }
