@@ -38,7 +38,7 @@ const CRASHES: u32 = 3;
 
 const JOBS: u64 = 1000;
 
-/// When the worker of the thousand jobs is killed.
+/// When the worker of the thousand jobs is killed, after its first run.
 const KILL_AFTER_MS: std::ops::Range<u64> = 50..900;
 
 /// Two outages of 10 s under a load of all kinds of jobs, and nobody is killed.
@@ -173,6 +173,7 @@ impl Stage<'_> {
     fn completes_a_thousand(self, rng: &mut Rng, summary: &mut Summary) -> Result<(), Failure> {
         self.runtime.block_on(self.enqueue_all(JOBS))?;
         let mut first = self.worker("worker-1", "default", &[])?;
+        wait(|| Ok(self.runs()? > 0))?;
         thread::sleep(Duration::from_millis(rng.u64(KILL_AFTER_MS)));
         first.kill()?;
         summary.count(first.reap()?);

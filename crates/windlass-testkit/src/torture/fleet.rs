@@ -35,9 +35,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Between two progress lines.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// A lease of 30 s lapses no sooner than 20 s after the database went; the rest is its recovery.
-const HARMLESS_OUTAGE_MAX: Duration = Duration::from_secs(15);
-
 #[derive(Debug, Args)]
 pub(crate) struct FleetOptions {
     /// Runs this many worker processes at a time instead of cycles
@@ -85,11 +82,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// True when nothing in it may cost a job a crash.
+    /// True when nothing in it may cost a job a crash: an outage does not, however long. With hasty
+    /// settings nobody waits for anybody, so there it may.
     fn is_harmless(&self) -> bool {
-        self.kill_every.is_none()
-            && self.pace == Pace::Default
-            && self.away_for <= HARMLESS_OUTAGE_MAX
+        self.kill_every.is_none() && self.pace == Pace::Default
     }
 }
 
