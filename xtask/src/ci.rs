@@ -12,6 +12,15 @@ use crate::{commands, sabotage, tidy};
 /// Enough kills to meet every named crash point more than once, and still a minute or so.
 const TORTURE_CYCLES: &str = "50";
 
+/// On each server: some kills of producers and workers, and nodes under database crashes. Half a
+/// minute each; the servers are the runs' own, because they are crashed.
+const SERVER_TORTURE: [&str; 2] =
+    ["--cycles 12", "--nodes 3 --jobs 80 --minutes 0.3 --kill-every 1s --crash-database-every 7s"];
+
+/// What to torture beside SQLite, by the names that torture knows.
+const TORTURED_SERVERS: [(Kind, &str); 2] =
+    [(Kind::Postgres, "postgres"), (Kind::MariaDb, "mysql")];
+
 /// Each line must compile alone: a user picks features, we only ever build our own mix.
 const FEATURE_SETS: &[&[&str]] = &[
     &["--no-default-features", "--features", "sqlite"],
@@ -31,6 +40,7 @@ const CHECKS: &[Check] =
 const STEPS: &[Step] = &[
     ("test", |env| commands::test_with(&[], env)),
     ("torture", torture),
+    ("torture of servers", torture_of_servers),
     ("torture checks", torture_checks),
 ];
 
@@ -84,6 +94,18 @@ fn doc() -> Result<(), Failure> {
 
 fn torture(env: &Env) -> Result<(), Failure> {
     commands::torture(&["--cycles", TORTURE_CYCLES].map(str::to_owned), env)
+}
+
+/// A server that the tests had to skip is left out here as well.
+fn torture_of_servers(env: &Env) -> Result<(), Failure> {
+    let is_there = |kind: Kind| env.iter().any(|(variable, _)| *variable == kind.variable());
+    for (_, database) in TORTURED_SERVERS.into_iter().filter(|(kind, _)| is_there(*kind)) {
+        for run in SERVER_TORTURE {
+            let words = format!("--database {database} {run}");
+            commands::torture(&words.split(' ').map(str::to_owned).collect::<Vec<_>>(), env)?;
+        }
+    }
+    Ok(())
 }
 
 /// The reconciliation's own tests: each finding is seen once.

@@ -21,7 +21,8 @@ usage: cargo xtask COMMAND [ARGS]
   ci [--full]         format, lints, docs, tidy, tests, torture; --full adds deny, features, bench
   tidy                the house rules a compiler does not know
   bench [ARGS]        throughput and latency; ARGS go to `windlass bench`
-  torture [ARGS]      kill -9 a worker over and over and reconcile a journal
+  torture [ARGS]      kill -9 producers and workers over and over and reconcile their journals;
+                      --database sqlite|postgres|mysql, --nodes N, --defaults (docs/testing.md)
   sabotage            switch on named defects and expect the tests to catch each
   db up [--disk] [KIND..]
                       start private servers for the tests (postgres, mariadb; pgbouncer when named)

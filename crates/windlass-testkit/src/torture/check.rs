@@ -1,6 +1,7 @@
 //! What the coordinator does with the database while no child runs: check it, drain it, compare it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass::{JobFilter, Queue, RetryOptions, State};
@@ -32,7 +33,7 @@ pub(crate) async fn verify(url: &str) -> Result<Vec<String>, Failure> {
 /// Lets one undisturbed worker work off everything; false when it did not manage in time.
 pub(crate) async fn drain(url: &str, journals: &Path) -> Result<bool, Failure> {
     let queue = Queue::open(url).await?;
-    let station = Station::new(Journal::open(journals, "drain")?, Habit::Steady);
+    let station = Station::new(Arc::new(Journal::open(journals, "drain")?), Habit::Steady);
     let worker = build(&queue, Pace::Hasty, station).start().await?;
     let deadline = Instant::now() + DRAIN_WITHIN;
     let mut live = u64::MAX;

@@ -2,17 +2,20 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::future::Future;
 use std::io::{self, stdin};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use fastrand::Rng;
 use tokio::sync::oneshot;
 
 use crate::Failure;
+use crate::database::Home;
 
 /// The points where the library ends the process when `WINDLASS_CRASH_AT` says so, and whether a
 /// producer gets there as well.
@@ -24,14 +27,60 @@ pub(crate) const CRASH_POINTS: &[(&str, bool)] = &[
     ("finished", false),
 ];
 
-/// A worker waits up to 30 s for its handlers, and no handler here takes that long.
-const STOP_WITHIN: Duration = Duration::from_secs(40);
+/// The visit of a crash point that ends a child: early ones are in the start of the process.
+const VISIT_MAX: u32 = 40;
+
+/// A worker waits up to 30 s for its handlers, and no handler here takes that long, but the machine
+/// may be busy.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
 
 /// How often to look whether a child has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
+
+/// The database, the folder and the journals that some children share.
+#[derive(Debug, Clone)]
+pub(crate) struct Workplace {
+    pub(crate) url: String,
+    pub(crate) folder: PathBuf,
+    pub(crate) journals: PathBuf,
+}
+
+impl Workplace {
+    /// Creates the folder, and the address of an empty database that may be in it.
+    pub(crate) fn create(home: &Home, parent: &Path, name: &str) -> Result<Self, Failure> {
+        let folder = parent.join(name);
+        let journals = folder.join("journals");
+        fs::create_dir_all(&journals)?;
+        Ok(Self { url: home.url(&folder, name), folder, journals })
+    }
+
+    /// Starts this program again as `role`. It works in the folder, where nobody minds what it may
+    /// drop.
+    pub(crate) fn start(
+        &self,
+        role: &str,
+        name: &str,
+        more: Vec<OsString>,
+        crash_at: Option<CrashAt>,
+    ) -> Result<Child, Failure> {
+        let mut command = Command::new(env::current_exe()?);
+        command.args([role, "--url", &self.url, "--name", name, "--journals"]);
+        command.arg(&self.journals).args(more).current_dir(&self.folder).stdin(Stdio::piped());
+        if let Some(CrashAt { point, visit }) = crash_at {
+            command.env("WINDLASS_CRASH_AT", format!("{point}:{visit}"));
+        }
+        let crash_point = crash_at.map(|at| at.point);
+        Ok(Child { name: name.to_owned(), process: command.spawn()?, crash_point })
+    }
+}
+
+/// Command line arguments for a child.
+pub(crate) fn words<T: ToString>(args: &[T]) -> Vec<OsString> {
+    args.iter().map(|word| word.to_string().into()).collect()
+}
 
 /// A running child. Dropping it closes its input, which tells it to stop.
 #[derive(Debug)]
@@ -48,6 +97,16 @@ pub(crate) struct CrashAt {
     pub(crate) visit: u32,
 }
 
+impl CrashAt {
+    /// A point that a child of this kind reaches.
+    pub(crate) fn random(rng: &mut Rng, is_producer: bool) -> Self {
+        let reached = |by_producer: bool| by_producer || !is_producer;
+        let points = CRASH_POINTS.iter().filter(|(_, by_producer)| reached(*by_producer));
+        let points: Vec<&'static str> = points.map(|(point, _)| *point).collect();
+        Self { point: points[rng.usize(..points.len())], visit: rng.u32(1..=VISIT_MAX) }
+    }
+}
+
 /// How a child that was to die died.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Death {
@@ -56,23 +115,6 @@ pub(crate) enum Death {
 }
 
 impl Child {
-    /// Starts this program again with other arguments. It works in `folder`, where nobody minds
-    /// what it may drop.
-    pub(crate) fn start(
-        name: &str,
-        folder: &Path,
-        args: Vec<OsString>,
-        crash_at: Option<CrashAt>,
-    ) -> Result<Self, Failure> {
-        let mut command = Command::new(env::current_exe()?);
-        command.args(args).current_dir(folder).stdin(Stdio::piped());
-        if let Some(CrashAt { point, visit }) = crash_at {
-            command.env("WINDLASS_CRASH_AT", format!("{point}:{visit}"));
-        }
-        let crash_point = crash_at.map(|at| at.point);
-        Ok(Self { name: name.to_owned(), process: command.spawn()?, crash_point })
-    }
-
     /// True when it is to end at a crash point.
     pub(crate) const fn is_doomed(&self) -> bool {
         self.crash_point.is_some()
@@ -97,16 +139,33 @@ impl Child {
         }
     }
 
+    /// Sends SIGTERM: the polite way to ask.
+    pub(crate) fn terminate(&mut self) -> Result<(), Failure> {
+        let kill = format!("kill -s TERM {}", self.process.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status()?;
+        if sent.success() { Ok(()) } else { Err(format!("{} is gone", self.name).into()) }
+    }
+
+    /// Whether it has ended, by itself or at a crash point.
+    pub(crate) fn has_ended(&mut self) -> io::Result<bool> {
+        Ok(self.process.try_wait()?.is_some())
+    }
+
     /// Asks the child to stop and waits until it has.
     pub(crate) fn stop(mut self) -> Result<(), Failure> {
         drop(self.process.stdin.take());
-        match self.end_within(STOP_WITHIN)? {
+        self.finish(STOP_WITHIN)
+    }
+
+    /// Waits until the child has ended well; one that takes longer than `span` is killed.
+    pub(crate) fn finish(mut self, span: Duration) -> Result<(), Failure> {
+        match self.end_within(span)? {
             Some(status) if status.success() => Ok(()),
-            Some(status) => Err(format!("{} did not stop well: {status}", self.name).into()),
+            Some(status) => Err(format!("{} did not end well: {status}", self.name).into()),
             None => {
                 self.process.kill()?;
                 self.process.wait()?;
-                Err(format!("{} did not stop within {STOP_WITHIN:?}", self.name).into())
+                Err(format!("{} did not end within {span:?}", self.name).into())
             }
         }
     }
@@ -140,10 +199,8 @@ pub(crate) fn released() -> impl Future<Output = ()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-    use std::fs;
-
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_crash_points_are_those_of_the_library() {

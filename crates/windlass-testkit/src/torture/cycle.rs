@@ -1,18 +1,19 @@
 //! One cycle: complete the crew, let it work for a moment, kill some of it.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
 use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
 
 use crate::Failure;
-use crate::child::{CRASH_POINTS, Child, CrashAt};
+use crate::child::{Child, CrashAt, Workplace, words};
+use crate::database::Database;
 use crate::summary::Summary;
 
-/// How long a crew works before some of it are killed.
-const WORK_MS: std::ops::RangeInclusive<u64> = 50..=400;
+/// How long a crew works before some of it are killed, on SQLite and on a server, where a process
+/// needs longer until its connections stand.
+const WORK_MS: [RangeInclusive<u64>; 2] = [50..=400, 300..=1500];
 
 /// One cycle in so many stalls a worker until it has lost its lease.
 const STALL_ONE_IN: u32 = 16;
@@ -23,18 +24,14 @@ const STALL_WORK: Duration = Duration::from_millis(2800);
 /// A stalled worker stalls within this many runs.
 const STALL_AT_MAX: u64 = 30;
 
-/// The visit of a crash point that ends a child: early ones are in the start of the process.
-const VISIT_MAX: u32 = 40;
-
 /// Job numbers that belong to one producer: far more than it can use.
 const NUMBERS_EACH: u64 = 1_000_000;
 
 /// The running children of one database.
 #[derive(Debug)]
 pub(crate) struct Crew {
-    url: String,
-    folder: PathBuf,
-    journals: PathBuf,
+    workplace: Workplace,
+    work_ms: RangeInclusive<u64>,
     rng: Rng,
     producers: Vec<Child>,
     workers: Vec<Child>,
@@ -51,9 +48,11 @@ enum Part {
 }
 
 impl Crew {
-    pub(crate) fn new(url: &str, folder: PathBuf, journals: PathBuf, rng: Rng) -> Self {
+    pub(crate) fn new(workplace: Workplace, database: Database, rng: Rng) -> Self {
+        let [embedded, server] = WORK_MS;
+        let work_ms = if database == Database::Sqlite { embedded } else { server };
         let (producers, workers) = (Vec::new(), Vec::new());
-        Self { url: url.to_owned(), folder, journals, rng, producers, workers, started: 0 }
+        Self { workplace, work_ms, rng, producers, workers, started: 0 }
     }
 
     pub(crate) fn cycle(&mut self, summary: &mut Summary) -> Result<(), Failure> {
@@ -63,7 +62,7 @@ impl Crew {
             summary.stalls += 1;
             thread::sleep(STALL_WORK);
         } else {
-            thread::sleep(Duration::from_millis(self.rng.u64(WORK_MS)));
+            thread::sleep(Duration::from_millis(self.rng.u64(self.work_ms.clone())));
         }
         let victims = self.choose_victims();
         kill(victims, summary)?;
@@ -103,36 +102,26 @@ impl Crew {
     }
 
     fn crash_at(&mut self, part: Part) -> CrashAt {
-        let reached = |by_producer: bool| by_producer || part != Part::Producer;
-        let points = CRASH_POINTS.iter().filter(|(_, by_producer)| reached(*by_producer));
-        let points: Vec<&'static str> = points.map(|(point, _)| *point).collect();
-        CrashAt {
-            point: points[self.rng.usize(..points.len())],
-            visit: self.rng.u32(1..=VISIT_MAX),
-        }
+        CrashAt::random(&mut self.rng, part == Part::Producer)
     }
 
     fn start(&mut self, part: Part, crash_at: Option<CrashAt>) -> Result<(), Failure> {
         self.started += 1;
         let role = if part == Part::Producer { "producer" } else { "worker" };
         let name = format!("{role}-{:04}", self.started);
-        let mut args: Vec<OsString> =
-            vec![role.into(), "--url".into(), self.url.clone().into(), "--journals".into()];
-        args.push(self.journals.clone().into());
-        let mut add = |option: &str, value: String| args.extend([option.into(), value.into()]);
-        add("--name", name.clone());
-        add("--seed", self.rng.u64(..).to_string());
+        let mut args = words(&["--seed", &self.rng.u64(..).to_string()]);
+        let mut add = |option: &str, value: u64| args.extend(words(&[option, &value.to_string()]));
         match part {
-            Part::Producer => add("--first", (self.started * NUMBERS_EACH).to_string()),
+            Part::Producer => add("--first", self.started * NUMBERS_EACH),
             Part::Worker | Part::LingeringWorker => {}
             Part::StallingWorker => {
-                add("--stall-at", self.rng.u64(1..=STALL_AT_MAX).to_string());
+                add("--stall-at", self.rng.u64(1..=STALL_AT_MAX));
             }
         }
         if part == Part::LingeringWorker {
             args.push("--linger".into());
         }
-        let child = Child::start(&name, &self.folder, args, crash_at)?;
+        let child = self.workplace.start(role, &name, args, crash_at)?;
         let crew = if part == Part::Producer { &mut self.producers } else { &mut self.workers };
         crew.push(child);
         Ok(())

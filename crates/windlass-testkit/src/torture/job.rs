@@ -1,5 +1,6 @@
 //! The jobs of the harness: what they are, what their handlers do, how they have to end.
 
+use std::pin::pin;
 use std::str;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use windlass::{Backoff, Ctx, JobError, NewJob, Worker};
 
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, Journal, now};
 
 /// The kill itself may happen to a job many times, and must not send it into quarantine.
 const MAX_CRASHES: u32 = 100;
@@ -23,6 +24,9 @@ const STALL: Duration = Duration::from_millis(1600);
 
 /// Longer than what is left of a stall when the jobs have found another worker.
 const LINGER: Duration = Duration::from_millis(1000);
+
+/// Runs of random length: the share of each class in percent, and its longest run.
+const LENGTHS: [(u8, u64); 3] = [(70, 200), (25, 2000), (5, 8000)];
 
 /// Kind of a job that outlives every patience.
 pub(crate) const LONG: &str = "long";
@@ -123,11 +127,13 @@ pub(crate) enum Habit {
     /// They take their time over jobs that crashed once, so that the late report of a stalled
     /// worker meets a new lease.
     Linger,
+    /// They take a random time, now and then a long one.
+    Varied,
 }
 
 impl Station {
-    pub(crate) fn new(journal: Journal, habit: Habit) -> Self {
-        Self { journal: Arc::new(journal), habit, runs: AtomicU64::new(0) }
+    pub(crate) const fn new(journal: Arc<Journal>, habit: Habit) -> Self {
+        Self { journal, habit, runs: AtomicU64::new(0) }
     }
 
     /// Behaves out of the ordinary if that is the habit.
@@ -137,9 +143,23 @@ impl Station {
             // A worker that stalls has one thread, so its heartbeat stalls as well.
             Habit::Stall { at } if at == run => thread::sleep(STALL),
             Habit::Linger if ctx.info().crashes == 1 => ctx.sleep(LINGER).await,
+            Habit::Varied => ctx.sleep(random_length()).await,
             Habit::Steady | Habit::Stall { .. } | Habit::Linger => {}
         }
     }
+}
+
+fn random_length() -> Duration {
+    let mut percent = fastrand::u8(..100);
+    let mut longest_ms = 0;
+    for (share, class_ms) in LENGTHS {
+        longest_ms = class_ms;
+        if percent < share {
+            break;
+        }
+        percent -= share;
+    }
+    Duration::from_millis(fastrand::u64(..longest_ms))
 }
 
 /// Adds the handlers of every kind.
@@ -148,10 +168,22 @@ pub(crate) fn handlers(worker: Worker<Station>) -> Worker<Station> {
     Kind::ALL.into_iter().fold(worker, |worker, kind| worker.handle_raw(kind.name(), work))
 }
 
-/// Does what the kind says. The result is the epoch: it tells whose outcome was stored.
+/// Does what the kind says, however it ends.
 async fn work(_: Vec<u8>, ctx: Ctx<Station>) -> Result<Vec<u8>, JobError> {
     note_run(&ctx)?;
-    ctx.state().dawdle(&ctx).await;
+    let mut acting = pin!(act(&ctx));
+    tokio::select! {
+        biased;
+        ending = &mut acting => return ending,
+        () = ctx.cancelled() => note_stopped(&ctx)?,
+    }
+    // Goes on all the same, so that late reports come up; the worker drops it in the end.
+    acting.await
+}
+
+/// The result is the epoch: it tells whose outcome was stored.
+async fn act(ctx: &Ctx<Station>) -> Result<Vec<u8>, JobError> {
+    ctx.state().dawdle(ctx).await;
     let info = ctx.info();
     match Kind::named(&info.kind) {
         Some(Kind::Flaky) if info.attempt == 1 => return Err("the first attempt fails".into()),
@@ -164,8 +196,10 @@ async fn work(_: Vec<u8>, ctx: Ctx<Station>) -> Result<Vec<u8>, JobError> {
 
 async fn long(_: Vec<u8>, ctx: Ctx<Station>) -> Result<Vec<u8>, JobError> {
     note_run(&ctx)?;
-    ctx.sleep(LONG_RUN).await;
-    Ok(Vec::new())
+    tokio::select! {
+        () = ctx.sleep(LONG_RUN) => Ok(Vec::new()),
+        () = ctx.cancelled() => Err("told to stop".into()),
+    }
 }
 
 async fn abort(_: Vec<u8>, ctx: Ctx<Station>) -> Result<Vec<u8>, JobError> {
@@ -175,8 +209,15 @@ async fn abort(_: Vec<u8>, ctx: Ctx<Station>) -> Result<Vec<u8>, JobError> {
 
 fn note_run(ctx: &Ctx<Station>) -> Result<(), JobError> {
     let info = ctx.info();
-    let run = Entry::Run { job: info.id, attempt: info.attempt, epoch: info.epoch };
+    let (job, attempt, epoch) = (info.id, info.attempt, info.epoch);
+    let run = Entry::Run { job, attempt, epoch, crashes: info.crashes, at: now() };
     Ok(ctx.state().journal.note(&[run])?)
+}
+
+fn note_stopped(ctx: &Ctx<Station>) -> Result<(), JobError> {
+    let info = ctx.info();
+    let stopped = Entry::Stopped { job: info.id, epoch: info.epoch };
+    Ok(ctx.state().journal.note(&[stopped])?)
 }
 
 /// The epoch in a result that [`work`] returned.

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
-use windlass::JobId;
+use windlass::{Clock, JobId, Timestamp};
 
 use crate::Failure;
 
@@ -21,10 +21,28 @@ pub(crate) enum Entry {
     Intent { key: String },
     /// The queue said that the job is stored.
     Ack { key: String, job: JobId },
+    /// The database could not be reached, and the job with this key will be sent again.
+    Away { key: String },
     /// A handler began.
-    Run { job: JobId, attempt: u32, epoch: i64 },
+    Run { job: JobId, attempt: u32, epoch: i64, crashes: u32, at: Timestamp },
+    /// A handler ended that had been told to stop: its run may have been given back uncounted.
+    Stopped { job: JobId, epoch: i64 },
     /// The worker was told that its completion is stored.
     Done { job: JobId, epoch: i64 },
+    /// The coordinator killed this child, or told it to stop.
+    End { child: String, at: Timestamp },
+}
+
+impl Entry {
+    /// The end of a child, now.
+    pub(crate) fn end_of(child: &str) -> Self {
+        Self::End { child: child.to_owned(), at: now() }
+    }
+}
+
+/// What the clock of this machine says, the same for every process here.
+pub(crate) fn now() -> Timestamp {
+    Clock::system().now()
 }
 
 impl fmt::Display for Entry {
@@ -32,8 +50,13 @@ impl fmt::Display for Entry {
         match self {
             Self::Intent { key } => write!(f, "intent {key}"),
             Self::Ack { key, job } => write!(f, "ack {key} {job}"),
-            Self::Run { job, attempt, epoch } => write!(f, "run {job} {attempt} {epoch}"),
+            Self::Away { key } => write!(f, "away {key}"),
+            Self::Run { job, attempt, epoch, crashes, at } => {
+                write!(f, "run {job} {attempt} {epoch} {crashes} {}", at.as_micros())
+            }
+            Self::Stopped { job, epoch } => write!(f, "stopped {job} {epoch}"),
             Self::Done { job, epoch } => write!(f, "done {job} {epoch}"),
+            Self::End { child, at } => write!(f, "end {child} {}", at.as_micros()),
         }
     }
 }
@@ -46,10 +69,19 @@ impl FromStr for Entry {
         Ok(match words[..] {
             ["intent", key] => Self::Intent { key: key.to_owned() },
             ["ack", key, job] => Self::Ack { key: key.to_owned(), job: job.parse()? },
-            ["run", job, attempt, epoch] => {
-                Self::Run { job: job.parse()?, attempt: attempt.parse()?, epoch: epoch.parse()? }
-            }
+            ["away", key] => Self::Away { key: key.to_owned() },
+            ["run", job, attempt, epoch, crashes, at] => Self::Run {
+                job: job.parse()?,
+                attempt: attempt.parse()?,
+                epoch: epoch.parse()?,
+                crashes: crashes.parse()?,
+                at: Timestamp::from_micros(at.parse()?),
+            },
+            ["stopped", job, epoch] => Self::Stopped { job: job.parse()?, epoch: epoch.parse()? },
             ["done", job, epoch] => Self::Done { job: job.parse()?, epoch: epoch.parse()? },
+            ["end", child, at] => {
+                Self::End { child: child.to_owned(), at: Timestamp::from_micros(at.parse()?) }
+            }
             _ => return Err(format!("`{line}` is not a journal entry").into()),
         })
     }
@@ -130,8 +162,11 @@ mod tests {
         let entries = [
             Entry::Intent { key: "key-1".to_owned() },
             Entry::Ack { key: "key-1".to_owned(), job },
-            Entry::Run { job, attempt: 2, epoch: 5 },
+            Entry::Away { key: "key-1".to_owned() },
+            Entry::Run { job, attempt: 2, epoch: 5, crashes: 1, at: now() },
+            Entry::Stopped { job, epoch: 5 },
             Entry::Done { job, epoch: 5 },
+            Entry::end_of("node-1"),
         ];
 
         for entry in entries {

@@ -6,13 +6,17 @@
 mod check;
 mod child;
 mod cycle;
+mod database;
 mod defaults;
 mod facts;
+mod fleet;
 mod job;
 mod journal;
 mod producer;
 mod reconcile;
+mod rerun;
 mod round;
+mod stage;
 mod summary;
 mod worker;
 
@@ -21,6 +25,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::database::Database;
 
 /// Anything that keeps the harness itself from working.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -46,8 +52,11 @@ struct Options {
     /// Keeps databases and journals also when nothing is wrong
     #[arg(long)]
     keep: bool,
-    /// An empty database to use instead of a temporary one, such as sqlite:PATH
-    #[arg(long)]
+    /// The kind of database; a server is started for the run and thrown away
+    #[arg(long, value_enum, default_value = "sqlite")]
+    database: Database,
+    /// A database to use instead: an empty sqlite:PATH, or a server where tables can be made
+    #[arg(long, conflicts_with = "database")]
     url: Option<String>,
     /// Cycles between two checks of all invariants
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
@@ -55,6 +64,8 @@ struct Options {
     /// Checks recovery with default settings instead of running cycles
     #[arg(long)]
     defaults: bool,
+    #[command(flatten)]
+    fleet: fleet::FleetOptions,
 }
 
 /// What a child process does.
@@ -88,6 +99,7 @@ fn main() -> ExitCode {
         Some(Role::Producer(args)) => producer::run(&args).map(|()| true),
         Some(Role::Worker(args)) => worker::run(&args).map(|()| true),
         None if cli.options.defaults => defaults::run(&cli.options),
+        None if cli.options.fleet.nodes.is_some() => fleet::run(&cli.options),
         None => round::run_all(&cli.options),
     };
     match passed {

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tokio::runtime::Builder;
 use tokio::task::{JoinSet, block_in_place};
-use windlass::{JobId, Queue};
+use windlass::{Error, JobId, Queue};
 
 use crate::job::{key, new_job, number};
 use crate::journal::{self, Entry, Journal};
+use crate::worker::{AWAY_PAUSE, open_patiently};
 use crate::{Failure, Site, child};
 
 /// Tasks that enqueue at the same time.
@@ -35,17 +36,32 @@ pub(crate) struct ProducerArgs {
     /// The first job number that is this producer's.
     #[arg(long)]
     first: u64,
+    /// How many jobs to send before it ends by itself; without a number it goes on.
+    #[arg(long, requires = "over_ms")]
+    count: Option<u64>,
+    /// The time over which to spread them.
+    #[arg(long)]
+    over_ms: Option<u64>,
 }
 
-/// Enqueues until the coordinator says stop or kills this process.
+/// Enqueues until all is sent, the coordinator says stop, or kills this process.
 pub(crate) fn run(args: &ProducerArgs) -> Result<(), Failure> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let queue = Queue::open(&args.site.url).await?;
+        let queue = open_patiently(&args.site.url).await?;
         let resent = unacknowledged(&args.site.journals)?;
         let journal = Journal::open(&args.site.journals, &args.site.name)?;
         let next = AtomicU64::new(args.first);
         let source = Arc::new(Source { queue: queue.clone(), journal, next });
+        if let (Some(count), Some(over_ms)) = (args.count, args.over_ms) {
+            let rng = fastrand::Rng::with_seed(args.site.seed);
+            tokio::select! {
+                sent = source.trickle(count, Duration::from_millis(over_ms), rng) => sent?,
+                () = child::released() => {}
+            }
+            queue.close().await;
+            return Ok(());
+        }
         let mut calls = JoinSet::new();
         let again = Arc::clone(&source);
         calls.spawn(async move { again.send(&resent, false).await });
@@ -101,18 +117,50 @@ impl Source {
         }
     }
 
+    /// Enqueues `count` jobs, spread evenly over the time. What an outage held up follows at once.
+    async fn trickle(
+        &self,
+        count: u64,
+        over: Duration,
+        mut rng: fastrand::Rng,
+    ) -> Result<(), Failure> {
+        let (start, first) = (Instant::now(), self.next.load(Ordering::Relaxed));
+        let mut sent = 0;
+        while sent < count {
+            #[expect(clippy::cast_precision_loss, reason = "a few thousand jobs")]
+            let due = start + over.mul_f64(sent as f64 / count as f64);
+            tokio::time::sleep_until(due.into()).await;
+            let size = if rng.u8(..4) == 0 { rng.u64(2..=BATCH_MAX) } else { 1 };
+            let size = size.min(count - sent);
+            let numbers: Vec<u64> = (first + sent..first + sent + size).collect();
+            self.send(&numbers, rng.bool()).await?;
+            sent += size;
+        }
+        Ok(())
+    }
+
     /// Enqueues the jobs with these numbers and journals what was acknowledged.
     async fn send(&self, numbers: &[u64], atomic: bool) -> Result<(), Failure> {
         let intents: Vec<Entry> = numbers.iter().map(|n| Entry::Intent { key: key(*n) }).collect();
         block_in_place(|| self.journal.note_durably(&intents))?;
-        let ids = self.enqueue(numbers, atomic).await?;
+        let ids = loop {
+            match self.enqueue(numbers, atomic).await {
+                Err(error) if error.is_transient() => {
+                    // Perhaps stored and perhaps not: the keys make it safe to ask again.
+                    let away = numbers.iter().map(|n| Entry::Away { key: key(*n) });
+                    self.journal.note(&away.collect::<Vec<_>>())?;
+                    tokio::time::sleep(AWAY_PAUSE).await;
+                }
+                answer => break answer?,
+            }
+        };
         let acks = numbers.iter().zip(ids).map(|(n, job)| Entry::Ack { key: key(*n), job });
         let acks: Vec<Entry> = acks.collect();
         block_in_place(|| self.journal.note_durably(&acks))?;
         Ok(())
     }
 
-    async fn enqueue(&self, numbers: &[u64], atomic: bool) -> Result<Vec<JobId>, Failure> {
+    async fn enqueue(&self, numbers: &[u64], atomic: bool) -> Result<Vec<JobId>, Error> {
         if let [n] = numbers {
             return Ok(vec![self.queue.enqueue_new(new_job(*n)).await?.id()]);
         }

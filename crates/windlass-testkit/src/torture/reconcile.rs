@@ -69,6 +69,10 @@ pub(crate) struct Reconciled {
     pub(crate) reruns: u64,
     /// Late outcomes that the queue turned away.
     pub(crate) refused: u64,
+    /// Calls of producers that the database was not there for.
+    pub(crate) away: u64,
+    /// Leases that the database counted as lost.
+    pub(crate) crashes: u64,
 }
 
 /// The journals, by job.
@@ -78,6 +82,8 @@ struct Index<'a> {
     acks: BTreeMap<JobId, BTreeSet<&'a str>>,
     runs: BTreeMap<JobId, Vec<i64>>,
     done: BTreeMap<JobId, Vec<i64>>,
+    stopped: BTreeMap<JobId, u64>,
+    away: u64,
 }
 
 impl<'a> Index<'a> {
@@ -91,8 +97,11 @@ impl<'a> Index<'a> {
                 Entry::Ack { key, job } => {
                     index.acks.entry(*job).or_default().insert(key);
                 }
+                Entry::Away { .. } => index.away += 1,
                 Entry::Run { job, epoch, .. } => index.runs.entry(*job).or_default().push(*epoch),
+                Entry::Stopped { job, .. } => *index.stopped.entry(*job).or_default() += 1,
                 Entry::Done { job, epoch } => index.done.entry(*job).or_default().push(*epoch),
+                Entry::End { .. } => {}
             }
         }
         index
@@ -114,6 +123,8 @@ pub(crate) fn reconcile(lines: &[Line], jobs: &[JobFacts], totals: Totals) -> Re
     let mut found = audit.found;
     found.acked = index.acks.len() as u64;
     found.completed = jobs.iter().filter(|job| job.state == State::Completed).count() as u64;
+    found.away = index.away;
+    found.crashes = jobs.iter().map(|job| u64::from(job.crashes)).sum();
     found.runs = index.runs.values().map(|epochs| epochs.len() as u64).sum();
     found
 }
@@ -184,7 +195,9 @@ impl Audit<'_> {
             }
         }
         let (runs, crashes) = (epochs.len() as u64, u64::from(job.crashes));
-        let planned = u64::from(job.attempt) + u64::from(job.snoozes);
+        // A handler that stopped because it was told to is given back uncounted, unless it was done.
+        let stopped = index.stopped.get(&job.id).copied().unwrap_or_default();
+        let planned = u64::from(job.attempt) + u64::from(job.snoozes) + stopped;
         if runs > planned + crashes {
             let text = format!(
                 "ran {runs} times, with {} attempts, {crashes} crashes and {} snoozes",
@@ -254,10 +267,12 @@ impl Audit<'_> {
             }
         }
         let about = |line: &&Line| match &line.entry {
-            Entry::Intent { key } => keys.contains(key),
+            Entry::Intent { key } | Entry::Away { key } => keys.contains(key),
             Entry::Ack { key, job: acked } => *acked == job || keys.contains(key),
-            Entry::Run { job: run, .. } => *run == job,
-            Entry::Done { job: done, .. } => *done == job,
+            Entry::Run { job: other, .. }
+            | Entry::Stopped { job: other, .. }
+            | Entry::Done { job: other, .. } => *other == job,
+            Entry::End { .. } => false,
         };
         let lines = self.lines.iter().filter(about).map(ToString::to_string).collect();
         self.found.findings.push(Finding { fault, about: format!("job {job} {text}"), lines });
@@ -267,6 +282,7 @@ impl Audit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::now;
 
     /// One `ok` job that was enqueued, run under epoch 1, crashed, and completed under epoch 3.
     fn story() -> (Vec<Line>, Vec<JobFacts>, Totals) {
@@ -275,8 +291,8 @@ mod tests {
         let entries = [
             Entry::Intent { key: key.clone() },
             Entry::Ack { key: key.clone(), job: id },
-            Entry::Run { job: id, attempt: 1, epoch: 1 },
-            Entry::Run { job: id, attempt: 1, epoch: 3 },
+            run(id, 1),
+            run(id, 3),
             Entry::Done { job: id, epoch: 3 },
         ];
         let job = JobFacts {
@@ -293,6 +309,10 @@ mod tests {
         let totals =
             Totals { completed: 1, enqueues: 1, completions: 1, crashes: 1, ..Totals::default() };
         (entries.into_iter().map(line).collect(), vec![job], totals)
+    }
+
+    fn run(job: JobId, epoch: i64) -> Entry {
+        Entry::Run { job, attempt: 1, epoch, crashes: 0, at: now() }
     }
 
     fn line(entry: Entry) -> Line {
@@ -374,7 +394,7 @@ mod tests {
     #[test]
     fn a_second_run_under_one_epoch_is_found() {
         let (mut lines, mut jobs, totals) = story();
-        lines.push(line(Entry::Run { job: jobs[0].id, attempt: 1, epoch: 3 }));
+        lines.push(line(run(jobs[0].id, 3)));
         let as_well = faults(&lines, &jobs, totals);
         jobs[0].crashes = 2;
 
@@ -382,6 +402,17 @@ mod tests {
 
         assert_eq!(as_well, [Fault::SharedEpoch, Fault::TooManyRuns]);
         assert_eq!(alone, [Fault::SharedEpoch]);
+    }
+
+    #[test]
+    fn a_run_that_was_told_to_stop_may_be_one_more() {
+        let (mut lines, jobs, totals) = story();
+        lines.push(line(run(jobs[0].id, 2)));
+        let unexplained = faults(&lines, &jobs, totals);
+        lines.push(line(Entry::Stopped { job: jobs[0].id, epoch: 2 }));
+
+        assert_eq!(unexplained, [Fault::TooManyRuns]);
+        assert_eq!(faults(&lines, &jobs, totals), []);
     }
 
     #[test]

@@ -17,12 +17,15 @@ pub(crate) struct Summary {
     pub(crate) cycles: u32,
     pub(crate) stops: u64,
     pub(crate) stalls: u64,
+    /// Crashes of the whole database.
+    pub(crate) outages: u64,
     deaths: BTreeMap<&'static str, u64>,
     acked: u64,
     completed: u64,
     runs: u64,
     reruns: u64,
     refused: u64,
+    away: u64,
     findings: Vec<Finding>,
     complaints: Vec<String>,
 }
@@ -55,6 +58,7 @@ impl Summary {
         self.runs += reconciled.runs;
         self.reruns += reconciled.reruns;
         self.refused += reconciled.refused;
+        self.away += reconciled.away;
         self.findings.extend(reconciled.findings);
     }
 
@@ -66,16 +70,17 @@ impl Summary {
         let deaths: Vec<String> = self.deaths.iter().map(|(how, n)| format!("{how} {n}")).collect();
         let killed: u64 = self.deaths.values().sum();
         say(&format!(
-            "{} cycles, {killed} kills ({}), {} clean stops, {} stalls",
+            "{} cycles, {killed} kills ({}), {} database crashes, {} clean stops, {} stalls",
             self.cycles,
             deaths.join(", "),
+            self.outages,
             self.stops,
             self.stalls
         ));
         say(&format!(
             "{} jobs acknowledged, {} completed, {} runs, {} of them again after a crash, \
-             {} late outcomes refused",
-            self.acked, self.completed, self.runs, self.reruns, self.refused
+             {} late outcomes refused, {} sent again after an outage",
+            self.acked, self.completed, self.runs, self.reruns, self.refused, self.away
         ));
         say(&format!(
             "{} lost, {} double, {} other findings, {} complaints, {:.1} s",

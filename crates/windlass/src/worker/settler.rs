@@ -20,8 +20,9 @@ const BATCH_MAX: usize = 500;
 /// Outcomes that wait for the settler; handlers wait when it is full.
 pub(super) const REPORTS_MAX: usize = 1000;
 
-/// First and longest wait before a failed write is repeated.
-const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// First and longest wait before a failed write is repeated: after an outage the outcomes have to
+/// be stored before any node judges leases.
+const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// The end of an attempt, on its way to the store.
 #[derive(Debug)]
