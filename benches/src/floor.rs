@@ -9,10 +9,8 @@ use std::time::Instant;
 use rusqlite::{CachedStatement, Connection, params};
 use tokio::sync::oneshot;
 
-use crate::PAYLOAD;
 use crate::report::Figures;
-
-type Bench<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use crate::{Bench, PAYLOAD};
 
 /// Measures every floor with `jobs` jobs, in files under `folder`.
 pub(crate) async fn measure(folder: &Path, jobs: usize, figures: &mut Figures) -> Bench<()> {

@@ -1,14 +1,20 @@
-//! The measurements behind `windlass bench`: rates, latencies and cost at rest, beside the floor of
-//! bare SQLite in the same run. Absolute figures depend on the machine; the ratios hold.
+//! The measurements behind `windlass bench`: rates, latencies and cost, beside the floor of the bare
+//! database in the same run. Absolute figures depend on the machine; the ratios hold.
 
+mod drain;
+mod enqueue;
 mod floor;
 mod process;
 mod report;
+mod server;
 mod windlass_side;
 
 use std::path::{Path, PathBuf};
 
-pub use report::Figures;
+pub use report::{Figures, Goal};
+pub use server::{ServerOptions, contend, drain_as_child, run_on_server};
+
+type Bench<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Bytes of every payload, a JSON document of ordinary size.
 pub(crate) const PAYLOAD: &[u8; 200] = &{
@@ -18,7 +24,7 @@ pub(crate) const PAYLOAD: &[u8; 200] = &{
     text
 };
 
-/// What to measure.
+/// What to measure on SQLite.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Where the database files go; a fresh folder in it is used and removed.
@@ -38,14 +44,11 @@ impl Default for Options {
     }
 }
 
-/// Runs every measurement; `progress` is told what comes next.
+/// Runs every measurement on SQLite; `progress` is told what comes next.
 ///
 /// # Errors
 /// Whatever the file system or the database says.
-pub async fn run(
-    options: &Options,
-    mut progress: impl FnMut(&str),
-) -> Result<Figures, Box<dyn std::error::Error + Send + Sync>> {
+pub async fn run(options: &Options, mut progress: impl FnMut(&str)) -> Bench<Figures> {
     let folder = tempfile::Builder::new().prefix("windlass-bench-").tempdir_in(&options.folder)?;
     let mut figures = Figures::default();
     windlass_side::at_rest(folder.path(), options, &mut figures, &mut progress).await?;

@@ -1,19 +1,15 @@
 //! Windlass itself, measured through its public interface as a user's program would use it.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-use tokio::task::JoinSet;
-use windlass::{Event, JobError, NewJob, Queue, RunningWorker};
+use windlass::Queue;
 
+use crate::drain::{Drain, Pace, drain};
+use crate::enqueue::{bulk, concurrent, job};
 use crate::floor::per_second;
-use crate::report::Figures;
-use crate::{Options, PAYLOAD, process, url};
-
-type Bench<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use crate::report::{Figures, percentile};
+use crate::{Bench, Options, process, url};
 
 /// Latency and cost of a server with little to do, measured first: memory is that of a young process.
 pub(crate) async fn at_rest(
@@ -23,7 +19,7 @@ pub(crate) async fn at_rest(
     progress: &mut impl FnMut(&str),
 ) -> Bench<()> {
     let queue = Queue::open(&url(folder, "rest.db")).await?;
-    let drain = Drain::start(&queue).await?;
+    let drain = Drain::start(&queue, Pace::FULL).await?;
     progress("pickup latency at 200 jobs/s");
     let pickups = drain.pickups.clone();
     let mut tick = tokio::time::interval(Duration::from_millis(5));
@@ -36,8 +32,7 @@ pub(crate) async fn at_rest(
     let mut micros = std::mem::take(&mut *pickups.lock().map_err(|_| "poisoned")?);
     micros.sort_unstable();
     for (name, percent) in [("p50", 50), ("p95", 95), ("p99", 99)] {
-        let index = (micros.len() * percent / 100).min(micros.len().saturating_sub(1));
-        let micros = micros.get(index).copied().unwrap_or(0);
+        let micros = percentile(&micros, percent).unwrap_or(0);
         figures.set(&format!("pickup_ms.{name}"), f64::from(micros) / 1000.0);
     }
     progress("cost of an idle worker");
@@ -67,27 +62,27 @@ pub(crate) async fn rates(
         queue.enqueue_new(job("noop")).await?;
     }
     figures.set("enqueue_single", per_second(few, started));
-    figures.set("enqueue_concurrent_64", concurrent(&queue, options.jobs).await?);
+    figures.set("enqueue_concurrent_64", concurrent(&queue, 64, options.jobs).await?);
     queue.close().await;
     let queue = Queue::open(&url(folder, "drain.db")).await?;
     let started = Instant::now();
-    bulk(&queue, "noop", options.jobs, Duration::ZERO).await?;
+    bulk(&queue, "noop", options.jobs, 1000, Duration::ZERO).await?;
     figures.set("enqueue_bulk_1000", per_second(options.jobs, started));
     progress("drain");
-    drain(&queue, options.jobs).await?;
+    drain(&queue, options.jobs, Pace::FULL).await?;
     if let Some(rss) = process::rss_mib() {
         figures.set("rss_mib", rss);
     }
     progress("end to end: 64 callers while a worker runs");
-    let running = Drain::start(&queue).await?;
+    let running = Drain::start(&queue, Pace::FULL).await?;
     let started = Instant::now();
-    concurrent(&queue, options.jobs).await?;
+    concurrent(&queue, 64, options.jobs).await?;
     running.done(options.jobs / 64 * 64).await;
     figures.set("end_to_end", per_second(options.jobs / 64 * 64, started));
     running.worker.stop().await;
     progress("drain, with and without a backlog that no worker serves, three times each");
     let other = Queue::open(&url(folder, "unserved.db")).await?;
-    bulk(&other, "unserved", options.jobs, Duration::ZERO).await?;
+    bulk(&other, "unserved", options.jobs, 1000, Duration::ZERO).await?;
     let (plain, beside) = side_by_side(&queue, &other, options).await?;
     figures.set("drain", plain);
     figures.set("drain_behind_unserved", beside);
@@ -106,9 +101,9 @@ pub(crate) async fn beside_history(
 ) -> Bench<()> {
     progress("drain beside finished and delayed jobs (filling takes a while)");
     let queue = Queue::open(&url(folder, "history.db")).await?;
-    bulk(&queue, "noop", options.history, Duration::ZERO).await?;
-    drain(&queue, options.history).await?;
-    bulk(&queue, "noop", options.history, Duration::from_secs(30 * 24 * 3600)).await?;
+    bulk(&queue, "noop", options.history, 1000, Duration::ZERO).await?;
+    drain(&queue, options.history, Pace::FULL).await?;
+    bulk(&queue, "noop", options.history, 1000, Duration::from_secs(30 * 24 * 3600)).await?;
     progress("drain, with and without that history, three times each");
     let empty = Queue::open(&url(folder, "empty.db")).await?;
     let (plain, beside) = side_by_side(&empty, &queue, options).await?;
@@ -119,103 +114,18 @@ pub(crate) async fn beside_history(
     Ok(())
 }
 
-fn job(kind: &str) -> NewJob {
-    NewJob::new(kind, PAYLOAD.as_slice())
-}
-
-async fn bulk(queue: &Queue, kind: &str, jobs: usize, delay: Duration) -> Bench<()> {
-    for _ in 0..jobs / 1000 {
-        let batch = (0..1000).map(|_| match delay {
-            Duration::ZERO => job(kind),
-            delay => job(kind).delay(delay),
-        });
-        queue.enqueue_batch(batch.collect(), true).await?;
-    }
-    Ok(())
-}
-
-/// 64 callers, each with one job at a time.
-async fn concurrent(queue: &Queue, jobs: usize) -> Bench<f64> {
-    let started = Instant::now();
-    let mut callers = JoinSet::new();
-    for _ in 0..64 {
-        let queue = queue.clone();
-        callers.spawn(async move {
-            for _ in 0..jobs / 64 {
-                queue.enqueue_new(job("noop")).await?;
-            }
-            Ok::<(), windlass::Error>(())
-        });
-    }
-    while let Some(caller) = callers.join_next().await {
-        caller??;
-    }
-    Ok(per_second(jobs / 64 * 64, started))
-}
-
 /// Drains of two databases in turn, the middle one of three each: one alone varies by a tenth with
 /// whatever the disk does, and later ones are slower than earlier ones.
 async fn side_by_side(plain: &Queue, other: &Queue, options: &Options) -> Bench<(f64, f64)> {
     let mut rates = [[0.0; 3]; 2];
     for round in 0..3 {
         for (queue, rates) in [plain, other].into_iter().zip(&mut rates) {
-            bulk(queue, "noop", options.jobs, Duration::ZERO).await?;
-            rates[round] = drain(queue, options.jobs).await?;
+            bulk(queue, "noop", options.jobs, 1000, Duration::ZERO).await?;
+            rates[round] = drain(queue, options.jobs, Pace::FULL).await?;
         }
     }
     for rates in &mut rates {
         rates.sort_unstable_by(f64::total_cmp);
     }
     Ok((rates[0][1], rates[1][1]))
-}
-
-async fn drain(queue: &Queue, jobs: usize) -> Bench<f64> {
-    let started = Instant::now();
-    let running = Drain::start(queue).await?;
-    running.done(jobs).await;
-    let rate = per_second(jobs, started);
-    running.worker.stop().await;
-    Ok(rate)
-}
-
-/// A worker that does nothing, and counts.
-struct Drain {
-    worker: RunningWorker,
-    settled: Arc<AtomicUsize>,
-    news: Arc<Notify>,
-    /// Microseconds from enqueue to start.
-    pickups: Arc<std::sync::Mutex<Vec<u32>>>,
-}
-
-impl Drain {
-    async fn start(queue: &Queue) -> Bench<Self> {
-        let settled = Arc::new(AtomicUsize::new(0));
-        let news = Arc::new(Notify::new());
-        let pickups = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let (count, told, waits) = (settled.clone(), news.clone(), pickups.clone());
-        let worker = queue
-            .worker()
-            .concurrency(100)
-            .prefetch(1000)
-            .handle_raw("noop", async |_, _| Ok::<_, JobError>(Vec::new()))
-            .on_event(move |event| {
-                if let Event::Settled { waited, .. } = event {
-                    if let Ok(mut waits) = waits.lock() {
-                        waits.push(u32::try_from(waited.as_micros()).unwrap_or(u32::MAX));
-                    }
-                    count.fetch_add(1, Ordering::Relaxed);
-                    told.notify_one();
-                }
-            })
-            .start()
-            .await?;
-        Ok(Self { worker, settled, news, pickups })
-    }
-
-    /// Waits until `jobs` outcomes are stored.
-    async fn done(&self, jobs: usize) {
-        while self.settled.load(Ordering::Relaxed) < jobs {
-            self.news.notified().await;
-        }
-    }
 }

@@ -7,7 +7,7 @@ use windlass_servers::Kind;
 use crate::Failure;
 use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
 use crate::db::with_servers;
-use crate::{commands, sabotage, tidy};
+use crate::{bench, commands, sabotage, tidy};
 
 /// Enough kills to meet every named crash point more than once, and still a minute or so.
 const TORTURE_CYCLES: &str = "50";
@@ -48,7 +48,7 @@ const FULL_STEPS: &[Step] = &[
     ("deny", |_| deny()),
     ("features", |_| features()),
     ("sabotage", sabotage::run_with),
-    ("bench", |_| commands::bench(&[])),
+    ("bench", |_| bench::run(&[])),
 ];
 
 /// Runs the steps and stops at the first that fails.

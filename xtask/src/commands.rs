@@ -3,15 +3,13 @@
 use windlass_servers::Kind;
 
 use crate::Failure;
-use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
+use crate::cargo::{Env, cargo_with_env, has_subcommand};
 use crate::db::with_servers;
 
 const NEXTEST: &[&str] = &["nextest", "run", "--workspace"];
 /// nextest cannot run doctests.
 const DOCTESTS: &[&str] = &["test", "--workspace", "--doc"];
 const CARGO_TEST: &[&str] = &["test", "--workspace"];
-
-const BENCH: &[&str] = &["run", "--release", "-p", "windlass-cli", "--", "bench"];
 
 const TORTURE: &[&str] = &[
     "run",
@@ -43,11 +41,6 @@ pub(crate) fn test_with(args: &[String], env: &Env) -> Result<(), Failure> {
         cargo_with_env(DOCTESTS, &[], env)?;
     }
     Ok(())
-}
-
-/// Runs the benchmark of the command line, built for release.
-pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {
-    cargo(BENCH, args)
 }
 
 /// Runs the kill -9 harness, built for release.

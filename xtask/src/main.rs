@@ -4,10 +4,12 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
+mod bench;
 mod cargo;
 mod ci;
 mod commands;
 mod db;
+mod peers;
 mod sabotage;
 mod tidy;
 
@@ -20,7 +22,10 @@ usage: cargo xtask COMMAND [ARGS]
   test [ARGS]         every test; ARGS go to the test runner
   ci [--full]         format, lints, docs, tidy, tests, torture; --full adds deny, features, bench
   tidy                the house rules a compiler does not know
-  bench [ARGS]        throughput and latency; ARGS go to `windlass bench`
+  bench [--postgres] [--mysql] [--all] [ARGS]
+                      throughput, latency and cost on SQLite or on servers on a disk, beside a bare
+                      floor; ARGS go to `windlass bench`
+  bench --peers [N]   N jobs through other queues for PostgreSQL and through ours, in turn
   torture [ARGS]      kill -9 producers and workers over and over and reconcile their journals;
                       --database sqlite|postgres|mysql, --nodes N, --defaults (docs/testing.md)
   sabotage            switch on named defects and expect the tests to catch each
@@ -68,7 +73,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "test" => commands::test(rest),
         "ci" => ci::run(rest),
         "tidy" => tidy::run(rest),
-        "bench" => commands::bench(rest),
+        "bench" => bench::run(rest),
         "torture" => commands::torture(rest, &cargo::Env::new()),
         "sabotage" => sabotage::run(rest),
         "db" => db::run(rest),
