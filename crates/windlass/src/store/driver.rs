@@ -67,8 +67,12 @@ impl<'a> Batch<'a> {
         Self { width, params: Vec::with_capacity(width * rows) }
     }
 
+    /// A batch of these rows.
+    pub(crate) const fn of_rows(width: usize, params: Vec<Param<'a>>) -> Self {
+        Self { width, params }
+    }
+
     /// Values of a row.
-    #[cfg(feature = "tokio-postgres")]
     pub(crate) const fn width(&self) -> usize {
         self.width
     }
@@ -112,10 +116,8 @@ pub(crate) enum Value {
     Bytes(Vec<u8>),
 }
 
-#[cfg(any(feature = "sqlite", feature = "mysql"))]
 impl Value {
     /// A copy of a value on its way in.
-    #[cfg(feature = "sqlite")]
     pub(crate) fn from_param(param: &Param<'_>) -> Self {
         match param {
             Param::Null => Self::Null,
@@ -311,6 +313,12 @@ pub(crate) trait Tx: Send {
         sql: Sql,
         batch: &Batch<'_>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Whether inserts are better kept until the commit, together with those of other calls: where a
+    /// statement costs a journey to a server.
+    fn defers(&self) -> bool {
+        false
+    }
 
     /// What becomes visible, counted or signalled when this transaction commits.
     fn effects(&mut self) -> &mut Effects;

@@ -4,7 +4,7 @@
 
 use super::Shared;
 use super::catalog::Pair;
-use super::driver::{Batch, Param, Tx};
+use super::driver::{Batch, Param, Tx, Value};
 use super::floors::LaneKey;
 use super::statements::Sql;
 use crate::core::State;
@@ -111,6 +111,15 @@ pub(crate) struct Effects {
     ended: Vec<JobId>,
     learned: Vec<Pair>,
     returned: Vec<(LaneKey, i64)>,
+    deferred: Vec<Deferred>,
+}
+
+/// Rows of one table that are inserted just before the commit.
+#[derive(Debug)]
+struct Deferred {
+    sql: Sql,
+    width: usize,
+    values: Vec<Value>,
 }
 
 impl Effects {
@@ -171,8 +180,56 @@ impl Effects {
         }
     }
 
-    /// Writes the counts, as the last thing before the commit.
+    /// Inserts rows, now or just before the commit; nothing in between may depend on them.
+    pub(crate) async fn insert<T: Tx>(
+        tx: &mut T,
+        sql: Sql,
+        batch: &Batch<'_>,
+    ) -> Result<(), Error> {
+        if !tx.defers() {
+            tx.execute_each(sql, batch).await?;
+            return Ok(());
+        }
+        let deferred = &mut tx.effects().deferred;
+        let rows = batch.rows().flatten().map(Value::from_param);
+        match deferred.iter_mut().find(|table| table.sql == sql) {
+            Some(table) => table.values.extend(rows),
+            None => {
+                deferred.push(Deferred { sql, width: batch.width(), values: rows.collect() });
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of `job` and of the counts, when new jobs that can be claimed at once are all that this
+    /// transaction holds; they are then no longer deferred.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn take_new_jobs(&mut self) -> Option<(Vec<Value>, Vec<i64>)> {
+        let [jobs, ready] = self.deferred.as_slice() else { return None };
+        let rows = |table: &Deferred| table.values.len() / table.width.max(1);
+        let whole = jobs.sql == Sql::JobInsert && ready.sql == Sql::ReadyInsert;
+        if !whole || rows(jobs) != rows(ready) {
+            return None;
+        }
+        let jobs = self.deferred.swap_remove(0).values;
+        self.deferred.clear();
+        let counts = std::mem::take(&mut self.tally).into_iter();
+        let counts = counts.flat_map(|((queue, kind, measure), n)| [queue, kind, measure, n]);
+        Some((jobs, counts.collect()))
+    }
+
+    /// Inserts what was deferred.
+    pub(crate) async fn flush<T: Tx>(tx: &mut T) -> Result<(), Error> {
+        for Deferred { sql, width, values } in std::mem::take(&mut tx.effects().deferred) {
+            let rows = Batch::of_rows(width, values.iter().map(Value::as_param).collect());
+            tx.execute_each(sql, &rows).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what was deferred and the counts, as the last thing before the commit.
     pub(crate) async fn write_counts<T: Tx>(tx: &mut T) -> Result<(), Error> {
+        Self::flush(tx).await?;
         let tally = std::mem::take(&mut tx.effects().tally);
         let mut batch = Batch::with_capacity(4, tally.len());
         for ((queue, kind, measure), n) in tally.into_iter().filter(|(_, n)| *n != 0) {

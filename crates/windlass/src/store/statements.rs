@@ -119,6 +119,7 @@ statements! {
     TallyRead = "tally_read" [common postgres mysql],
     StorageBytes = "storage_bytes" [sqlite postgres mysql],
     Watch = "watch" [none postgres mysql],
+    EnqueueAll = "enqueue_all" [none postgres none],
     AddDays = "add_days" [none postgres none],
     VerifyRooms = "verify_rooms",
     VerifyOrphans = "verify_orphans",

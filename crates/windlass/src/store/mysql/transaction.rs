@@ -116,6 +116,10 @@ impl<C: BorrowMut<MySqlConnection> + Send> Tx for MySqlTx<C> {
         Ok(run_both(self, &texts, sql, batch).await?.1)
     }
 
+    fn defers(&self) -> bool {
+        true
+    }
+
     fn effects(&mut self) -> &mut Effects {
         &mut self.effects
     }
@@ -128,6 +132,7 @@ impl Session for MySqlTx<MySqlConnection> {
     }
 
     async fn commit(&mut self) -> Result<Effects, Error> {
+        Effects::write_counts(self).await?;
         self.control("commit").await?;
         Ok(std::mem::take(&mut self.effects))
     }

@@ -36,13 +36,16 @@ pub(crate) struct PgTx<C> {
     effects: Effects,
     trouble: Option<Trouble>,
     changes: u64,
+    /// A transaction starts with its first statement, unless it is a snapshot.
+    is_open: bool,
 }
 
 impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     pub(crate) fn new(connection: C, texts: Arc<Texts>, begin: SqlStr) -> Self {
         let persistent = !begin.as_str().contains("set local");
         let effects = Effects::default();
-        Self { connection, texts, begin, persistent, effects, trouble: None, changes: 0 }
+        let (trouble, changes, is_open) = (None, 0, true);
+        Self { connection, texts, begin, persistent, effects, trouble, changes, is_open }
     }
 
     async fn control(&mut self, text: SqlStr) -> Result<(), Error> {
@@ -50,7 +53,16 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
         done.map(|_| ()).map_err(|error| self.fail(error))
     }
 
+    async fn open(&mut self) -> Result<(), Error> {
+        if !self.is_open {
+            self.control(self.begin.clone()).await?;
+            self.is_open = true;
+        }
+        Ok(())
+    }
+
     async fn fetch(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<Rows, Error> {
+        self.open().await?;
         let query = self.prepared(sql, arguments);
         match query.fetch_all(self.connection.borrow_mut()).await {
             Ok(rows) => read_rows(&rows),
@@ -59,6 +71,11 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     }
 
     async fn run(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<u64, Error> {
+        self.open().await?;
+        self.send(sql, arguments).await
+    }
+
+    async fn send(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<u64, Error> {
         let query = self.prepared(sql, arguments);
         match query.execute(self.connection.borrow_mut()).await {
             Ok(done) => {
@@ -118,6 +135,7 @@ impl<C: BorrowMut<PgConnection> + Send> Tx for PgTx<C> {
     }
 
     async fn query_list(&mut self, sql: Sql, filter: &ListFilter) -> Result<Rows, Error> {
+        self.open().await?;
         let text = filter.insert_into(self.texts.of(sql).sql.as_str());
         let text = AssertSqlSafe(text).into_sql_str();
         let query = sqlx::query_with(text, scalars(&filter.params())?).persistent(false);
@@ -144,23 +162,59 @@ impl<C: BorrowMut<PgConnection> + Send> Tx for PgTx<C> {
         }
     }
 
+    fn defers(&self) -> bool {
+        true
+    }
+
     fn effects(&mut self) -> &mut Effects {
         &mut self.effects
+    }
+}
+
+impl PgTx<PgConnection> {
+    /// New jobs alone are one statement, which is its own transaction: true when that was all. Not
+    /// where a pooler may change the connection between preparing a statement and running it.
+    async fn enqueue_at_once(&mut self) -> Result<bool, Error> {
+        if self.is_open || !self.persistent {
+            return Ok(false);
+        }
+        let Some((jobs, counts)) = self.effects.take_new_jobs() else { return Ok(false) };
+        let texts = Arc::clone(&self.texts);
+        let jobs = Batch::of_rows(17, jobs.iter().map(Value::as_param).collect());
+        let counts = Batch::of_rows(4, counts.into_iter().map(Param::Int).collect());
+        let text = texts.of(Sql::EnqueueAll);
+        let columns =
+            (0..17).map(|index| (&jobs, index)).chain((0..4).map(|index| (&counts, index)));
+        let mut arguments = PgArguments::default();
+        for ((batch, index), element) in columns.zip(text.columns.iter().flatten()) {
+            arguments.add(Column { batch, index, element: *element }).map_err(unencodable)?;
+        }
+        self.send(text.sql.clone(), arguments).await?;
+        Ok(true)
     }
 }
 
 impl Session for PgTx<PgConnection> {
     async fn begin(&mut self) -> Result<(), Error> {
         (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
-        self.control(self.begin.clone()).await
+        self.is_open = false;
+        if self.begin.as_str().contains("read only") { self.open().await } else { Ok(()) }
     }
 
     async fn commit(&mut self) -> Result<Effects, Error> {
-        self.control("commit".into_sql_str()).await?;
+        if !self.enqueue_at_once().await? {
+            Effects::write_counts(self).await?;
+        }
+        if self.is_open {
+            self.control("commit".into_sql_str()).await?;
+        }
         Ok(std::mem::take(&mut self.effects))
     }
 
     async fn roll_back(&mut self) {
+        if !self.is_open {
+            return;
+        }
         if let Err(error) = self.control("rollback".into_sql_str()).await {
             tracing::debug!(%error, "rollback failed: the connection is gone");
         }

@@ -93,8 +93,8 @@ type Group<T> = Vec<Box<dyn Call<T>>>;
 /// How a transaction ended.
 enum Verdict {
     Done(Effects),
-    /// A call failed; what the others did is undone.
-    Spoiled,
+    /// A call failed, or the commit; what the others did is undone.
+    Spoiled(Error),
     /// A deadlock or the like: nothing happened, and it may work now.
     Again(Error),
     /// The connection went before the commit: nothing happened.
@@ -142,15 +142,15 @@ impl<S: Server> Runner<S> {
                     return answer_all(group, Ok(()));
                 }
                 // Perhaps refused because the commit in doubt holds the very same rows.
-                Verdict::Spoiled if doubt && self.has_landed(&mut group).await => {
+                Verdict::Spoiled(_) if doubt && self.has_landed(&mut group).await => {
                     return answer_all(group, Ok(()));
                 }
-                Verdict::Spoiled => return self.one_by_one(group).await,
+                Verdict::Spoiled(error) => return self.one_by_one(group, &error).await,
                 Verdict::Again(error) => {
                     tries += 1;
                     if tries == TRIES_MAX {
                         tracing::warn!(%error, tries, "giving up a transaction");
-                        return self.one_by_one(group).await;
+                        return self.one_by_one(group, &error).await;
                     }
                     rest(RECONNECT_WAIT.0.mul_f64(f64::from(tries) * fastrand::f64())).await;
                 }
@@ -175,10 +175,10 @@ impl<S: Server> Runner<S> {
     }
 
     /// One call failed, and took the others' work with it: each gets its own transaction. A call that
-    /// failed alone answers with its own error.
-    async fn one_by_one(&mut self, group: Group<S::Session>) {
+    /// failed alone answers with its own error, or with why its commit failed.
+    async fn one_by_one(&mut self, group: Group<S::Session>, error: &Error) {
         if group.len() == 1 {
-            return answer_all(group, Ok(()));
+            return answer_all(group, Err(error));
         }
         for call in group {
             Box::pin(self.serve(vec![call])).await;
@@ -221,9 +221,6 @@ impl<S: Server> Runner<S> {
             }
         }
         crash_point!("commit");
-        if let Err(error) = Effects::write_counts(session).await {
-            return self.judge(error).await;
-        }
         self.is_committing = true;
         match session.commit().await {
             Ok(effects) => {
@@ -254,7 +251,7 @@ impl<S: Server> Runner<S> {
             }
             Some(Trouble::Refused) | None => {
                 session.roll_back().await;
-                Verdict::Spoiled
+                Verdict::Spoiled(error)
             }
         }
     }
@@ -324,6 +321,110 @@ async fn next<T>(queue: &Queue<T>, mode: Mode) -> (Group<T>, Option<oneshot::Sen
         match queue.try_recv() {
             Ok(more) => message = Some(more),
             Err(_) => return (group, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::session::{Mode, Server, Session, Trouble};
+    use super::*;
+    use crate::store::driver::{Batch, Param, Rows, Tx};
+    use crate::store::list::ListFilter;
+    use crate::store::statements::Sql;
+    use crate::store::within::Dialect;
+
+    /// A server whose commits are refused.
+    struct Refusing;
+
+    struct NoCommit(Effects);
+
+    impl Tx for NoCommit {
+        async fn query(&mut self, _: Sql, _: &[Param<'_>]) -> Result<Rows, Error> {
+            Ok(Rows::default())
+        }
+
+        async fn query_each(&mut self, _: Sql, _: &Batch<'_>) -> Result<Rows, Error> {
+            Ok(Rows::default())
+        }
+
+        async fn query_list(&mut self, _: Sql, _: &ListFilter) -> Result<Rows, Error> {
+            Ok(Rows::default())
+        }
+
+        async fn execute(&mut self, _: Sql, _: &[Param<'_>]) -> Result<u64, Error> {
+            Ok(1)
+        }
+
+        async fn execute_each(&mut self, _: Sql, _: &Batch<'_>) -> Result<u64, Error> {
+            Ok(1)
+        }
+
+        fn effects(&mut self) -> &mut Effects {
+            &mut self.0
+        }
+    }
+
+    impl Session for NoCommit {
+        async fn begin(&mut self) -> Result<(), Error> {
+            Ok(())
+        }
+
+        async fn commit(&mut self) -> Result<Effects, Error> {
+            Err(Error::unavailable("commit refused"))
+        }
+
+        async fn roll_back(&mut self) {}
+
+        fn trouble(&self) -> Option<Trouble> {
+            Some(Trouble::Refused)
+        }
+
+        fn has_written(&self) -> bool {
+            true
+        }
+
+        async fn close(self) {}
+    }
+
+    impl Server for Refusing {
+        type Session = NoCommit;
+
+        async fn connect(&self, _: Mode) -> Result<NoCommit, Error> {
+            Ok(NoCommit(Effects::default()))
+        }
+
+        fn dialect(&self) -> Dialect {
+            unreachable!("nothing asks")
+        }
+
+        fn days(&self) -> Option<i64> {
+            None
+        }
+
+        fn announce(&self, _: News) {}
+    }
+
+    /// Succeeds until the commit.
+    struct Fine;
+
+    impl Verb for Fine {
+        type Reply = ();
+
+        async fn run<T: Tx>(&self, _: &mut T) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_commit_is_never_answered_with_success() {
+        let (server, shared, tasks) = (Arc::new(Refusing), Arc::default(), Tasks::default());
+        let lane = Lane::start(&server, Mode::Write, 1, &shared, &tasks);
+
+        let (one, other) = tokio::join!(lane.run(Fine), lane.run(Fine));
+
+        for answer in [one, other] {
+            assert!(answer.is_err_and(|error| error.to_string().contains("commit refused")));
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) enum Mode {
 pub(crate) trait Session: Tx + 'static {
     /// Starts a transaction.
     fn begin(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Commits and hands out the effects, whose counts are already written.
+    /// Writes what was deferred, and the counts, commits, and hands out the effects.
     fn commit(&mut self) -> impl Future<Output = Result<Effects, Error>> + Send;
     /// Undoes the transaction, as far as there is one.
     fn roll_back(&mut self) -> impl Future<Output = ()> + Send;

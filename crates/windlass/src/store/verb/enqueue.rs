@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::core::State;
 use crate::job::{Backoff, JobId, NewJob, Timestamp};
 use crate::store::driver::{Batch, Lane, Param, Tx, Verb};
-use crate::store::effects::Measure;
+use crate::store::effects::{Effects, Measure};
 use crate::store::statements::Sql;
 use crate::store::{Shared, Stored};
 use crate::{Error, FieldError, sabotage};
@@ -134,6 +134,8 @@ impl Enqueue {
             wanted.push([namespace_id.into(), (*key).into(), id.as_i64().into()]);
             names.push([namespace_id.into(), (*key).into()]);
         }
+        // A key may belong to a job of the same commit that is not inserted yet.
+        Effects::flush(tx).await?;
         tx.execute_each(Sql::IdempotencyAdd, &wanted).await?;
         let rows = tx.query_each(Sql::IdempotencyGet, &names).await?;
         let holders = rows.read(|row| {
@@ -242,17 +244,17 @@ impl Enqueue {
         if jobs.is_empty() {
             return Ok(());
         }
-        tx.execute_each(Sql::JobInsert, &jobs).await?;
+        Effects::insert(tx, Sql::JobInsert, &jobs).await?;
         if !ready.is_empty() {
-            tx.execute_each(Sql::ReadyInsert, &ready).await?;
+            Effects::insert(tx, Sql::ReadyInsert, &ready).await?;
             tx.effects().ready();
         }
         if !delayed.is_empty() {
-            tx.execute_each(Sql::DelayedInsert, &delayed).await?;
+            Effects::insert(tx, Sql::DelayedInsert, &delayed).await?;
             tx.effects().delayed();
         }
         if !expiry.is_empty() {
-            tx.execute_each(Sql::ExpiryInsert, &expiry).await?;
+            Effects::insert(tx, Sql::ExpiryInsert, &expiry).await?;
         }
         Ok(())
     }
