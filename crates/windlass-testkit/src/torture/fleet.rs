@@ -151,7 +151,7 @@ pub(crate) fn sail(
             summary.complain(failure.to_string());
         }
     }
-    fleet.dismiss(summary);
+    fleet.dismiss(summary)?;
     settle_up(workplace, plan, summary)
 }
 
@@ -271,13 +271,21 @@ impl Fleet<'_> {
         self.start_node()
     }
 
-    fn dismiss(&mut self, summary: &mut Summary) {
-        for node in self.nodes.drain(..) {
-            match node.stop() {
-                Ok(()) => summary.stops += 1,
-                Err(failure) => summary.complain(failure.to_string()),
+    /// Stops the nodes in an orderly way, but for those that may come to a crash point meanwhile.
+    fn dismiss(&mut self, summary: &mut Summary) -> Result<(), Failure> {
+        for mut node in std::mem::take(&mut self.nodes) {
+            let ended = if node.is_doomed() {
+                self.journal.note(&[Entry::end_of(&node.name)])?;
+                node.kill()?;
+                node.reap().map(|death| summary.count(death))
+            } else {
+                node.stop().map(|()| summary.stops += 1)
+            };
+            if let Err(failure) = ended {
+                summary.complain(failure.to_string());
             }
         }
+        Ok(())
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Engine<S> {
     pub(super) identity: watch::Sender<WorkerKey>,
     /// When the leases were last renewed, in microseconds: outlives a heartbeat that panicked.
     pub(super) renewed_at: AtomicI64,
+    /// The last identity that was given up; 0 before the first.
+    pub(super) retired: AtomicI64,
     /// Trips when no more jobs are to be claimed or started.
     pub(super) quiet: CancellationToken,
     /// Trips when handlers that ignored everything are to be dropped.
@@ -40,6 +42,21 @@ pub(super) struct Engine<S> {
 }
 
 impl<S> Engine<S> {
+    /// The identity is gone: its attempts are to stop, also those whose claim is still under way.
+    pub(super) fn retire(&self, worker: i64) {
+        // Before the stop: whoever adds an attempt afterwards looks here after adding it.
+        self.retired.store(worker, Ordering::SeqCst);
+        self.in_flight.stop(StopCause::LeaseLost, |held| held.worker.id == worker);
+    }
+
+    /// Adds an attempt that was just claimed, stopped at once if its worker is gone by now.
+    pub(super) fn hold(&self, attempt: &Arc<Attempt>) {
+        self.in_flight.add(attempt);
+        if self.retired.load(Ordering::SeqCst) == attempt.worker.id {
+            attempt.stop_for(StopCause::LeaseLost);
+        }
+    }
+
     pub(super) fn store(&self) -> &Arc<dyn Store> {
         self.queue.store()
     }

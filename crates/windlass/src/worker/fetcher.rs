@@ -90,7 +90,7 @@ async fn hand_over<S>(
         let (info, clock) = (JobInfo::of(&claimed), engine.clock().clone());
         let attempt = Attempt::new(info, claimed.run.clone(), worker.clone(), clock);
         let attempt = Arc::new(attempt);
-        engine.in_flight.add(&attempt);
+        engine.hold(&attempt);
         let waiting = Waiting { attempt, claimed, place };
         // The claim was answered after the stop began: nobody will start the job any more.
         if let Err(mpsc::error::SendError(late)) = dispatcher.send(waiting) {

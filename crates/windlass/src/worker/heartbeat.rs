@@ -177,7 +177,7 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
     /// claims again.
     async fn start_over(&mut self, old: &WorkerKey) {
         tracing::warn!(worker = %old.name, "the worker missed its heartbeats and registers anew");
-        self.engine.in_flight.stop(StopCause::LeaseLost, |held| held.worker.id == old.id);
+        self.engine.retire(old.id);
         let drained = self.drain(old).await;
         let renewed_at = self.engine.clock().now();
         let done = async {

@@ -63,6 +63,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             in_flight: Arc::clone(&in_flight),
             identity,
             renewed_at: AtomicI64::new(renewed_at.as_micros()),
+            retired: AtomicI64::new(0),
             quiet: quiet.clone(),
             abort: abort.clone(),
             reports,
