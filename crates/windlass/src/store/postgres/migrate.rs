@@ -19,15 +19,19 @@ pub(super) async fn migrate(
     now: Timestamp,
 ) -> Result<(), Error> {
     let prefix = address.prefix();
-    // Most starts find nothing to do; they take no lock.
-    if let Ok(schema) = read(connection, &prefix).await
+    // Most starts find nothing to do; they take no lock. In a transaction, because outside of one a
+    // pooler may send each half of a statement to another server process.
+    let mut tx = connection.begin().await.map_err(failed)?;
+    let found = read(&mut tx, &prefix).await;
+    tx.rollback().await.map_err(failed)?;
+    if let Ok(schema) = found
         && schema.pending(&MIGRATIONS)?.is_empty()
     {
         return Ok(());
     }
     let mut tx = connection.begin().await.map_err(failed)?;
     let lock = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
-    sqlx::query(lock).bind(&prefix).execute(&mut *tx).await.map_err(failed)?;
+    sqlx::query(lock).persistent(false).bind(&prefix).execute(&mut *tx).await.map_err(failed)?;
     let create = format!(
         "create schema if not exists {}; create table if not exists {prefix}meta \
          (name text primary key, value bigint not null)",
