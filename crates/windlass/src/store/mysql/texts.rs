@@ -2,9 +2,9 @@
 //! batch.
 //!
 //! Marks in a statement's file: `$N` is a parameter of the call; `{any CONDITION}` holds for any of the
-//! rows; `{each SELECT}` is a union over them; `values (...)` of an insert is a tuple of each. After a
-//! line `-- then`, a second statement runs for the rows that the first one found, and `#N` is a column
-//! of such a row.
+//! rows; `{each SELECT}` is a union over them, and `{keys SELECT}` one without repetitions, to join with;
+//! `values (...)` of an insert is a tuple of each. After a line `-- then`, a second statement runs for
+//! the rows that the first one found, and `#N` is a column of such a row.
 
 use crate::store::statements::{Sql, whole};
 
@@ -90,7 +90,8 @@ impl Text {
 impl Statement {
     /// Reads a statement's marks.
     pub(super) fn of(text: &str) -> Self {
-        let marked = [("{any ", " or ", true), ("{each ", " union all ", true)];
+        let marked =
+            [("{any ", " or ", true), ("{each ", " union all ", true), ("{keys ", " union ", true)];
         for (mark, separator, pads) in marked {
             if let Some((head, rest)) = text.split_once(mark) {
                 let (inner, tail) = rest.rsplit_once('}').unwrap_or((rest, ""));
@@ -177,6 +178,12 @@ mod tests {
         let repeated = each.repeated.unwrap();
         assert_eq!(repeated.piece.text, "(select 1 from t where a = ? limit 1)");
         assert_eq!(repeated.separator, " union all ");
+
+        let keys =
+            Statement::of("delete x from ({keys select #1 as id}) k join t x on x.id = k.id");
+        assert_eq!(keys.head.text, "delete x from (");
+        assert_eq!(keys.repeated.unwrap().separator, " union ");
+        assert_eq!(keys.tail.text, ") k join t x on x.id = k.id");
     }
 
     #[test]
