@@ -9,6 +9,8 @@ pub enum Backend {
     Postgres,
     /// MySQL or MariaDB, at `WINDLASS_TEST_MYSQL_URL`.
     Mysql,
+    /// PostgreSQL behind PgBouncer in transaction mode, at `WINDLASS_TEST_PGBOUNCER_URL`.
+    PgBouncer,
 }
 
 impl Backend {
@@ -16,6 +18,7 @@ impl Backend {
         match self {
             Self::Postgres => "WINDLASS_TEST_POSTGRES_URL",
             Self::Mysql => "WINDLASS_TEST_MYSQL_URL",
+            Self::PgBouncer => "WINDLASS_TEST_PGBOUNCER_URL",
         }
     }
 
@@ -24,25 +27,35 @@ impl Backend {
     ///
     /// # Panics
     /// When there is no server and `CI` is set.
-    #[expect(clippy::print_stderr, reason = "a test helper")]
     pub fn fresh_url(self) -> Option<String> {
-        let variable = self.variable();
-        let Ok(server) = std::env::var(variable) else {
-            assert!(std::env::var_os("CI").is_none(), "{variable} is not set (cargo xtask test)");
-            eprintln!("skipped: {variable} is not set (cargo xtask test)");
-            return None;
-        };
+        let server = self.server_url()?;
         let joint = if server.contains('?') { '&' } else { '?' };
         let name = unique_name();
         Some(match self {
             Self::Postgres => format!("{server}{joint}schema={name}"),
+            Self::PgBouncer => format!("{server}{joint}schema={name}&pooled=true"),
             Self::Mysql => format!("{server}{joint}prefix={name}_"),
         })
+    }
+
+    /// The address of the test server itself; none, or a panic, as [`fresh_url`](Self::fresh_url).
+    ///
+    /// # Panics
+    /// When there is no server and `CI` is set.
+    #[expect(clippy::print_stderr, reason = "a test helper")]
+    pub fn server_url(self) -> Option<String> {
+        let variable = self.variable();
+        let server = std::env::var(variable).ok();
+        if server.is_none() {
+            assert!(std::env::var_os("CI").is_none(), "{variable} is not set (cargo xtask test)");
+            eprintln!("skipped: {variable} is not set (cargo xtask test)");
+        }
+        server
     }
 }
 
 /// A name no other test uses.
-fn unique_name() -> String {
+pub(crate) fn unique_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("t{:x}_{count}", fastrand::u64(..) >> 24)

@@ -58,8 +58,16 @@ impl Harness {
         Some(Self::open(Backend::Mysql.fresh_url()?, None).await)
     }
 
+    /// A schema of its own, reached through PgBouncer; none when there is no server.
+    pub async fn pgbouncer() -> Option<Self> {
+        Some(Self::open(Backend::PgBouncer.fresh_url()?, None).await)
+    }
+
     async fn open(url: String, folder: Option<TempDir>) -> Self {
-        let clock = Clock::manual(START);
+        Self::open_with(url, Clock::manual(START), folder).await
+    }
+
+    pub(crate) async fn open_with(url: String, clock: Clock, folder: Option<TempDir>) -> Self {
         let queue = Queue::builder().clock(clock.clone()).open(&url).await.expect("a new database");
         Self { queue, clock, url, _folder: folder }
     }

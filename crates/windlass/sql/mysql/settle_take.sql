@@ -1,12 +1,13 @@
 -- End a lease, if it is still this one: the fence. Nothing returned means it is gone.
 -- $1 job_id  $2 epoch  $3 worker_id
 -- returns: job_id, epoch, queue_id, kind_id, priority, cancel_by, cancel_reason
--- lock order: job_id
--- differs: no `returning` here: the rows are locked and read, then deleted by their keys.
-select job_id, epoch, queue_id, kind_id, priority, cancel_by, cancel_reason
-from {prefix}lease force index (primary)
-where {any job_id = $1 and epoch = $2 and worker_id = $3}
-order by job_id
+-- lock order: job_id, which the batch is sorted by
+-- differs: no `returning` here: the rows are locked and read, then deleted by their keys, one
+-- by one: a condition of many keys may be read as a range, and waits for the rows of others.
+select x.job_id, x.epoch, x.queue_id, x.kind_id, x.priority, x.cancel_by, x.cancel_reason
+from ({keys select $1 as job_id, $2 as epoch, $3 as worker_id}) k
+straight_join {prefix}lease x force index (primary) on x.job_id = k.job_id
+where x.epoch = k.epoch and x.worker_id = k.worker_id
 for update
 -- then
-delete from {prefix}lease where {any job_id = #1}
+delete x from ({keys select #1 as job_id}) k straight_join {prefix}lease x force index (primary) on x.job_id = k.job_id

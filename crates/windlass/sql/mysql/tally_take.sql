@@ -6,4 +6,4 @@ order by id
 limit $1
 for update skip locked
 -- then
-delete from {prefix}tally_change where {any id = #5}
+delete x from ({keys select #5 as id}) k straight_join {prefix}tally_change x force index (primary) on x.id = k.id

@@ -5,6 +5,8 @@ use std::pin::Pin;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use super::driver::Waits;
 use super::driver::{Tx, Verb};
 use crate::Error;
 
@@ -31,13 +33,19 @@ pub(crate) trait Call<T>: Send + Sync {
     /// The commit in doubt took effect after all: its reply stands.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn believe(&mut self);
+    /// The database is away: what the verb was told half-way does not count.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn forget(&mut self);
+    /// What the verb failed with, for the log.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn error(&self) -> Option<Error>;
     /// Whether the verb failed because a row moved under its hands.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn is_moved(&self) -> bool;
     fn weight(&self) -> usize;
-    /// See [`Verb::key`].
+    /// See [`Verb::waits`].
     #[cfg(any(feature = "postgres", feature = "mysql"))]
-    fn key(&self) -> Option<&str>;
+    fn waits(&self) -> Waits;
     /// Answers the caller: with the verb's reply, or with why the commit failed.
     fn answer(self: Box<Self>, commit: Result<(), &Error>);
 }
@@ -55,7 +63,7 @@ pub(crate) type Answer<R> = oneshot::Receiver<Result<R, Error>>;
 pub(crate) struct VerbCall<V: Verb> {
     verb: V,
     reply: Option<Result<V::Reply, Error>>,
-    doubtful: Option<V::Reply>,
+    doubtful: Option<Result<V::Reply, Error>>,
     caller: oneshot::Sender<Result<V::Reply, Error>>,
     _room: OwnedSemaphorePermit,
 }
@@ -82,24 +90,31 @@ impl<V: Verb, T: Tx> Call<T> for VerbCall<V> {
     fn landed<'a>(&'a self, tx: &'a mut T) -> Step<'a, Result<bool, Error>> {
         Box::pin(async move {
             match &self.doubtful {
-                Some(reply) => self.verb.landed(reply, tx).await,
-                None => Ok(false),
+                Some(Ok(reply)) => self.verb.landed(reply, tx).await,
+                Some(Err(_)) | None => Ok(false),
             }
         })
     }
 
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn doubt(&mut self) {
-        if let Some(Ok(reply)) = self.reply.take() {
-            self.doubtful = Some(reply);
-        }
+        self.doubtful = self.reply.take();
     }
 
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn believe(&mut self) {
-        if let Some(reply) = self.doubtful.take() {
-            self.reply = Some(Ok(reply));
-        }
+        self.reply = self.doubtful.take();
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn forget(&mut self) {
+        self.reply = None;
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn error(&self) -> Option<Error> {
+        let Some(Err(error)) = &self.reply else { return None };
+        Some(Error::unavailable(error.to_string()))
     }
 
     #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -112,8 +127,8 @@ impl<V: Verb, T: Tx> Call<T> for VerbCall<V> {
     }
 
     #[cfg(any(feature = "postgres", feature = "mysql"))]
-    fn key(&self) -> Option<&str> {
-        self.verb.key()
+    fn waits(&self) -> Waits {
+        self.verb.waits()
     }
 
     fn answer(self: Box<Self>, commit: Result<(), &Error>) {

@@ -17,6 +17,8 @@ mod model;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(all(test, feature = "postgres", feature = "mysql"))]
+mod races;
 mod rows;
 pub mod schema;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

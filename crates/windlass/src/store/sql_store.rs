@@ -260,7 +260,7 @@ impl<D: Driver> Store for SqlStore<D> {
             self.ids.ready(&self.driver, now).await?;
             let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
             let verb = verb::Retry { namespace, job, options, now, shared, ids };
-            self.driver.write(verb).await
+            Ok(self.driver.write(verb).await?.record)
         })
     }
 

@@ -9,6 +9,7 @@ mod complete;
 mod delete;
 mod enqueue;
 mod expire;
+mod faults;
 mod idempotency;
 mod lease;
 mod listing;

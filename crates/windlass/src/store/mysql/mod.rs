@@ -118,8 +118,12 @@ pub(crate) fn migration_sql(url: &str, after: i64, now: Timestamp) -> Result<Str
 impl Server for MySql {
     type Session = MySqlTx<MySqlConnection>;
 
+    fn address(&self) -> String {
+        format!("MySQL at {}:{}", self.options.get_host(), self.options.get_port())
+    }
+
     async fn connect(&self, mode: Mode) -> Result<Self::Session, Error> {
-        let failed = |error| unreachable(&self.options, error);
+        let failed = |error: sqlx::Error| Error::unavailable(format!("cannot connect: {error}"));
         let mut connection = self.options.connect().await.map_err(failed)?;
         if mode == Mode::Write {
             connection.execute(WRITE_SETTINGS).await.map_err(failed)?;

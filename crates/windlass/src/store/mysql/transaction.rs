@@ -23,7 +23,7 @@ use crate::store::statements::Sql;
 const AGAIN: [u16; 3] = [1205, 1213, 1020];
 
 /// Error numbers of a server that cannot be used just now: shutting down, killed, read-only.
-const AWAY: [u16; 6] = [1053, 1077, 1290, 1317, 1836, 1927];
+const AWAY: [u16; 7] = [1053, 1077, 1290, 1317, 1792, 1836, 1927];
 
 /// A transaction over a connection that is owned, or borrowed from the application.
 #[derive(Debug)]

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Executor as _;
 use sqlx::postgres::{PgConnection, PgListener, PgPoolOptions};
+use sqlx::{Connection as _, Executor as _};
 use tokio::sync::mpsc;
 
 use super::Address;
@@ -80,9 +80,14 @@ impl Announcer {
             }
         };
         let query = sqlx::query("select pg_notify($1, $2)").persistent(!self.address.pooled);
-        let message = format!("{} {}", self.own, news.letters());
-        query.bind(&self.channel).bind(message).execute(connected).await.map_err(failed)?;
-        Ok(())
+        let query = query.bind(&self.channel).bind(format!("{} {}", self.own, news.letters()));
+        if !self.address.pooled {
+            return query.execute(connected).await.map(drop).map_err(failed);
+        }
+        // Outside of a transaction a pooler may send each half of a statement to another server process.
+        let mut tx = connected.begin().await.map_err(failed)?;
+        query.execute(&mut *tx).await.map_err(failed)?;
+        tx.commit().await.map_err(failed)
     }
 }
 

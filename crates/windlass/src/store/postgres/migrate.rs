@@ -32,14 +32,17 @@ pub(super) async fn migrate(
     may: bool,
 ) -> Result<(), Error> {
     let prefix = address.prefix();
-    // Most starts find nothing to do; they take no lock.
-    let schema = read_or_none(connection, address).await?;
+    // Most starts find nothing to do; they take no lock. In a transaction, because outside of one a
+    // pooler may send each half of a statement to another server process.
+    let mut tx = connection.begin().await.map_err(failed)?;
+    let schema = read_or_none(&mut tx, address).await?;
+    tx.rollback().await.map_err(failed)?;
     if migrations::allowed(schema, &MIGRATIONS, may)?.is_empty() {
         return Ok(());
     }
     let mut tx = connection.begin().await.map_err(failed)?;
     let lock = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
-    sqlx::query(lock).bind(&prefix).execute(&mut *tx).await.map_err(failed)?;
+    sqlx::query(lock).persistent(false).bind(&prefix).execute(&mut *tx).await.map_err(failed)?;
     let create = CREATE.replace("{schema}", &address.schema);
     run(&mut tx, create).await?;
     let schema = read(&mut tx, &prefix).await?;
@@ -57,7 +60,10 @@ pub(super) async fn status(
     connection: &mut PgConnection,
     address: &Address,
 ) -> Result<SchemaStatus, Error> {
-    SchemaStatus::new(read_or_none(connection, address).await?, &MIGRATIONS)
+    let mut tx = connection.begin().await.map_err(failed)?;
+    let schema = read_or_none(&mut tx, address).await?;
+    tx.rollback().await.map_err(failed)?;
+    SchemaStatus::new(schema, &MIGRATIONS)
 }
 
 /// The migrations after `after` as a script.

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, SqlSafeStr as _};
 use tokio::sync::mpsc;
 
 #[cfg(feature = "tokio-postgres")]
@@ -109,7 +109,7 @@ pub(crate) async fn open(
     let mut connection = address.connect().await?;
     migrate::migrate(&mut connection, &address, clock.now(), migrate).await?;
     warn_of_unsafe_settings(&mut connection).await;
-    sqlx::Connection::close(connection).await.ok();
+    connection.close().await.ok();
     let texts = Arc::new(Texts::new(&address.prefix()));
     let (news, heard) = mpsc::unbounded_channel();
     let (options, pooled) = (address.options.clone(), address.pooled);
@@ -138,15 +138,15 @@ pub(crate) fn migration_sql(url: &str, after: i64, now: Timestamp) -> Result<Str
 impl Server for Postgres {
     type Session = PgTx<PgConnection>;
 
+    fn address(&self) -> String {
+        format!("PostgreSQL at {}:{}", self.options.get_host(), self.options.get_port())
+    }
+
     async fn connect(&self, mode: Mode) -> Result<Self::Session, Error> {
-        let failed = |error| unreachable(&self.options, error);
+        let failed = |error: sqlx::Error| Error::unavailable(format!("cannot connect: {error}"));
         let mut connection = self.options.connect().await.map_err(failed)?;
         if !self.pooled {
-            let settings = match mode {
-                Mode::Write => PINNED,
-                Mode::Read => "set jit = off; set idle_in_transaction_session_timeout = '60s'",
-            };
-            connection.execute(settings).await.map_err(failed)?;
+            connection.execute(settings(mode)).await.map_err(failed)?;
         }
         Ok(PgTx::new(connection, Arc::clone(&self.texts), begin(mode, self.pooled)))
     }
@@ -165,24 +165,34 @@ impl Server for Postgres {
     }
 }
 
-/// How a transaction starts. A pooler shares connections, so settings must end with it.
+/// How a transaction starts: not by asking for the right to write, which an administrator may have
+/// taken away. A pooler shares connections, so settings must end with it.
 fn begin(mode: Mode, pooled: bool) -> sqlx::SqlStr {
     let start = match mode {
-        Mode::Write => "begin isolation level read committed read write",
+        Mode::Write => "begin isolation level read committed",
         Mode::Read => "begin isolation level repeatable read read only",
     };
-    if !pooled || mode == Mode::Read {
+    if !pooled {
         return start.into_sql_str();
     }
-    let local = PINNED.replace("set ", "set local ");
+    let local = settings(mode).replace("set ", "set local ");
     AssertSqlSafe(format!("{start}; {local}")).into_sql_str()
+}
+
+const fn settings(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Write => PINNED,
+        Mode::Read => "set jit = off; set idle_in_transaction_session_timeout = '60s'",
+    }
 }
 
 /// Acknowledged means durable only if the server says so.
 async fn warn_of_unsafe_settings(connection: &mut PgConnection) {
+    // A pooler keeps statements and their answers together in a transaction only.
+    let Ok(mut tx) = connection.begin().await else { return };
     for (name, safe) in [("fsync", "on"), ("full_page_writes", "on")] {
         let row = sqlx::query_scalar::<_, String>("select current_setting($1)").bind(name);
-        if let Ok(value) = row.fetch_one(&mut *connection).await
+        if let Ok(value) = row.persistent(false).fetch_one(&mut *tx).await
             && value != safe
         {
             tracing::warn!(
@@ -193,7 +203,7 @@ async fn warn_of_unsafe_settings(connection: &mut PgConnection) {
         }
     }
     let row = sqlx::query_scalar::<_, String>("select current_setting('synchronous_commit')");
-    if let Ok(value) = row.fetch_one(&mut *connection).await
+    if let Ok(value) = row.persistent(false).fetch_one(&mut *tx).await
         && value == "off"
     {
         tracing::warn!("synchronous_commit is off: acknowledged jobs may be lost in a crash");

@@ -1,6 +1,7 @@
 //! A lane: one connection that runs calls one group commit after another.
 //!
-//! Whatever queued while the last commit was under way goes into the next one. A lost connection, a
+//! Whatever queued while the last commit was under way goes into the next one, unless that could make
+//! two transactions wait for each other. A lost connection, a
 //! deadlock or a row that moved is no answer: the group runs again. Invariant: a caller is answered
 //! with success only after the commit that holds its work; when the answer to a commit was lost, the
 //! next connection is asked whether it took effect.
@@ -13,7 +14,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use super::session::{Mode, Server, Session, Trouble};
 use crate::runtime::{Patience, Tasks, at_most, rest};
 use crate::store::Shared;
-use crate::store::driver::Verb;
+use crate::store::driver::{Verb, Waits};
 use crate::store::effects::{Effects, News};
 use crate::store::group::{
     CALLS_MAX, Call, GROUP_CALLS_MAX, GROUP_ROWS_MAX, Message, VerbCall, answer_all,
@@ -60,6 +61,7 @@ impl<S: Server> Lane<S> {
                 queue: Arc::clone(&queue),
                 shared: Arc::clone(shared),
                 is_committing: false,
+                in_doubt: false,
             };
             tasks.spawn(runner.run());
         }
@@ -93,7 +95,7 @@ type Group<T> = Vec<Box<dyn Call<T>>>;
 /// How a transaction ended.
 enum Verdict {
     Done(Effects),
-    /// A call failed, or the commit; what the others did is undone.
+    /// A call or the commit failed; everything is undone.
     Spoiled(Error),
     /// A deadlock or the like: nothing happened, and it may work now.
     Again(Error),
@@ -110,14 +112,16 @@ struct Runner<S: Server> {
     queue: Queue<S::Session>,
     shared: Arc<Shared>,
     is_committing: bool,
+    /// The answer to a commit of the present group was lost.
+    in_doubt: bool,
 }
 
 impl<S: Server> Runner<S> {
     async fn run(mut self) {
         loop {
             let (group, stop) = next(&self.queue, self.mode).await;
-            if !group.is_empty() {
-                self.serve(group).await;
+            for part in in_order(group) {
+                self.serve(part).await;
             }
             if let Some(done) = stop {
                 if let Some(session) = self.session.take() {
@@ -132,9 +136,9 @@ impl<S: Server> Runner<S> {
 
     /// Runs a group until every caller is answered.
     async fn serve(&mut self, mut group: Group<S::Session>) {
-        group.sort_by(|a, b| a.key().cmp(&b.key()));
         let patience = Patience::new(PATIENCE);
-        let (mut tries, mut doubt, mut wait) = (0, false, RECONNECT_WAIT.0);
+        let (mut tries, mut wait) = (0, RECONNECT_WAIT.0);
+        self.in_doubt = false;
         loop {
             match self.attempt(&mut group).await {
                 Verdict::Done(effects) => {
@@ -142,10 +146,13 @@ impl<S: Server> Runner<S> {
                     return answer_all(group, Ok(()));
                 }
                 // Perhaps refused because the commit in doubt holds the very same rows.
-                Verdict::Spoiled(_) if doubt && self.has_landed(&mut group).await => {
-                    return answer_all(group, Ok(()));
-                }
+                Verdict::Spoiled(error) if self.in_doubt => match self.has_landed(&group).await {
+                    Some(true) => return self.believe(group),
+                    Some(false) => return self.one_by_one(group, &error).await,
+                    None => return self.give_up(group, &error),
+                },
                 Verdict::Spoiled(error) => return self.one_by_one(group, &error).await,
+                Verdict::Again(error) if patience.is_over() => return self.give_up(group, &error),
                 Verdict::Again(error) => {
                     tries += 1;
                     if tries == TRIES_MAX {
@@ -154,9 +161,7 @@ impl<S: Server> Runner<S> {
                     }
                     rest(RECONNECT_WAIT.0.mul_f64(f64::from(tries) * fastrand::f64())).await;
                 }
-                Verdict::Lost(error) | Verdict::InDoubt(error) if patience.is_over() => {
-                    return answer_all(group, Err(&error));
-                }
+                Verdict::Lost(error) if patience.is_over() => return self.give_up(group, &error),
                 Verdict::Lost(error) => {
                     tracing::warn!(%error, "lost the database: trying again");
                     rest(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
@@ -164,10 +169,12 @@ impl<S: Server> Runner<S> {
                 }
                 Verdict::InDoubt(error) => {
                     tracing::warn!(%error, "lost the database during a commit: asking what became of it");
-                    doubt = true;
+                    self.in_doubt = true;
                     group.iter_mut().for_each(|call| call.doubt());
-                    if self.has_landed(&mut group).await {
-                        return answer_all(group, Ok(()));
+                    match self.has_landed(&group).await {
+                        Some(true) => return self.believe(group),
+                        Some(false) if !patience.is_over() => {}
+                        Some(false) | None => return self.give_up(group, &error),
                     }
                 }
             }
@@ -175,7 +182,7 @@ impl<S: Server> Runner<S> {
     }
 
     /// One call failed, and took the others' work with it: each gets its own transaction. A call that
-    /// failed alone answers with its own error, or with why its commit failed.
+    /// failed alone answers with its own error; if it has none, the commit failed.
     async fn one_by_one(&mut self, group: Group<S::Session>, error: &Error) {
         if group.len() == 1 {
             return answer_all(group, Err(error));
@@ -183,6 +190,20 @@ impl<S: Server> Runner<S> {
         for call in group {
             Box::pin(self.serve(vec![call])).await;
         }
+    }
+
+    /// The commit in doubt took effect. What it brought was not announced; anything may have happened.
+    fn believe(&self, mut group: Group<S::Session>) {
+        group.iter_mut().for_each(|call| call.believe());
+        answer_all(group, Ok(()));
+        self.shared.signals.anything();
+    }
+
+    /// The database is away, or nobody knows what became of a commit.
+    fn give_up(&self, mut group: Group<S::Session>, error: &Error) {
+        group.iter_mut().for_each(|call| call.forget());
+        let error = Error::unavailable(format!("{}: {error}", self.server.address()));
+        answer_all(group, Err(&error));
     }
 
     /// Runs the calls in one transaction, in bounded time.
@@ -193,7 +214,8 @@ impl<S: Server> Runner<S> {
             None => {
                 // Half-way through something: this connection cannot be used any more.
                 self.session = None;
-                let error = Error::unavailable("the database did not answer for 30 s");
+                let seconds = TRANSACTION_MAX.as_secs();
+                let error = Error::unavailable(format!("no answer for {seconds} s"));
                 if self.is_committing { Verdict::InDoubt(error) } else { Verdict::Lost(error) }
             }
         }
@@ -215,9 +237,12 @@ impl<S: Server> Runner<S> {
                 session.roll_back().await;
                 return Verdict::Again(Error::unavailable("a row moved"));
             }
-            // A call that failed before it wrote anything leaves nothing to undo.
-            if !succeeded && (session.trouble().is_some() || session.has_written()) {
-                return self.judge(Error::unavailable("a call failed")).await;
+            // A call that failed before it wrote anything leaves nothing to undo. When a commit is in
+            // doubt, it may have failed because that took effect.
+            let has_spoiled = session.trouble().is_some() || session.has_written() || self.in_doubt;
+            if !succeeded && has_spoiled {
+                let error = call.error().unwrap_or_else(|| Error::unavailable("a call failed"));
+                return self.judge(error).await;
             }
         }
         crash_point!("commit");
@@ -235,7 +260,7 @@ impl<S: Server> Runner<S> {
         }
     }
 
-    /// What to do after a failure before the commit.
+    /// What to do after a failure before the commit, or one that says there was none.
     async fn judge(&mut self, error: Error) -> Verdict {
         let Some(session) = &mut self.session else {
             return Verdict::Lost(error);
@@ -264,25 +289,34 @@ impl<S: Server> Runner<S> {
     }
 
     /// Asks a new connection whether the commit in doubt took effect: for the whole group, which was
-    /// one transaction.
-    async fn has_landed(&mut self, group: &mut Group<S::Session>) -> bool {
-        let asked = at_most(PATIENCE, self.ask(group)).await;
-        let landed = matches!(asked, Some(Ok(true)));
-        if landed {
-            group.iter_mut().for_each(|call| call.believe());
+    /// one transaction. None when there is nobody to ask.
+    async fn has_landed(&mut self, group: &Group<S::Session>) -> Option<bool> {
+        let asking = async {
+            let mut wait = RECONNECT_WAIT.0;
+            loop {
+                match self.ask(group).await {
+                    Ok(landed) => return landed,
+                    Err(error) => tracing::debug!(%error, "cannot ask yet"),
+                }
+                self.session = None;
+                rest(wait).await;
+                wait = (wait * 2).min(RECONNECT_WAIT.1);
+            }
+        };
+        let landed = at_most(PATIENCE, asking).await;
+        if landed.is_none() {
+            // Half-way through a question.
+            self.session = None;
         }
         landed
     }
 
-    async fn ask(&mut self, group: &mut Group<S::Session>) -> Result<bool, Error> {
-        while let Err(error) = self.connect().await {
-            tracing::debug!(%error, "cannot ask yet");
-            rest(RECONNECT_WAIT.0).await;
-        }
+    async fn ask(&mut self, group: &Group<S::Session>) -> Result<bool, Error> {
+        self.connect().await?;
         let Some(session) = &mut self.session else { return Ok(false) };
         session.begin().await?;
         let mut landed = false;
-        for call in group.iter() {
+        for call in group {
             landed = landed || call.landed(session).await?;
         }
         session.roll_back().await;
@@ -298,7 +332,23 @@ impl<S: Server> Runner<S> {
     }
 }
 
-/// The calls of the next transaction, and a stop that was queued behind them.
+/// The calls as they may share transactions: each waits only for locks that come after those it holds.
+fn in_order<T>(group: Group<T>) -> Vec<Group<T>> {
+    let mut calls: Vec<_> = group.into_iter().map(|call| (call.waits(), call)).collect();
+    calls.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut parts: Vec<Group<T>> = Vec::new();
+    let mut last: Option<Waits> = None;
+    for (waits, call) in calls {
+        match parts.last_mut() {
+            Some(part) if last.is_some_and(|last| last.may_precede(&waits)) => part.push(call),
+            _ => parts.push(vec![call]),
+        }
+        last = Some(waits);
+    }
+    parts
+}
+
+/// The calls of the next transactions, and a stop that was queued behind them.
 async fn next<T>(queue: &Queue<T>, mode: Mode) -> (Group<T>, Option<oneshot::Sender<()>>) {
     let mut queue = queue.lock().await;
     let (mut group, mut rows): (Group<T>, usize) = (Vec::new(), 0);
@@ -396,6 +446,10 @@ mod tests {
 
         fn dialect(&self) -> Dialect {
             unreachable!("nothing asks")
+        }
+
+        fn address(&self) -> String {
+            "a server of the test".to_owned()
         }
 
         fn days(&self) -> Option<i64> {

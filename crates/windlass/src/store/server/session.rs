@@ -47,6 +47,9 @@ pub(crate) trait Session: Tx + 'static {
 pub(crate) trait Server: Send + Sync + 'static {
     type Session: Session;
 
+    /// What it is and where, for messages.
+    fn address(&self) -> String;
+
     /// Opens a connection.
     fn connect(&self, mode: Mode) -> impl Future<Output = Result<Self::Session, Error>> + Send;
 

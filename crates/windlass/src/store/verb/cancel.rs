@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::core::{Event, Next, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
 use crate::store::Shared;
-use crate::store::driver::{Param, Tx, Verb};
+use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
@@ -31,7 +31,13 @@ impl Verb for Cancel {
     type Reply = JobRecord;
 
     async fn landed<T: Tx>(&self, reply: &JobRecord, tx: &mut T) -> Result<bool, Error> {
-        same_job(tx, reply).await
+        let rows = tx.query(Sql::JobGet, &[self.job.as_i64().into()]).await?;
+        let now = rows.first(JobRow::read)?.map(|row| row.record);
+        // A worker that was asked to stop may have heeded it meanwhile.
+        let heeded =
+            |now: &JobRecord| now.state == State::Cancelled && now.reason == Some(Reason::Request);
+        let stands = |now: &JobRecord| now.state == reply.state && now.reason == reply.reason;
+        Ok(now.is_some_and(|now| stands(&now) || heeded(&now)))
     }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
@@ -67,6 +73,10 @@ impl Verb for Cancel {
         }
         Ok(locate(tx, namespace_id, self.job).await?.record)
     }
+
+    fn waits(&self) -> Waits {
+        Waits::of_jobs(std::iter::once(self.job))
+    }
 }
 
 impl Cancel {
@@ -91,13 +101,6 @@ impl Cancel {
         tx.effects().cancelling();
         Ok(())
     }
-}
-
-/// Whether a job still stands as it did at the end of a transaction.
-pub(super) async fn same_job<T: Tx>(tx: &mut T, then: &JobRecord) -> Result<bool, Error> {
-    let rows = tx.query(Sql::JobGet, &[then.id.as_i64().into()]).await?;
-    let now = rows.first(JobRow::read)?.map(|row| row.record);
-    Ok(now.is_some_and(|now| now.state == then.state && now.updated_at == then.updated_at))
 }
 
 /// Ends a job that waits in the ready or delayed room.

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::core::{Event, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
 use crate::store::Shared;
-use crate::store::driver::{Tx, Verb};
+use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::effects::Measure;
 use crate::store::rows::Room;
 use crate::store::statements::Sql;
@@ -61,5 +61,9 @@ impl Verb for Delete {
         effects.count(row.queue_id, row.kind_id, Measure::In(row.record.state), -1);
         effects.ended(self.job);
         Ok(())
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 }

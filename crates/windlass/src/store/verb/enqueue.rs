@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::core::State;
 use crate::job::{Backoff, JobId, NewJob, Timestamp};
-use crate::store::driver::{Batch, Lane, Param, Tx, Verb};
+use crate::store::driver::{Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
 use crate::store::statements::Sql;
 use crate::store::{Shared, Stored};
@@ -106,8 +106,8 @@ impl Verb for Enqueue {
         self.jobs.len()
     }
 
-    fn key(&self) -> Option<&str> {
-        self.jobs.iter().filter_map(|prepared| prepared.job.idempotency_key.as_deref()).min()
+    fn waits(&self) -> Waits {
+        Waits::of_keys(self.jobs.iter().filter_map(|job| job.job.idempotency_key.as_deref()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::core::Settlement;
 use crate::job::{JobId, Timestamp};
-use crate::store::driver::{Tx, Verb};
+use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::leave_room;
@@ -29,7 +29,9 @@ impl Verb for Expire {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let rows = tx.query(Sql::ExpiryTake, &[self.now.as_micros().into(), limit.into()]).await?;
-        let due = rows.ints()?;
+        let mut due = rows.ints()?;
+        // One order for everyone who waits for jobs.
+        due.sort_unstable();
         for job in &due {
             let rows = tx.query(Sql::JobGet, &[(*job).into()]).await?;
             if let Some(row) = rows.first(JobRow::read)? {
@@ -37,6 +39,10 @@ impl Verb for Expire {
             }
         }
         Ok(due.len())
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 
     fn weight(&self) -> usize {

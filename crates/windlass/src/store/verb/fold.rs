@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::store::driver::{Batch, Param, Tx, Verb};
+use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 
 /// Adds up to `limit` changes; says how many it found.
@@ -35,6 +35,10 @@ impl Verb for Fold {
             tx.execute_each(Sql::TallyMerge, &batch).await?;
         }
         Ok(count)
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 
     fn weight(&self) -> usize {

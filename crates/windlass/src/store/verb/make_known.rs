@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::store::Shared;
-use crate::store::driver::{Lane, Tx, Verb};
+use crate::store::driver::{Lane, Tx, Verb, Waits};
 
 /// Makes pairs of queue and kind known.
 #[derive(Debug)]
@@ -27,5 +27,9 @@ impl Verb for MakeKnown {
         let namespace_id = catalog.namespace(tx, &self.namespace).await?;
         catalog.make_known(tx, namespace_id, &self.unknown).await?;
         Ok(())
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 }

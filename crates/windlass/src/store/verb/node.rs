@@ -1,6 +1,6 @@
 //! Node numbers: who may make ids, so that no two processes make the same one.
 
-use crate::store::driver::{Tx, Verb};
+use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::{Error, Timestamp};
 
@@ -38,6 +38,10 @@ impl Verb for NodeLease {
             0 => Err(Error::moved(format!("node {node}"))),
             _ => Ok(node),
         }
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 }
 

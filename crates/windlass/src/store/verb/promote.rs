@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::core::{Counts, Event, Reason, State};
 use crate::job::Timestamp;
 use crate::store::Promoted;
-use crate::store::driver::{Batch, Tx, Verb};
+use crate::store::driver::{Batch, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
 use crate::{Error, sabotage};
@@ -60,6 +60,10 @@ impl Verb for Promote {
         let rows = tx.query(Sql::DelayedNext, &[]).await?;
         let next = rows.first_int()?.map(Timestamp::from_micros);
         Ok(Promoted { count: due.len(), next })
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 
     fn weight(&self) -> usize {

@@ -9,7 +9,7 @@ use super::enqueue::Enqueue;
 use crate::Error;
 use crate::job::NewJob;
 use crate::protocol;
-use crate::store::driver::{Lane, Tx, Verb};
+use crate::store::driver::{Lane, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 
 /// A row of the inbox.
@@ -71,8 +71,9 @@ impl Verb for Relay {
         Ok(self.ids.len())
     }
 
-    fn key(&self) -> Option<&str> {
-        self.enqueue.key()
+    fn waits(&self) -> Waits {
+        // The rows of the inbox as well, in their own order.
+        Waits::Anything
     }
 
     fn weight(&self) -> usize {

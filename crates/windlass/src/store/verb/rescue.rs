@@ -9,7 +9,7 @@ use crate::Error;
 use crate::core::{Event, Next, Reason, Settlement, State, rescue};
 use crate::job::Timestamp;
 use crate::store::Settled;
-use crate::store::driver::{Tx, Verb};
+use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
 
@@ -41,6 +41,10 @@ impl Verb for Rescue {
         let statuses = apply(tx, items.collect(), self.now).await?;
         self.forget_workers(tx).await?;
         Ok(statuses.iter().filter(|status| matches!(status, Settled::Applied(_))).count())
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 
     fn weight(&self) -> usize {

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::Error;
 use crate::core::{Counts, Event, Reason, State};
 use crate::job::{JobId, Timestamp};
-use crate::store::driver::{Param, Tx, Verb};
+use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
-use crate::store::verb::cancel::{remove_from_room, same_job};
+use crate::store::verb::cancel::remove_from_room;
 use crate::store::verb::locate;
 use crate::store::{RetryOptions, Shared};
-use crate::{Error, JobRecord};
 
 /// Retries one job and returns it as it stands then.
 #[derive(Debug)]
@@ -25,13 +25,19 @@ pub(crate) struct Retry {
 }
 
 impl Verb for Retry {
-    type Reply = JobRecord;
+    type Reply = JobRow;
 
-    async fn landed<T: Tx>(&self, reply: &JobRecord, tx: &mut T) -> Result<bool, Error> {
-        same_job(tx, reply).await
+    /// A worker may have run the job meanwhile: an epoch beyond the one it had before says so.
+    async fn landed<T: Tx>(&self, reply: &JobRow, tx: &mut T) -> Result<bool, Error> {
+        let rows = tx.query(Sql::JobGet, &[self.job.as_i64().into()]).await?;
+        let Some(now) = rows.first(JobRow::read)? else { return Ok(false) };
+        let (then, since) = (reply.room.counts().epoch, now.room.counts().epoch);
+        let stands = now.record.state == reply.record.state
+            && now.record.scheduled_at == reply.record.scheduled_at;
+        Ok(since > then || (since == then && stands))
     }
 
-    async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRow, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
         match row.room {
@@ -45,7 +51,11 @@ impl Verb for Retry {
             Room::Delayed { counts, .. } => self.run_now(tx, &row, counts).await?,
             Room::Ended { counts } => self.revive(tx, &row, counts).await?,
         }
-        Ok(locate(tx, namespace_id, self.job).await?.record)
+        locate(tx, namespace_id, self.job).await
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::of_jobs(std::iter::once(self.job))
     }
 }
 
@@ -59,8 +69,9 @@ impl Retry {
     }
 
     async fn revive<T: Tx>(&self, tx: &mut T, row: &JobRow, old: Counts) -> Result<(), Error> {
-        self.keep_outcome(tx, row, old).await?;
+        // Whoever moves a job takes its room first: a delete does so too.
         remove_from_room(tx, row).await?;
+        self.keep_outcome(tx, row, old).await?;
         let attempt = if self.options.reset_attempts { 0 } else { old.attempt };
         // One more attempt than were used, if they were used up.
         let max_attempts = row.record.max_attempts.max(attempt.saturating_add(1));

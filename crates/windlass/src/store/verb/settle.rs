@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::core::Settlement;
 use crate::job::Timestamp;
-use crate::store::driver::{Lane, Tx, Verb};
+use crate::store::driver::{Lane, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, apply};
 use crate::store::{Settled, WorkerKey};
@@ -32,6 +32,10 @@ impl Verb for Settle {
             worker: &self.worker.name,
         });
         apply(tx, items.collect(), self.now).await
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::of_jobs(self.items.iter().map(|settlement| settlement.job))
     }
 
     fn weight(&self) -> usize {

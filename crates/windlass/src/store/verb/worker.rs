@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::core::settle;
 use crate::job::{Ending, JobId, Timestamp};
-use crate::store::driver::{Batch, Lane, Tx, Verb};
+use crate::store::driver::{Batch, Lane, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
 use crate::store::{Beat, HeldBy, NewWorker, ProgressNote, WorkerKey};
@@ -126,6 +126,10 @@ impl Verb for Progress {
         tx.execute_each(Sql::ProgressPut, &batch).await?;
         Ok(())
     }
+
+    fn waits(&self) -> Waits {
+        Waits::of_jobs(self.notes.iter().map(|note| note.job))
+    }
 }
 
 /// Gives back what a worker still holds, uncounted.
@@ -151,6 +155,10 @@ impl Verb for Leave {
             Some(leases) => self.release_some(tx, leases).await,
             None => self.release_all(tx).await,
         }
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 }
 
