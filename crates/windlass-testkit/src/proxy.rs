@@ -28,6 +28,9 @@ const READS: &[u8] = b"read only";
 /// The message of a commit: length and text in PostgreSQL, command and text in MySQL.
 const COMMITS: [&[u8]; 2] = [b"\x0bcommit\0", b"\x03commit"];
 
+/// The message of a rollback in PostgreSQL.
+const ROLLBACK: &[u8] = b"\x0drollback\0";
+
 /// What happens to the commit of a transaction that carries a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trap {
@@ -229,10 +232,16 @@ impl Link {
             self.seen = (!contains(chunk, READS)).then(Seen::default);
         }
         self.look(chunk);
+        let commits = COMMITS.iter().any(|commit| chunk.ends_with(commit));
         let trap = match &self.seen {
-            Some(seen) if COMMITS.iter().any(|commit| chunk.ends_with(commit)) => seen.trap,
-            _ => None,
+            Some(seen) if commits => seen.trap,
+            Some(_) => None,
+            // A statement that is its own transaction.
+            None => take_trap(&self.shared, chunk),
         };
+        if commits || chunk.ends_with(ROLLBACK) {
+            self.seen = None;
+        }
         if trap != Some(Trap::CommitLost) {
             self.server.write_all(chunk).await?;
         }
@@ -253,13 +262,17 @@ impl Link {
             return;
         }
         seen.tail.extend_from_slice(chunk);
-        let mut traps = lock(&self.shared.traps);
-        if let Some(place) = traps.iter().position(|(marker, _)| contains(&seen.tail, marker)) {
-            seen.trap = Some(traps.swap_remove(place).1);
-        }
+        seen.trap = take_trap(&self.shared, &seen.tail);
         let old = seen.tail.len().saturating_sub(TAIL_BYTES);
         seen.tail.drain(..old);
     }
+}
+
+/// The trap whose marker is in `text`, which is then no longer set.
+fn take_trap(shared: &Shared, text: &[u8]) -> Option<Trap> {
+    let mut traps = lock(&shared.traps);
+    let place = traps.iter().position(|(marker, _)| contains(text, marker))?;
+    Some(traps.swap_remove(place).1)
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {

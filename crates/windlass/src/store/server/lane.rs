@@ -173,7 +173,10 @@ impl<S: Server> Runner<S> {
                     group.iter_mut().for_each(|call| call.doubt());
                     match self.has_landed(&group).await {
                         Some(true) => return self.believe(group),
-                        Some(false) if !patience.is_over() => {}
+                        Some(false) if !patience.is_over() => {
+                            rest(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                            wait = (wait * 2).min(RECONNECT_WAIT.1);
+                        }
                         Some(false) | None => return self.give_up(group, &error),
                     }
                 }
