@@ -18,8 +18,9 @@ pub(crate) type LaneKey = (i64, i64, i64);
 const FULL_SCAN_EVERY: Duration = Duration::from_secs(1);
 
 /// How far behind the last claimed job a floor stays: covers transactions that commit this long
-/// after they made their ids, and the difference between the clocks of two processes.
-const MARGIN: Duration = Duration::from_secs(2);
+/// after they made their ids, and the difference between the clocks of two processes. What is later
+/// waits for the next full scan. Not longer, because claims walk over all that was claimed within it.
+const MARGIN: Duration = Duration::from_millis(50);
 
 /// The floors of one process.
 #[derive(Debug, Default)]
