@@ -23,6 +23,7 @@ pub(crate) async fn measure(
     let mut log = PgConnection::connect(scratch.server()).await?;
     let jobs = options.jobs / 100 * 100;
     log.execute("checkpoint").await?;
+    let dead_before = dead_rows(&mut log, scratch).await?;
     let start = position(&mut log).await?;
     bulk(&queue, "noop", jobs, 100, Duration::ZERO).await?;
     let enqueued = position(&mut log).await?;
@@ -34,7 +35,7 @@ pub(crate) async fn measure(
         figures.set(&format!("wal_bytes_per_job.{name}"), each(bytes, jobs));
     }
     let dead = dead_rows(&mut log, scratch).await?;
-    figures.set("dead_rows_per_job", each(dead, jobs));
+    figures.set("dead_rows_per_job", each(dead - dead_before, jobs));
     queue.close().await;
     Ok(())
 }

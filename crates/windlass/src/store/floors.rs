@@ -55,12 +55,13 @@ impl Floors {
         }
     }
 
-    /// The smallest seq that a claim found in a lane.
+    /// The smallest seq that a claim found in a lane: the next one starts there, also when that is
+    /// further back than before, because more may have become visible there late.
     pub(crate) fn raise(&self, lane: LaneKey, found: i64, now: Timestamp) {
         let Some(mut lanes) = self.lock() else { return };
         let seq = found.saturating_sub(JobId::span_of(MARGIN));
         let floor = lanes.entry(lane).or_insert(Floor { seq, full_scan_at: now });
-        floor.seq = floor.seq.max(seq);
+        floor.seq = seq;
     }
 
     /// A job came back into a lane at `seq`.
@@ -101,6 +102,18 @@ mod tests {
         assert_eq!(floors.of(LANE, at(1)), 7);
         floors.raise(LANE, margin + 50, at(1));
         assert_eq!(floors.of(LANE, at(1)), 50);
+    }
+
+    #[test]
+    fn what_a_full_scan_finds_further_back_is_followed_there() {
+        let floors = Floors { lanes: Some(Mutex::default()) };
+        let margin = JobId::span_of(MARGIN);
+        floors.raise(LANE, margin + 900, at(0));
+        assert_eq!(floors.of(LANE, at(1)), 0, "a full scan");
+
+        floors.raise(LANE, margin + 300, at(1));
+
+        assert_eq!(floors.of(LANE, at(1)), 300);
     }
 
     #[test]
