@@ -6,8 +6,8 @@ create table if not exists {prefix}inbox (
   namespace varchar(128) not null default 'default',
   queue varchar(128) not null default 'default',
   kind varchar(128) not null,
-  payload longtext not null default 'null',
-  options longtext not null default '{}',
+  payload longtext not null default ('null'),
+  options longtext not null default ('{}'),
   refused text
 ) engine = InnoDB default charset = utf8mb4 collate = utf8mb4_bin;
 
