@@ -120,3 +120,30 @@ impl Clock {
 fn system_now() -> Timestamp {
     SystemTime::now().into()
 }
+
+#[cfg(all(test, any(feature = "postgres", feature = "mysql")))]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_clock_of_a_server_goes_by_what_the_server_says() {
+        let clock = Clock::system().for_server();
+        let there = clock.now() - HOUR;
+
+        clock.anchor(Clock::reading(), there);
+
+        let off = clock.now().since(there);
+        assert!(off < Duration::from_secs(60), "{off:?}");
+    }
+
+    #[test]
+    fn the_clock_of_a_test_stays_with_the_test() {
+        let clock = Clock::manual(Timestamp::from_micros(7)).for_server();
+
+        clock.anchor(Clock::reading(), Timestamp::from_micros(7) + HOUR);
+
+        assert_eq!(clock.now(), Timestamp::from_micros(7));
+    }
+}

@@ -98,7 +98,9 @@ pub(crate) async fn open(
     warn_of_unsafe_settings(&mut connection).await;
     sqlx::Connection::close(connection).await.ok();
     let texts = Arc::new(Texts::new(&address.prefix));
-    Ok(ServerDriver::start(MySql { options: address.options, texts }, clock))
+    let driver = ServerDriver::start(MySql { options: address.options, texts }, clock);
+    driver.take_time(clock).await?;
+    Ok(driver)
 }
 
 /// How far the database that `url` names is.

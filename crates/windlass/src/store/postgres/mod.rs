@@ -115,6 +115,7 @@ pub(crate) async fn open(
     let (options, pooled) = (address.options.clone(), address.pooled);
     let server = Postgres { options, texts, pooled, news };
     let driver = ServerDriver::start(server, clock);
+    driver.take_time(clock).await?;
     driver.with(|tasks: &Tasks, shared: &Arc<Shared>| {
         listen::start(tasks, shared, Announcer::new(&address, heard));
     });

@@ -59,6 +59,13 @@ impl<S: Server> ServerDriver<S> {
         driver
     }
 
+    /// Asks the database for its time before anything is done by a clock that may be hours off.
+    pub(crate) async fn take_time(&self, clock: &Clock) -> Result<(), Error> {
+        let asked = Clock::reading();
+        clock.anchor(asked, self.read.run(verb::Watch).await?.now);
+        Ok(())
+    }
+
     /// Starts what else the server needs beside its lanes.
     pub(crate) fn with(&self, start: impl FnOnce(&Tasks, &Arc<Shared>)) {
         start(&self.tasks, &self.shared);
