@@ -167,14 +167,15 @@ async fn accept(listener: std::net::TcpListener, target: String, shared: Arc<Sha
         }
         let (target, shared) = (target.clone(), Arc::clone(&shared));
         links.spawn(async move {
+            let ports = Arc::clone(&shared);
             let orders = shared.orders.subscribe();
             if let Ok(server) = TcpStream::connect(&target).await {
                 let port = server.local_addr().map_or(0, |address| address.port());
-                lock(&shared.ports).insert(port);
-                let mut link = Link { shared: Arc::clone(&shared), client, server, seen: None };
+                lock(&ports.ports).insert(port);
+                let mut link = Link { shared, client, server, seen: None, before: None };
                 // Either side may go at any time.
                 link.relay(orders).await.ok();
-                lock(&shared.ports).remove(&port);
+                lock(&ports.ports).remove(&port);
             }
         });
         while links.try_join_next().is_some() {}
@@ -188,6 +189,8 @@ struct Link {
     server: TcpStream,
     /// The present transaction, if it writes.
     seen: Option<Seen>,
+    /// What the last statement without a transaction was answered: it may have read for the next one.
+    before: Option<Vec<u8>>,
 }
 
 /// What is known of a transaction.
@@ -229,7 +232,8 @@ impl Link {
     /// Forwards what the client sent; true when a trap has sprung.
     async fn forward(&mut self, chunk: &[u8]) -> std::io::Result<bool> {
         if BEGINS.iter().any(|begin| contains(chunk, begin)) {
-            self.seen = (!contains(chunk, READS)).then(Seen::default);
+            let tail = self.before.take().unwrap_or_default();
+            self.seen = (!contains(chunk, READS)).then(|| Seen { tail, trap: None });
         }
         self.look(chunk);
         let commits = COMMITS.iter().any(|commit| chunk.ends_with(commit));
@@ -257,7 +261,10 @@ impl Link {
 
     /// Looks for the markers of traps; the first transaction that carries one takes it.
     fn look(&mut self, chunk: &[u8]) {
-        let Some(seen) = &mut self.seen else { return };
+        let Some(seen) = &mut self.seen else {
+            self.before = Some(chunk.to_vec());
+            return;
+        };
         if seen.trap.is_some() {
             return;
         }

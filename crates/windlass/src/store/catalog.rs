@@ -121,6 +121,16 @@ impl Catalog {
         Ok(known.pairs.iter().chain(&fresh).filter(|pair| wanted(pair)).cloned().collect())
     }
 
+    /// The pairs that pass `wanted`, as far as this process knows.
+    pub(crate) fn known(&self, wanted: impl Fn(&Pair) -> bool) -> Vec<Pair> {
+        self.lock().pairs.iter().filter(|pair| wanted(pair)).cloned().collect()
+    }
+
+    /// The id of the latest pair that this process knows.
+    pub(crate) fn last(&self) -> i64 {
+        self.lock().last()
+    }
+
     /// Remembers pairs whose transaction has committed.
     pub(crate) fn learn(&self, pairs: &[Pair]) {
         let mut known = self.lock();

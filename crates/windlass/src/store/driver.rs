@@ -314,6 +314,36 @@ pub(crate) trait Tx: Send {
         batch: &Batch<'_>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
+    /// Whether the database can do the work of several statements in one
+    /// ([`query_whole`](Self::query_whole)).
+    fn has_wholes(&self) -> bool {
+        false
+    }
+
+    /// Whether nothing else is part of the transaction, and nothing was done in it so far.
+    fn is_alone(&self) -> bool {
+        false
+    }
+
+    /// Runs a statement over the rows of each of its parts.
+    fn query_whole(
+        &mut self,
+        sql: Sql,
+        _parts: &[&Batch<'_>],
+    ) -> impl Future<Output = Result<Rows, Error>> + Send {
+        async move { Err(Error::bug(format!("{sql:?} is not for this database"))) }
+    }
+
+    /// As [`query_whole`](Self::query_whole), and commits: only where nothing else is part of the
+    /// transaction.
+    fn commit_whole(
+        &mut self,
+        sql: Sql,
+        parts: &[&Batch<'_>],
+    ) -> impl Future<Output = Result<Rows, Error>> + Send {
+        self.query_whole(sql, parts)
+    }
+
     /// Whether inserts are better kept until the commit, together with those of other calls: where a
     /// statement costs a journey to a server.
     fn defers(&self) -> bool {

@@ -126,7 +126,7 @@ impl<C: BorrowMut<MySqlConnection> + Send> Tx for MySqlTx<C> {
 }
 
 impl Session for MySqlTx<MySqlConnection> {
-    async fn begin(&mut self) -> Result<(), Error> {
+    async fn begin(&mut self, _: usize) -> Result<(), Error> {
         (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
         self.control(self.begin).await
     }

@@ -18,6 +18,8 @@ pub(super) struct Text {
     pub(super) sql: SqlStr,
     /// One array per column: the statement takes a whole batch at a time.
     pub(super) columns: Option<Vec<Element>>,
+    /// It neither changes nor locks anything.
+    pub(super) is_read: bool,
 }
 
 /// Every statement.
@@ -28,8 +30,8 @@ impl Texts {
     pub(crate) fn new(prefix: &str) -> Self {
         let text = |sql: &Sql| {
             let text = whole(sql.for_postgres().unwrap_or_default(), prefix);
-            let columns = columns(&text);
-            Text { sql: AssertSqlSafe(text).into_sql_str(), columns }
+            let (columns, is_read) = (columns(&text), is_read(&text));
+            Text { sql: AssertSqlSafe(text).into_sql_str(), columns, is_read }
         };
         Self(Sql::ALL.iter().map(text).collect())
     }
@@ -47,6 +49,11 @@ impl Texts {
     pub(super) fn of(&self, sql: Sql) -> &Text {
         &self.0[sql as usize]
     }
+}
+
+fn is_read(text: &str) -> bool {
+    let acts = text.contains(" for update") || text.contains("add_days(");
+    text.starts_with("select ") && !acts
 }
 
 /// The element types of a statement whose parameters are all arrays: `$1::bigint[], $2::text[]`.
@@ -75,6 +82,16 @@ mod tests {
         assert_eq!(columns(arrays), Some(vec![Int, Text, Bytes]));
         assert_eq!(columns("select 1 where id = $1 and n = $2"), None);
         assert_eq!(columns("select 1"), None);
+    }
+
+    #[test]
+    fn a_read_neither_changes_nor_locks() {
+        let texts = Texts::new("windlass.");
+        let is_read = |sql| texts.of(sql).is_read;
+
+        assert!(is_read(Sql::ClaimHead) && is_read(Sql::JobGet));
+        let acting = [Sql::ClaimTake, Sql::ClaimAll, Sql::RescueFind, Sql::AddDays, Sql::JobInsert];
+        assert!(!acting.into_iter().any(is_read));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Executor as _, Row as _, 
 use sqlx::{SqlStr, ValueRef as _};
 
 use super::encode::{Column, Kind, Scalar, kind_of};
-use super::texts::Texts;
+use super::texts::{Text, Texts};
 use crate::Error;
 use crate::store::driver::{Batch, Param, Rows, Tx, Value};
 use crate::store::effects::Effects;
@@ -38,14 +38,16 @@ pub(crate) struct PgTx<C> {
     changes: u64,
     /// A transaction starts with its first statement, unless it is a snapshot.
     is_open: bool,
+    /// One call is all there is to the transaction: a statement that is the whole of it needs none.
+    is_single: bool,
 }
 
 impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     pub(crate) fn new(connection: C, texts: Arc<Texts>, begin: SqlStr) -> Self {
         let persistent = !begin.as_str().contains("set local");
         let effects = Effects::default();
-        let (trouble, changes, is_open) = (None, 0, true);
-        Self { connection, texts, begin, persistent, effects, trouble, changes, is_open }
+        let (trouble, changes, is_open, is_single) = (None, 0, true, false);
+        Self { connection, texts, begin, persistent, effects, trouble, changes, is_open, is_single }
     }
 
     async fn control(&mut self, text: SqlStr) -> Result<(), Error> {
@@ -61,8 +63,16 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
         Ok(())
     }
 
-    async fn fetch(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<Rows, Error> {
-        self.open().await?;
+    /// At READ COMMITTED every statement sees what is committed when it starts: what only reads needs
+    /// no transaction around it, except for the settings that a pooler loses.
+    async fn fetch(&mut self, text: &Text, arguments: PgArguments) -> Result<Rows, Error> {
+        if !text.is_read || !self.persistent {
+            self.open().await?;
+        }
+        self.receive(text.sql.clone(), arguments).await
+    }
+
+    async fn receive(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<Rows, Error> {
         let query = self.prepared(sql, arguments);
         match query.fetch_all(self.connection.borrow_mut()).await {
             Ok(rows) => read_rows(&rows),
@@ -122,14 +132,14 @@ impl<C: BorrowMut<PgConnection> + Send> Tx for PgTx<C> {
         if texts.of(sql).columns.is_some() {
             return self.query_each(sql, &Batch::of_one(params)).await;
         }
-        self.fetch(texts.of(sql).sql.clone(), scalars(params)?).await
+        self.fetch(texts.of(sql), scalars(params)?).await
     }
 
     async fn query_each(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<Rows, Error> {
         let texts = Arc::clone(&self.texts);
         let text = texts.of(sql);
         match &text.columns {
-            Some(_) => self.fetch(text.sql.clone(), arrays(text, batch)?).await,
+            Some(_) => self.fetch(text, arrays(text, batch)?).await,
             None => Err(Error::bug(format!("{sql:?} does not take batches"))),
         }
     }
@@ -162,6 +172,26 @@ impl<C: BorrowMut<PgConnection> + Send> Tx for PgTx<C> {
         }
     }
 
+    fn has_wholes(&self) -> bool {
+        true
+    }
+
+    // A pooler may change the connection between preparing a statement and running it.
+    fn is_alone(&self) -> bool {
+        self.is_single && self.persistent && !self.is_open
+    }
+
+    async fn query_whole(&mut self, sql: Sql, parts: &[&Batch<'_>]) -> Result<Rows, Error> {
+        self.open().await?;
+        self.commit_whole(sql, parts).await
+    }
+
+    async fn commit_whole(&mut self, sql: Sql, parts: &[&Batch<'_>]) -> Result<Rows, Error> {
+        let texts = Arc::clone(&self.texts);
+        let text = texts.of(sql);
+        self.receive(text.sql.clone(), columns_of(text, parts)?).await
+    }
+
     fn defers(&self) -> bool {
         true
     }
@@ -179,25 +209,17 @@ impl PgTx<PgConnection> {
             return Ok(false);
         }
         let Some((jobs, counts)) = self.effects.take_new_jobs() else { return Ok(false) };
-        let texts = Arc::clone(&self.texts);
         let jobs = Batch::of_rows(17, jobs.iter().map(Value::as_param).collect());
         let counts = Batch::of_rows(4, counts.into_iter().map(Param::Int).collect());
-        let text = texts.of(Sql::EnqueueAll);
-        let columns =
-            (0..17).map(|index| (&jobs, index)).chain((0..4).map(|index| (&counts, index)));
-        let mut arguments = PgArguments::default();
-        for ((batch, index), element) in columns.zip(text.columns.iter().flatten()) {
-            arguments.add(Column { batch, index, element: *element }).map_err(unencodable)?;
-        }
-        self.send(text.sql.clone(), arguments).await?;
+        self.commit_whole(Sql::EnqueueAll, &[&jobs, &counts]).await?;
         Ok(true)
     }
 }
 
 impl Session for PgTx<PgConnection> {
-    async fn begin(&mut self) -> Result<(), Error> {
+    async fn begin(&mut self, calls: usize) -> Result<(), Error> {
         (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
-        self.is_open = false;
+        (self.is_open, self.is_single) = (false, calls == 1);
         if self.begin.as_str().contains("read only") { self.open().await } else { Ok(()) }
     }
 
@@ -242,11 +264,17 @@ fn scalars(params: &[Param<'_>]) -> Result<PgArguments, Error> {
     Ok(arguments)
 }
 
-fn arrays(text: &super::texts::Text, batch: &Batch<'_>) -> Result<PgArguments, Error> {
+fn arrays(text: &Text, batch: &Batch<'_>) -> Result<PgArguments, Error> {
+    columns_of(text, &[batch])
+}
+
+/// The columns of every part, as arrays.
+fn columns_of(text: &Text, parts: &[&Batch<'_>]) -> Result<PgArguments, Error> {
+    let columns =
+        parts.iter().flat_map(|batch| (0..batch.width()).map(move |index| (batch, index)));
     let mut arguments = PgArguments::default();
-    for (index, element) in text.columns.iter().flatten().enumerate() {
-        let column = Column { batch, index, element: *element };
-        arguments.add(column).map_err(unencodable)?;
+    for ((batch, index), element) in columns.zip(text.columns.iter().flatten()) {
+        arguments.add(Column { batch, index, element: *element }).map_err(unencodable)?;
     }
     Ok(arguments)
 }

@@ -231,7 +231,7 @@ impl<S: Server> Runner<S> {
         let Some(session) = &mut self.session else {
             return Verdict::Lost(Error::bug("a connection was opened and is not there"));
         };
-        if let Err(error) = session.begin().await {
+        if let Err(error) = session.begin(group.len()).await {
             return self.judge(error).await;
         }
         for call in group.iter_mut() {
@@ -317,7 +317,7 @@ impl<S: Server> Runner<S> {
     async fn ask(&mut self, group: &Group<S::Session>) -> Result<bool, Error> {
         self.connect().await?;
         let Some(session) = &mut self.session else { return Ok(false) };
-        session.begin().await?;
+        session.begin(group.len()).await?;
         let mut landed = false;
         for call in group {
             landed = landed || call.landed(session).await?;
@@ -419,7 +419,7 @@ mod tests {
     }
 
     impl Session for NoCommit {
-        async fn begin(&mut self) -> Result<(), Error> {
+        async fn begin(&mut self, _: usize) -> Result<(), Error> {
             Ok(())
         }
 

@@ -29,8 +29,8 @@ pub(crate) enum Mode {
 
 /// One connection.
 pub(crate) trait Session: Tx + 'static {
-    /// Starts a transaction.
-    fn begin(&mut self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Starts a transaction of so many calls.
+    fn begin(&mut self, calls: usize) -> impl Future<Output = Result<(), Error>> + Send;
     /// Writes what was deferred, and the counts, commits, and hands out the effects.
     fn commit(&mut self) -> impl Future<Output = Result<Effects, Error>> + Send;
     /// Undoes the transaction, as far as there is one.

@@ -15,7 +15,7 @@ use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
 use crate::{Error, sabotage};
 
 /// Classes of priority: 0 to 9.
-const CLASSES: [i64; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+pub(super) const CLASSES: [i64; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /// Claims up to `limit` jobs for a live worker.
 #[derive(Debug)]
@@ -31,10 +31,10 @@ pub(crate) struct Claim {
 
 /// A stretch of the ready room with something in it.
 #[derive(Debug, Clone, Copy)]
-struct Waiting {
-    pair: usize,
-    class: i64,
-    floor: i64,
+pub(super) struct Waiting {
+    pub(super) pair: usize,
+    pub(super) class: i64,
+    pub(super) floor: i64,
 }
 
 /// A row taken from the ready room.
@@ -52,6 +52,10 @@ impl Verb for Claim {
     const LANE: Lane = Lane::Claim;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Claims, Error> {
+        let known = self.shared.catalog.known(|pair| self.served.serves(pair));
+        if let Some(claims) = self.whole(tx, &known).await? {
+            return Ok(claims);
+        }
         let worker = [self.worker.id.into(), self.worker.nonce.into(), self.now.as_micros().into()];
         let dead = tx.query(Sql::ClaimWorker, &worker).await?.is_empty();
         if dead && !sabotage::on("dead_worker_claims") {
@@ -86,21 +90,30 @@ impl Verb for Claim {
 }
 
 impl Claim {
-    /// The lanes with at least one ready job, by pair and class.
-    async fn waiting<T: Tx>(&self, tx: &mut T, pairs: &[Pair]) -> Result<Vec<Waiting>, Error> {
-        let mut probes = Batch::with_capacity(4, pairs.len() * CLASSES.len());
+    /// Every lane, by pair and class.
+    pub(super) fn lanes(&self, pairs: &[Pair]) -> Vec<Waiting> {
         let mut lanes = Vec::with_capacity(pairs.len() * CLASSES.len());
         for (place, pair) in pairs.iter().enumerate() {
             for class in CLASSES {
                 let floor = self.shared.floors.of((pair.queue_id, pair.kind_id, class), self.now);
                 lanes.push(Waiting { pair: place, class, floor });
-                probes.push([
-                    pair.queue_id.into(),
-                    pair.kind_id.into(),
-                    class.into(),
-                    floor.into(),
-                ]);
             }
+        }
+        lanes
+    }
+
+    /// The lanes with at least one ready job, by pair and class.
+    pub(super) async fn waiting<T: Tx>(
+        &self,
+        tx: &mut T,
+        pairs: &[Pair],
+    ) -> Result<Vec<Waiting>, Error> {
+        let mut lanes = self.lanes(pairs);
+        let mut probes = Batch::with_capacity(4, lanes.len());
+        for lane in &lanes {
+            let pair = &pairs[lane.pair];
+            let (queue, kind) = (pair.queue_id.into(), pair.kind_id.into());
+            probes.push([queue, kind, lane.class.into(), lane.floor.into()]);
         }
         if probes.is_empty() {
             return Ok(Vec::new());
@@ -116,7 +129,7 @@ impl Claim {
     }
 
     /// The queues with something waiting, the one whose turn it is first.
-    fn turns(&self, pairs: &[Pair], waiting: &[Waiting]) -> Vec<i64> {
+    pub(super) fn turns(&self, pairs: &[Pair], waiting: &[Waiting]) -> Vec<i64> {
         let mut queues: Vec<(usize, i64)> = Vec::new();
         for pair in waiting.iter().map(|lane| &pairs[lane.pair]) {
             if !queues.iter().any(|(_, id)| *id == pair.queue_id) {
@@ -131,7 +144,7 @@ impl Claim {
 
     /// The lanes of one queue that are merged with each other: all of a class, most urgent class
     /// first; with aging all of them.
-    fn groups(&self, of_queue: &[Waiting]) -> Vec<Vec<Waiting>> {
+    pub(super) fn groups(&self, of_queue: &[Waiting]) -> Vec<Vec<Waiting>> {
         if self.served.aging.is_some() || sabotage::on("priority_ignored") {
             return vec![of_queue.to_vec()];
         }
@@ -173,7 +186,7 @@ impl Claim {
 
     /// The claim order within a queue. With aging, a priority is a head start in time, so that the
     /// lowest class still moves.
-    fn order(&self, priority: i64, seq: i64) -> (i64, i64) {
+    pub(super) fn order(&self, priority: i64, seq: i64) -> (i64, i64) {
         match self.served.aging {
             _ if sabotage::on("priority_ignored") => (0, seq),
             None => (priority, seq),
@@ -183,7 +196,7 @@ impl Claim {
 
     /// How many jobs of each lane are among the first `limit` of all of them: each gives a prefix of
     /// its own order, which together is the merged order.
-    async fn merge<T: Tx>(
+    pub(super) async fn merge<T: Tx>(
         &self,
         tx: &mut T,
         pairs: &[Pair],
@@ -212,10 +225,9 @@ impl Claim {
         pairs: &[Pair],
         taken: Vec<Taken>,
     ) -> Result<Claims, Error> {
-        let mut ids = Batch::with_capacity(1, taken.len());
-        for row in &taken {
-            ids.push([row.job.into()]);
-        }
+        let mut ids: Vec<i64> = taken.iter().map(|row| row.job).collect();
+        ids.sort_unstable();
+        let ids = Batch::of_rows(1, ids.into_iter().map(Param::Int).collect());
         let rows = tx.query_each(Sql::ClaimJob, &ids).await?;
         let mut jobs: HashMap<i64, JobPart> =
             rows.read(|row| Ok((row.int()?, JobPart::read(row)?)))?.into_iter().collect();
@@ -319,7 +331,7 @@ fn end<T: Tx>(
 }
 
 /// The immutable part of a claimed job.
-struct JobPart {
+pub(super) struct JobPart {
     priority: i64,
     max_attempts: u32,
     max_crashes: u32,
@@ -335,7 +347,7 @@ struct JobPart {
 }
 
 impl JobPart {
-    fn read(row: &mut Row<'_>) -> Result<Self, Error> {
+    pub(super) fn read(row: &mut Row<'_>) -> Result<Self, Error> {
         Ok(Self {
             priority: row.int()?,
             max_attempts: row.count()?,
@@ -352,11 +364,11 @@ impl JobPart {
         })
     }
 
-    fn too_late(&self, now: Timestamp) -> Option<(Event, State, Reason)> {
+    pub(super) fn too_late(&self, now: Timestamp) -> Option<(Event, State, Reason)> {
         too_late(self.start_by, self.deadline, now)
     }
 
-    fn claimed(
+    pub(super) fn claimed(
         self,
         job: i64,
         counts: Counts,

@@ -5,6 +5,8 @@ mod add_days;
 mod apply;
 mod cancel;
 mod claim;
+mod claim_whole;
+mod complete;
 mod delete;
 mod enqueue;
 mod enqueue_here;

@@ -1,11 +1,12 @@
 //! Settle: writes the ends of attempts, each under its fence.
 
 use crate::Error;
-use crate::core::Settlement;
+use crate::core::{Event, Settlement, State};
 use crate::job::Timestamp;
 use crate::store::driver::{Lane, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, apply};
+use crate::store::verb::complete::complete;
 use crate::store::{Settled, WorkerKey};
 
 /// Settles attempts of one worker.
@@ -22,16 +23,24 @@ impl Verb for Settle {
     const LANE: Lane = Lane::Settle;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<Settled>, Error> {
-        let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;
-        if rows.first_int()?.is_some_and(|nonce| nonce != self.worker.nonce) {
-            return Ok(vec![Settled::Lost; self.items.len()]);
+        let mut completed = complete(tx, &self.worker, &self.items, self.now).await?;
+        let mut statuses = Vec::with_capacity(self.items.len());
+        let mut rest = Vec::new();
+        for (place, item) in self.items.iter().enumerate() {
+            // An item that repeats another one of this batch goes the long way.
+            if item.event == Event::Complete && completed.remove(&item.job) {
+                statuses.push(Settled::Applied(State::Completed));
+            } else {
+                statuses.push(Settled::Lost);
+                rest.push(place);
+            }
         }
-        let items = self.items.iter().map(|settlement| Fenced {
-            settlement: settlement.clone(),
-            worker_id: self.worker.id,
-            worker: &self.worker.name,
-        });
-        apply(tx, items.collect(), self.now).await
+        if !rest.is_empty() {
+            for (place, status) in rest.iter().zip(self.apply(tx, &rest).await?) {
+                statuses[*place] = status;
+            }
+        }
+        Ok(statuses)
     }
 
     fn waits(&self) -> Waits {
@@ -40,5 +49,21 @@ impl Verb for Settle {
 
     fn weight(&self) -> usize {
         self.items.len()
+    }
+}
+
+impl Settle {
+    /// Settles the items at these places.
+    async fn apply<T: Tx>(&self, tx: &mut T, places: &[usize]) -> Result<Vec<Settled>, Error> {
+        let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;
+        if rows.first_int()?.is_some_and(|nonce| nonce != self.worker.nonce) {
+            return Ok(vec![Settled::Lost; places.len()]);
+        }
+        let items = places.iter().map(|place| Fenced {
+            settlement: self.items[*place].clone(),
+            worker_id: self.worker.id,
+            worker: &self.worker.name,
+        });
+        apply(tx, items.collect(), self.now).await
     }
 }
