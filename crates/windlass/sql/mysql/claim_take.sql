@@ -12,6 +12,6 @@ order by seq
 limit $5
 for update skip locked
 -- then
-delete x from ({keys select #3 as seq}) k
+delete x from ({each select #3 as seq}) k
 straight_join {prefix}ready x force index (primary)
   on x.queue_id = $1 and x.kind_id = $2 and x.priority = $3 and x.seq = k.seq

@@ -10,5 +10,5 @@ order by at, job_id
 limit $2
 for update skip locked
 -- then
-delete x from ({keys select #2 as at, #1 as job_id}) k
+delete x from ({each select #2 as at, #1 as job_id}) k
 straight_join {prefix}expiry x force index (primary) on x.at = k.at and x.job_id = k.job_id

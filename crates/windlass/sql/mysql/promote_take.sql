@@ -12,5 +12,5 @@ order by run_at, job_id
 limit $2
 for update skip locked
 -- then
-delete x from ({keys select #1 as run_at, #2 as job_id}) k
+delete x from ({each select #1 as run_at, #2 as job_id}) k
 straight_join {prefix}delayed x force index (primary) on x.run_at = k.run_at and x.job_id = k.job_id

@@ -10,4 +10,4 @@ straight_join {prefix}lease x force index (primary) on x.job_id = k.job_id
 where x.epoch = k.epoch and x.worker_id = k.worker_id
 for update
 -- then
-delete x from ({keys select #1 as job_id}) k straight_join {prefix}lease x force index (primary) on x.job_id = k.job_id
+delete x from ({each select #1 as job_id}) k straight_join {prefix}lease x force index (primary) on x.job_id = k.job_id

@@ -6,4 +6,4 @@ order by id
 limit $1
 for update skip locked
 -- then
-delete x from ({keys select #5 as id}) k straight_join {prefix}tally_change x force index (primary) on x.id = k.id
+delete x from ({each select #5 as id}) k straight_join {prefix}tally_change x force index (primary) on x.id = k.id

@@ -9,7 +9,10 @@ use crate::store::list::ListFilter;
 use crate::store::statements::Sql;
 
 /// Rows in one statement, at most; a power of two.
-const ROWS_MAX: usize = 256;
+const ROWS_MAX: usize = 512;
+
+/// Batches are round numbers more often than others: multiples of this are not cut up.
+const ROUND: usize = 50;
 
 /// Something that sends one statement.
 pub(crate) trait Sender: Send {
@@ -83,8 +86,8 @@ async fn run<S: Sender>(
     Ok(changed)
 }
 
-/// Rows as they go into one statement each: one by one where nothing is repeated, rounded up to a
-/// power of two where rows may stand there twice, and otherwise in powers of two.
+/// Rows as they go into one statement each: one by one where nothing is repeated, rounded up to the
+/// next size where rows may stand there twice, and otherwise the largest sizes that they fill.
 fn chunks<'r, 'p>(all: &[&'r [Param<'p>]], repeats: bool, pads: bool) -> Vec<Vec<&'r [Param<'p>]>> {
     if !repeats {
         return all.iter().map(|row| vec![*row]).collect();
@@ -92,19 +95,25 @@ fn chunks<'r, 'p>(all: &[&'r [Param<'p>]], repeats: bool, pads: bool) -> Vec<Vec
     let mut chunks = Vec::new();
     let mut rest = all;
     while let Some(last) = rest.last() {
-        let up = rest.len().next_power_of_two().min(ROWS_MAX);
-        let exact = up == rest.len();
-        let size = if pads || exact { up.min(rest.len()) } else { (up / 2).max(1) };
-        let size = if rest.len() >= ROWS_MAX { ROWS_MAX } else { size };
-        let (chunk, more) = rest.split_at(size);
+        let size = if pads { size_above(rest.len()) } else { size_below(rest.len()) };
+        let (chunk, more) = rest.split_at(size.min(rest.len()));
         let mut chunk = chunk.to_vec();
-        if pads {
-            chunk.resize(size.next_power_of_two(), last);
-        }
+        chunk.resize(size, last);
         chunks.push(chunk);
         rest = more;
     }
     chunks
+}
+
+/// The largest number of rows up to `rows` that statements are prepared for.
+fn size_below(rows: usize) -> usize {
+    let power = (rows + 1).next_power_of_two() / 2;
+    power.max(rows / ROUND * ROUND).min(ROWS_MAX)
+}
+
+/// The smallest number of rows from `rows` on that statements are prepared for.
+fn size_above(rows: usize) -> usize {
+    rows.next_power_of_two().min(rows.next_multiple_of(ROUND)).min(ROWS_MAX)
 }
 
 /// The text for so many rows, and its parameters.
@@ -146,8 +155,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_in_powers_of_two() {
-        let rows: Vec<[Param<'_>; 1]> = (0..300).map(|n| [Param::Int(n)]).collect();
+    fn rows_come_in_few_sizes() {
+        let rows: Vec<[Param<'_>; 1]> = (0..600).map(|n| [Param::Int(n)]).collect();
         let rows: Vec<&[Param<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
         let sizes = |n: usize, repeats, pads| {
             let chunks = chunks(&rows[..n], repeats, pads);
@@ -157,8 +166,13 @@ mod tests {
         assert_eq!(sizes(0, true, true), [0; 0]);
         assert_eq!(sizes(3, false, false), [1, 1, 1]);
         assert_eq!(sizes(5, true, true), [8]);
-        assert_eq!(sizes(300, true, true), [256, 64]);
+        assert_eq!(sizes(100, true, true), [100]);
+        assert_eq!(sizes(120, true, true), [128]);
+        assert_eq!(sizes(600, true, true), [512, 100]);
         assert_eq!(sizes(7, true, false), [4, 2, 1]);
-        assert_eq!(sizes(300, true, false), [256, 32, 8, 4]);
+        assert_eq!(sizes(100, true, false), [100]);
+        assert_eq!(sizes(64, true, false), [64]);
+        assert_eq!(sizes(163, true, false), [150, 8, 4, 1]);
+        assert_eq!(sizes(600, true, false), [512, 64, 16, 8]);
     }
 }
