@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Status(cmd::status::StatusArgs),
     /// Look at jobs and steer them
     Jobs(cmd::jobs::JobsArgs),
+    /// Look at queues, set, pause and purge them
+    Queues(cmd::queues::QueuesArgs),
+    /// List, create and delete namespaces
+    Namespaces(cmd::namespaces::NamespacesArgs),
     /// Show how many jobs there are and how they fare
     Stats(cmd::stats::StatsArgs),
     /// Create, change and inspect the tables of a database
@@ -102,6 +106,16 @@ pub(crate) struct FilterArgs {
 pub(crate) enum When {
     At(Timestamp),
     In(Duration),
+}
+
+impl When {
+    /// The instant, by this machine's clock.
+    pub(crate) fn instant(self) -> Timestamp {
+        match self {
+            Self::At(instant) => instant,
+            Self::In(span) => windlass::Clock::system().now() + span,
+        }
+    }
 }
 
 /// Checks that a URL names a kind of database this build contains.

@@ -59,6 +59,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Submit(args) => cmd::submit::run(*args).await,
         Command::Status(args) => cmd::status::run(args).await,
         Command::Jobs(args) => cmd::jobs::run(args).await,
+        Command::Queues(args) => cmd::queues::run(args).await,
+        Command::Namespaces(args) => cmd::namespaces::run(args).await,
         Command::Stats(args) => cmd::stats::run(&args).await,
         Command::Db(args) => cmd::db::run(args).await,
         Command::Doctor(args) => cmd::doctor::run(args).await,

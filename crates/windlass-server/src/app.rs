@@ -11,6 +11,7 @@ use windlass::{Queue, Timestamp};
 use crate::edge::HostRule;
 use crate::metrics::HttpLabels;
 use crate::observer::Observer;
+use crate::scale::Samples;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct App {
     pub(crate) hosts: HostRule,
     pub(crate) version: String,
     pub(crate) started_at: Timestamp,
+    pub(crate) samples: Samples,
     pub(crate) requests: Family<HttpLabels, Counter>,
     /// Trips when the server is to stop: waits end early then.
     pub(crate) stop: CancellationToken,

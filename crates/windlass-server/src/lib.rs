@@ -11,6 +11,7 @@ mod problem;
 mod request;
 mod router;
 mod routes;
+mod scale;
 mod server;
 mod window;
 

@@ -165,6 +165,9 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         match error {
             Error::NotFound { .. } => Self::not_found(detail),
+            Error::Conflict { code: code @ "precondition_failed", .. } => {
+                Self::new(StatusCode::PRECONDITION_FAILED, code, detail)
+            }
             Error::Conflict { code, .. } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::Invalid(errors) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_error", detail)

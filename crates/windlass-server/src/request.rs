@@ -16,6 +16,10 @@ use crate::problem::Problem;
 /// Bytes of a body.
 const BODY_BYTES_MAX: usize = 10 << 20;
 
+/// Things on a page of a list of names, unless the query says otherwise, and at most.
+const PAGE_DEFAULT: usize = 100;
+const PAGE_MAX: usize = 500;
+
 /// How much and how long we go on reading a body that is too large. A client that sends everything
 /// before it listens would otherwise see a broken connection instead of the answer.
 const DISCARD_BYTES_MAX: usize = 256 << 20;
@@ -49,6 +53,37 @@ impl FromRequestParts<Shared> for Id {
     }
 }
 
+/// The name in the path.
+pub(crate) struct Name(pub(crate) String);
+
+impl FromRequestParts<Shared> for Name {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, app).await;
+        path.map(|Path(name)| Self(name)).map_err(|error| Problem::unreadable(error.to_string()))
+    }
+}
+
+/// The version that the request wants to meet, if it names one (`If-Match: "3"`).
+pub(crate) struct IfMatch(pub(crate) Option<i64>);
+
+impl FromRequestParts<Shared> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
+        match header_text(&parts.headers, "if-match")? {
+            None | Some("*") => Ok(Self(None)),
+            Some(text) => match text.trim_matches('"').parse() {
+                Ok(version) if text.starts_with('"') && text.ends_with('"') => {
+                    Ok(Self(Some(version)))
+                }
+                _ => Err(Problem::unreadable("if-match: must be an ETag of this resource, or *")),
+            },
+        }
+    }
+}
+
 /// The query, pair by pair.
 pub(crate) struct Pairs(pub(crate) Vec<(String, String)>);
 
@@ -74,6 +109,23 @@ impl Pairs {
         }
     }
 
+    /// The cursor and the size of a page, 100 unless the query says otherwise.
+    pub(crate) fn page(&self) -> Result<(String, usize), Problem> {
+        let (mut cursor, mut limit) = (None, None);
+        for (name, value) in &self.0 {
+            let place = match name.as_str() {
+                "cursor" => &mut cursor,
+                "limit" => &mut limit,
+                _ => return Err(unknown_parameter(name)),
+            };
+            if place.replace(value.as_str()).is_some() {
+                return Err(Problem::unreadable(format!("{name}: may be given once")));
+            }
+        }
+        let limit = limit.map_or(Ok(PAGE_DEFAULT), page_limit)?;
+        Ok((cursor.unwrap_or_default().to_owned(), limit.min(PAGE_MAX)))
+    }
+
     /// The one parameter this request may have, `true` or `false`.
     pub(crate) fn only_flag(&self, name: &str) -> Result<bool, Problem> {
         match self.only(name)? {
@@ -81,6 +133,14 @@ impl Pairs {
             Some("true") => Ok(true),
             Some(_) => Err(Problem::unreadable(format!("{name}: must be true or false"))),
         }
+    }
+}
+
+/// More than a page holds means a full page.
+pub(crate) fn page_limit(value: &str) -> Result<usize, Problem> {
+    match value.parse() {
+        Ok(limit) if limit > 0 => Ok(limit),
+        _ => Err(Problem::unreadable("limit: must be a whole number from 1 to 500")),
     }
 }
 

@@ -2,13 +2,15 @@
 
 use axum::http::Method;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Router, http::Uri};
 
 use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
-use crate::routes::{enqueue, health, info, job, list, metrics, stats, wait};
+use crate::routes::{
+    enqueue, health, info, job, list, metrics, namespaces, queue, queues, stats, types, wait,
+};
 
 /// All routes, behind the checks every request passes.
 pub(crate) fn routes(app: Shared) -> Router {
@@ -23,6 +25,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/wait", get(wait::wait).post(wait::wait))
         .route("/api/v1/jobs/{id}/result", get(wait::result))
         .route("/api/v1/jobs/{id}/attempts", get(job::attempts))
+        .merge(queue_routes())
         .route("/api/v1/stats", get(stats::stats))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -32,6 +35,25 @@ pub(crate) fn routes(app: Shared) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Shared::clone(&app), edge))
         .with_state(app)
+}
+
+fn queue_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/queues", get(queues::list).post(queues::create))
+        .route(
+            "/api/v1/queues/{name}",
+            get(queues::get).patch(queues::change).delete(queues::delete),
+        )
+        .route("/api/v1/queues/{name}/pause", post(queue::pause))
+        .route("/api/v1/queues/{name}/resume", post(queue::resume))
+        .route("/api/v1/queues/{name}/purge", post(queue::purge))
+        .route("/api/v1/queues/{name}/stats", get(queue::stats))
+        .route("/api/v1/queues/{name}/scale", get(queue::scale))
+        .route("/api/v1/types", get(types::list))
+        .route("/api/v1/types/{name}/pause", post(types::pause))
+        .route("/api/v1/types/{name}/resume", post(types::resume))
+        .route("/api/v1/namespaces", get(namespaces::list).post(namespaces::create))
+        .route("/api/v1/namespaces/{name}", delete(namespaces::delete))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

@@ -104,6 +104,7 @@ impl Server {
             queue: self.queue,
             observer: self.observer,
             version: self.version,
+            samples: crate::scale::Samples::default(),
             requests: Family::default(),
             stop,
         }))

@@ -13,7 +13,7 @@ pub use backend::Backend;
 pub use faulty::Faulty;
 pub use harness::{Harness, JobBuilder};
 pub use proxy::{Proxy, Trap};
-pub use script::{Act, Script};
+pub use script::{Act, Script, scripted};
 
 /// Runs each behaviour on every backend. A behaviour that is not listed is dead code and fails the
 /// build, so none can be forgotten.

@@ -90,7 +90,7 @@ impl Script {
 }
 
 /// A worker whose kinds `mail` and `other` act out `script`.
-pub(crate) fn scripted(worker: Worker<()>, script: &Script) -> Worker<Script> {
+pub fn scripted(worker: Worker<()>, script: &Script) -> Worker<Script> {
     worker
         .state(script.clone())
         .seed(7)

@@ -18,7 +18,8 @@ pub enum Error {
     /// The request contradicts the present state; nothing was changed.
     #[error("{message}")]
     Conflict {
-        /// Stable machine-readable code: `conflict` or `idempotency_mismatch`.
+        /// Stable machine-readable code: `conflict`, `idempotency_mismatch` or
+        /// `precondition_failed`.
         code: &'static str,
         /// What stands in the way.
         message: String,

@@ -36,6 +36,10 @@ impl Database {
         Ok(Self { queue })
     }
 
+    pub(super) const fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
     pub(super) async fn submit(&self, job: JobRequest) -> Result<Object, Failure> {
         let body = serde_json::to_vec(&job).map_err(|error| unreadable(&error))?;
         let job = document(&body)
@@ -122,10 +126,10 @@ pub(crate) fn refuse_missing(url: &str) -> Result<(), Failure> {
         .hint("`windlass serve` makes one, and so does the first `windlass submit`"))
 }
 
-fn refused(refusal: &Refusal) -> Failure {
+pub(super) fn refused(refusal: &Refusal) -> Failure {
     Failure::usage(refusal.message())
 }
 
-fn object(value: &impl Serialize) -> Result<Object, Failure> {
+pub(super) fn object(value: &impl Serialize) -> Result<Object, Failure> {
     serde_json::to_string(value).and_then(Object::parse).map_err(|error| unreadable(&error))
 }

@@ -132,7 +132,7 @@ impl Server {
         self.get(job).await.map(Some)
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let base = self.base.as_str().trim_end_matches('/');
         self.client
             .request(method, format!("{base}/api/v1/{path}"))
@@ -143,13 +143,13 @@ impl Server {
         self.request(Method::POST, path).json(body)
     }
 
-    async fn object(&self, request: RequestBuilder) -> Result<Object, Failure> {
+    pub(super) async fn object(&self, request: RequestBuilder) -> Result<Object, Failure> {
         let response = self.send(request).await?;
         let text = response.text().await.map_err(|error| self.transport(&error))?;
         Object::parse(text).map_err(|error| unreadable(&error))
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| self.transport(&error))?;
         let status = response.status();
         if status.is_success() {

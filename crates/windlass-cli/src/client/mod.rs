@@ -5,6 +5,7 @@
 mod database;
 mod http;
 mod new_job;
+mod queues;
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use database::Database;
 pub(crate) use database::refuse_missing;
 use http::Server;
 pub(crate) use new_job::{JobRequest, Payload};
+pub(crate) use queues::Scope;
 
 const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
 

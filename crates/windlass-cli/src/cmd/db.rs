@@ -1,8 +1,8 @@
 //! `windlass db`: brings a database's tables up to date, says how far they are, or prints what to run.
 
 use clap::{Args, Subcommand};
-use windlass::Timestamp;
 use windlass::schema::{self, SchemaStatus};
+use windlass::{Queue, Timestamp};
 
 use crate::args::{database, redacted};
 use crate::client::refuse_missing;
@@ -21,6 +21,8 @@ enum Action {
     Migrate(TargetArgs),
     /// Say how far the database is; exits with 1 when migrations are missing
     Status(TargetArgs),
+    /// Delete the jobs that their queues keep no longer; `serve` does this by itself
+    Prune(TargetArgs),
     /// Print the migrations as a script for psql, mariadb or sqlite3, and change nothing
     Sql(SqlArgs),
 }
@@ -61,11 +63,20 @@ pub(crate) async fn run(args: DbArgs) -> Result<(), Failure> {
             let message = format!("migrations missing: {}", status.pending.len());
             Err(Failure::new(Exit::Failure, message).hint("run `windlass db migrate`"))
         }
+        Action::Prune(target) => prune(&target).await,
         Action::Sql(args) => {
             let script = schema::sql(&args.target.database, args.after, now())?;
             output::line(script.trim_end())
         }
     }
+}
+
+async fn prune(target: &TargetArgs) -> Result<(), Failure> {
+    refuse_missing(&target.database)?;
+    let queue = Queue::open(&target.database).await?;
+    let pruned = queue.prune().await;
+    queue.close().await;
+    output::line(&format!("pruned    {} jobs", pruned?))
 }
 
 fn show(target: &TargetArgs, status: &SchemaStatus) -> Result<(), Failure> {

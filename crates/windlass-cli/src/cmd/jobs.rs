@@ -1,6 +1,5 @@
 //! `windlass jobs`: look at jobs and steer them.
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -8,6 +7,7 @@ use windlass::{JobId, Priority};
 
 use crate::args::{ClientArgs, FilterArgs, duration, job_id, priority};
 use crate::client::{ListRequest, Missing, RetryRequest, Target};
+use crate::cmd::confirm::confirm;
 use crate::cmd::wait::wait_for;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Format};
@@ -257,22 +257,4 @@ async fn each(
 
 fn count(n_jobs: usize) -> String {
     if n_jobs == 1 { "1 job".to_owned() } else { format!("{n_jobs} jobs") }
-}
-
-/// Asks the person at the terminal; where there is none, `--yes` has to say it.
-fn confirm(question: &str) -> Result<(), Failure> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::usage("this cannot be undone, and there is no terminal to ask at")
-            .hint("add --yes"));
-    }
-    let mut stderr = std::io::stderr().lock();
-    drop(write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()));
-    let mut answer = String::new();
-    let read = stdin.lock().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Failure::new(Exit::Failure, "nothing was deleted"))
-    }
 }

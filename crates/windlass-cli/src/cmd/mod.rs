@@ -2,9 +2,12 @@
 
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod confirm;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod jobs;
+pub(crate) mod namespaces;
+pub(crate) mod queues;
 pub(crate) mod serve;
 pub(crate) mod stats;
 pub(crate) mod status;

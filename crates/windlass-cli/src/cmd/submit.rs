@@ -113,17 +113,10 @@ fn request(args: &SubmitArgs) -> Result<JobRequest, Failure> {
         delay: args.delay.map(format_duration),
         scheduled_at: args.at,
         timeout: args.timeout.map(format_duration),
-        start_by: args.start_by.map(instant),
+        start_by: args.start_by.map(When::instant),
         max_attempts: args.max_attempts,
         idempotency_key: args.idempotency_key.clone(),
         correlation_id: args.correlation_id.clone(),
         tags: args.tag.iter().cloned().collect(),
     })
-}
-
-fn instant(when: When) -> Timestamp {
-    match when {
-        When::At(instant) => instant,
-        When::In(span) => windlass::Clock::system().now() + span,
-    }
 }

@@ -26,17 +26,44 @@ pub(crate) enum Format {
     Json,
     /// One line of JSON per job.
     Jsonl,
-    /// Job ids alone, one per line.
+    /// Job ids, or the names of other things, alone, one per line.
     Id,
 }
 
 /// Prints one job.
 pub(crate) fn job(format: Format, job: &Object) -> Result<(), Failure> {
+    one(format, job, "id")
+}
+
+/// Prints one thing, which is known by the member `id`.
+pub(crate) fn one(format: Format, thing: &Object, id: &str) -> Result<(), Failure> {
     match format {
-        Format::Table => data(&fields(job).to_string()),
-        Format::Json => line(&job.indented()),
-        Format::Jsonl => line(&job.compact()),
-        Format::Id => line(&job.text("id")),
+        Format::Table => data(&fields(thing).to_string()),
+        Format::Json => line(&thing.indented()),
+        Format::Jsonl => line(&thing.compact()),
+        Format::Id => line(&thing.text(id)),
+    }
+}
+
+/// Prints the things of the list `list`, by their names; in a table with these members, in its columns.
+pub(crate) fn named<const N: usize>(
+    format: Format,
+    whole: &Object,
+    list: &str,
+    columns: [(&str, &str); N],
+) -> Result<(), Failure> {
+    let items = whole.objects(list).map_err(|error| {
+        Failure::new(Exit::Failure, format!("the answer is not what was expected: {error}"))
+    })?;
+    match format {
+        Format::Table => {
+            let mut table = Table::new(columns.map(|(header, _)| header));
+            items.iter().for_each(|item| table.row(columns.map(|(_, name)| item.text(name))));
+            data(&table.to_string())
+        }
+        Format::Json => line(&whole.indented()),
+        Format::Jsonl => items.iter().try_for_each(|item| line(&item.compact())),
+        Format::Id => items.iter().try_for_each(|item| line(&item.text("name"))),
     }
 }
 

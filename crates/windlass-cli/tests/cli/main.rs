@@ -6,5 +6,6 @@ mod db;
 mod direct;
 mod help;
 mod program;
+mod queues;
 mod server;
 mod stopping;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use windlass::protocol::{
     BatchReply, BatchRequest, RefusedObject, StoredJob, document, read_batch, read_job, read_lines,
@@ -19,6 +19,9 @@ use crate::request::{Namespaced, Pairs, RequestBody, header_text, is_ndjson};
 /// Says why a job was not stored anew.
 const EXISTING: HeaderName = HeaderName::from_static("windlass-existing");
 
+/// How full the queue is, where it has a limit: 1 means that the next job is refused.
+const PRESSURE: HeaderName = HeaderName::from_static("windlass-pressure");
+
 pub(crate) async fn enqueue(
     State(app): State<Shared>,
     Namespaced(queue): Namespaced,
@@ -32,7 +35,11 @@ pub(crate) async fn enqueue(
     if enqueued.is_new() {
         app.observer.enqueued(1);
         let place = [(header::LOCATION, format!("/api/v1/jobs/{}", enqueued.id()))];
-        Ok((StatusCode::CREATED, place, job).into_response())
+        let mut response = (StatusCode::CREATED, place, job).into_response();
+        if let Some(pressure) = enqueued.pressure() {
+            response.headers_mut().insert(PRESSURE, shown(pressure.fraction()));
+        }
+        Ok(response)
     } else {
         Ok((StatusCode::OK, [(EXISTING, "idempotency")], job).into_response())
     }
@@ -68,9 +75,16 @@ pub(crate) async fn enqueue_batch(
         Some(job) => StoredJob::Read(Box::new(job.clone())),
         None => StoredJob::Id(id),
     };
+    let pressures = replies.iter().flatten().filter_map(Enqueued::pressure);
+    let pressure = pressures.map(|it| it.fraction()).reduce(f64::max);
     let jobs: Vec<_> =
         replies.into_iter().map(|reply| reply.map(|enqueued| stored(enqueued.id()))).collect();
-    Ok((StatusCode::CREATED, Json(BatchReply::new(&jobs))).into_response())
+    Ok((StatusCode::CREATED, Json(BatchReply::new(&jobs, pressure))).into_response())
+}
+
+/// Three digits say enough.
+fn shown(fraction: f64) -> HeaderValue {
+    HeaderValue::from_str(&format!("{fraction:.3}")).expect("digits are a header's value")
 }
 
 /// Stores the jobs that can be stored; the others keep their places among the answers.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 17] = [
+const ENDPOINTS: [(&str, &str); 33] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -23,6 +23,22 @@ const ENDPOINTS: [(&str, &str); 17] = [
     ("POST /api/v1/jobs/{id}/wait", "wait for the end of a job"),
     ("GET /api/v1/jobs/{id}/result", "read the output or error of a job that has ended"),
     ("GET /api/v1/jobs/{id}/attempts", "list the attempts of a job"),
+    ("GET /api/v1/queues", "list queues"),
+    ("POST /api/v1/queues", "create a queue"),
+    ("GET /api/v1/queues/{name}", "read a queue"),
+    ("PATCH /api/v1/queues/{name}", "change settings of a queue"),
+    ("DELETE /api/v1/queues/{name}", "delete a queue"),
+    ("POST /api/v1/queues/{name}/pause", "pause a queue, or one type in it"),
+    ("POST /api/v1/queues/{name}/resume", "end a pause"),
+    ("POST /api/v1/queues/{name}/purge", "delete jobs of a queue"),
+    ("GET /api/v1/queues/{name}/stats", "counts of a queue"),
+    ("GET /api/v1/queues/{name}/scale", "what an autoscaler asks"),
+    ("GET /api/v1/types", "list types"),
+    ("POST /api/v1/types/{name}/pause", "pause a type in all queues"),
+    ("POST /api/v1/types/{name}/resume", "end the pause of a type"),
+    ("GET /api/v1/namespaces", "list namespaces"),
+    ("POST /api/v1/namespaces", "create a namespace"),
+    ("DELETE /api/v1/namespaces/{name}", "delete a namespace"),
     ("GET /api/v1/stats", "counts, rates and latencies"),
     ("GET /health", "health of the parts"),
     ("GET /ready", "whether requests can be served"),

@@ -9,7 +9,7 @@ use windlass::protocol::PageObject;
 
 use super::Answer;
 use crate::problem::Problem;
-use crate::request::{Namespaced, Pairs, unknown_parameter};
+use crate::request::{Namespaced, Pairs, page_limit, unknown_parameter};
 
 /// Parameters that mean one thing only; the others may be repeated and mean any of their values.
 const ONCE: [&str; 6] =
@@ -35,7 +35,7 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
             "correlation_id" => filter.correlation_id(value),
             "created_after" => filter.created_after(read(name, value)?),
             "created_before" => filter.created_before(read(name, value)?),
-            "limit" => filter.limit(limit(value)?),
+            "limit" => filter.limit(page_limit(value)?),
             "cursor" => filter.after(read(name, value)?),
             "order" => match value.as_str() {
                 "asc" => filter.oldest_first(),
@@ -50,12 +50,4 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
 
 fn read<T: FromStr<Err = String>>(name: &str, value: &str) -> Result<T, Problem> {
     value.parse().map_err(|detail| Problem::unreadable(format!("{name}: {detail}")))
-}
-
-/// More than a page holds means a full page.
-fn limit(value: &str) -> Result<usize, Problem> {
-    match value.parse() {
-        Ok(limit) if limit > 0 => Ok(limit),
-        _ => Err(Problem::unreadable("limit: must be a whole number from 1 to 500")),
-    }
 }

@@ -6,7 +6,11 @@ pub(crate) mod info;
 pub(crate) mod job;
 pub(crate) mod list;
 pub(crate) mod metrics;
+pub(crate) mod namespaces;
+pub(crate) mod queue;
+pub(crate) mod queues;
 pub(crate) mod stats;
+pub(crate) mod types;
 pub(crate) mod wait;
 
 use axum::response::Response;

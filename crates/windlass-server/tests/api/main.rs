@@ -9,4 +9,5 @@ mod enqueue;
 mod jobs;
 mod list;
 mod observe;
+mod queues;
 mod shutdown;

@@ -48,3 +48,15 @@ pub const LEASE_RANGE: (Duration, Duration) =
 
 /// Jobs one claim may take.
 pub const CLAIM_JOBS_MAX: usize = 1000;
+
+/// Attempts before a job becomes a dead letter, unless it, its kind or its queue says otherwise.
+pub const ATTEMPTS_DEFAULT: u32 = 20;
+
+/// Waiting jobs a queue may be limited to.
+pub const DEPTH_MAX: u32 = i32::MAX as u32;
+
+/// Longest retention that is counted in time: ten years. Beyond that, keep for ever.
+pub const RETENTION_MAX: Duration = Duration::from_secs(3660 * 24 * 3600);
+
+/// Bytes of the reason of a pause, and of the name of who asked for it.
+pub const PAUSE_TEXT_BYTES_MAX: usize = 1024;

@@ -10,6 +10,7 @@ mod new_job;
 mod outcome;
 mod policy;
 mod priority;
+mod queue_settings;
 mod record;
 mod timestamp;
 
@@ -27,6 +28,10 @@ pub(crate) use outcome::{Ending, Failure, FailureClass, truncated};
 pub use outcome::{IntoOutcome, JobError, Outcome};
 pub use policy::Policy;
 pub use priority::Priority;
+pub use queue_settings::{
+    Keep, KindRecord, PauseOptions, PauseRecord, PauseScope, Pressure, QueueRecord, QueueSettings,
+    Retention,
+};
 pub use record::{AttemptRecord, JobRecord};
 pub use timestamp::Timestamp;
 

@@ -110,7 +110,8 @@ impl NewJob {
         self
     }
 
-    /// No attempt starts later than this; by then the job ends `failed (expired)`.
+    /// No attempt starts later than this; by then the job ends `failed (expired)` (default: the
+    /// queue's `ttl`, else never).
     #[must_use]
     pub fn start_by(mut self, instant: impl Into<Timestamp>) -> Self {
         self.start_by = Some(RunAt::At(instant.into()));
@@ -138,10 +139,10 @@ impl NewJob {
         self
     }
 
-    /// Attempts before the job becomes a dead letter (default 20).
+    /// Attempts before the job becomes a dead letter (default: what the queue says, else 20).
     #[must_use]
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
-        self.policy.max_attempts = attempts;
+        self.policy.max_attempts = Some(attempts);
         self
     }
 
@@ -152,10 +153,10 @@ impl NewJob {
         self
     }
 
-    /// The wait between attempts.
+    /// The wait between attempts (default: what the queue says).
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.policy.backoff = backoff;
+        self.policy.backoff = Some(backoff);
         self
     }
 
@@ -210,8 +211,9 @@ impl NewJob {
 
     fn check_policy(&self, refuse: &mut impl FnMut(&str, String)) {
         let policy = &self.policy;
-        if !(1..=ATTEMPTS_MAX).contains(&policy.max_attempts) {
-            let attempts = policy.max_attempts;
+        if let Some(attempts) = policy.max_attempts
+            && !(1..=ATTEMPTS_MAX).contains(&attempts)
+        {
             refuse("/max_attempts", format!("is {attempts} (1 to {ATTEMPTS_MAX} allowed)"));
         }
         if !(1..=CRASHES_MAX).contains(&policy.max_crashes) {
@@ -221,7 +223,7 @@ impl NewJob {
         if policy.timeout < Duration::from_millis(1) || policy.timeout > TIMEOUT_MAX {
             refuse("/timeout", "must be between 1 ms and 7 days".to_owned());
         }
-        if let Err((member, detail)) = policy.backoff.check() {
+        if let Some(Err((member, detail))) = policy.backoff.as_ref().map(Backoff::check) {
             refuse(&format!("/backoff/{member}"), detail);
         }
     }

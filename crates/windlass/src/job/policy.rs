@@ -1,4 +1,6 @@
 //! What a kind of job asks for unless a single job says otherwise.
+//!
+//! Who speaks first: the job, its kind's policy, the settings of its queue, the built-in default.
 
 use std::time::Duration;
 
@@ -9,21 +11,24 @@ use super::{Backoff, Priority};
 /// A job stores what held when it was enqueued; changing a policy changes future jobs only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    pub(crate) max_attempts: u32,
+    /// None leaves it to the queue.
+    pub(crate) max_attempts: Option<u32>,
     pub(crate) max_crashes: u32,
     pub(crate) timeout: Duration,
-    pub(crate) backoff: Backoff,
+    /// None leaves it to the queue.
+    pub(crate) backoff: Option<Backoff>,
     pub(crate) priority: Priority,
 }
 
 impl Default for Policy {
-    /// 20 attempts, 3 crashes, 30 minutes, exponential backoff, priority normal.
+    /// Attempts and backoff as the queue has them (20, exponential, unless it is set otherwise),
+    /// 3 crashes, 30 minutes, priority normal.
     fn default() -> Self {
         Self {
-            max_attempts: 20,
+            max_attempts: None,
             max_crashes: 3,
             timeout: Duration::from_secs(30 * 60),
-            backoff: Backoff::default(),
+            backoff: None,
             priority: Priority::NORMAL,
         }
     }
@@ -33,7 +38,7 @@ impl Policy {
     /// Attempts before the job becomes a dead letter, from 1.
     #[must_use]
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = attempts;
+        self.max_attempts = Some(attempts);
         self
     }
 
@@ -54,7 +59,7 @@ impl Policy {
     /// The wait between attempts.
     #[must_use]
     pub fn backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
+        self.backoff = Some(backoff);
         self
     }
 

@@ -96,6 +96,9 @@ pub struct BatchReply<'a> {
     pub accepted: usize,
     /// Jobs refused.
     pub rejected: usize,
+    /// How full the fullest of their queues is, where any has a limit: 1 means that it refuses more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pressure: Option<f64>,
     /// One entry per job, in the order sent.
     pub results: Vec<BatchResult<'a>>,
 }
@@ -117,7 +120,7 @@ pub struct BatchResult<'a> {
 
 impl<'a> BatchReply<'a> {
     /// The answer for these jobs and refusals, in the order sent.
-    pub fn new(jobs: &'a [Result<StoredJob, RefusedObject>]) -> Self {
+    pub fn new(jobs: &'a [Result<StoredJob, RefusedObject>], pressure: Option<f64>) -> Self {
         let accepted = jobs.iter().filter(|job| job.is_ok()).count();
         let results = jobs.iter().enumerate().map(|(index, job)| BatchResult {
             index,
@@ -126,7 +129,7 @@ impl<'a> BatchReply<'a> {
             error: job.as_ref().err().cloned(),
         });
         let results = results.collect();
-        Self { total: jobs.len(), accepted, rejected: jobs.len() - accepted, results }
+        Self { total: jobs.len(), accepted, rejected: jobs.len() - accepted, pressure, results }
     }
 }
 

@@ -97,10 +97,10 @@ fn read_options(object: &mut Object<'_>, job: &mut NewJob) {
     set(&mut job.policy.priority, object.get("priority", priority));
     set(&mut job.policy.timeout, object.get("timeout", duration));
     let attempts = object.get("max_attempts", |json| count(json, 1..=ATTEMPTS_MAX));
-    set(&mut job.policy.max_attempts, attempts);
+    job.policy.max_attempts = attempts;
     let crashes = object.get("max_crashes", |json| count(json, 1..=CRASHES_MAX));
     set(&mut job.policy.max_crashes, crashes);
-    set(&mut job.policy.backoff, object.object("backoff", read_backoff));
+    job.policy.backoff = object.object("backoff", read_backoff);
     job.correlation_id = object.get("correlation_id", text);
     set(&mut job.tags, object.strings("tags"));
     set(&mut job.metadata, object.strings("metadata"));
@@ -127,7 +127,7 @@ fn read_key(object: &mut Object<'_>, job: &mut NewJob, header: Option<&str>) {
     job.idempotency_key = member.or_else(|| header.map(str::to_owned));
 }
 
-fn read_backoff(object: &mut Object<'_>) -> Backoff {
+pub(super) fn read_backoff(object: &mut Object<'_>) -> Backoff {
     let mut backoff = Backoff::default();
     set(&mut backoff.strategy, object.get("strategy", strategy));
     set(&mut backoff.initial, object.get("initial", duration));

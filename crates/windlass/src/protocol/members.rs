@@ -47,6 +47,12 @@ impl<'a> Object<'a> {
         self.members.remove(name)
     }
 
+    /// Takes a member that is null; leaves any other.
+    pub(super) fn take_null(&mut self, name: &str) -> bool {
+        let is_null = self.members.get(name).is_some_and(|json| json.get() == "null");
+        is_null && self.members.remove(name).is_some()
+    }
+
     /// Takes a member of a known form. A mistake is noted and counts, like `null`, as not given.
     pub(super) fn get<T>(
         &mut self,

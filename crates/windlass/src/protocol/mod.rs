@@ -8,6 +8,8 @@ mod job_object;
 mod job_request;
 mod members;
 mod outcome_objects;
+mod queue_object;
+mod queue_request;
 mod refusal;
 mod requests;
 mod stats_object;
@@ -18,6 +20,13 @@ pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;
 pub use outcome_objects::{ResultObject, WaitObject};
+pub use queue_object::{
+    NamedPage, NamespaceObject, PauseObject, QueueObject, QueueStatsObject, ScaleObject, TypeObject,
+};
+pub use queue_request::{
+    QueuePatch, read_name, read_new_queue, read_nothing, read_pause, read_pause_everywhere,
+    read_purge, read_queue_patch, read_resume,
+};
 pub use refusal::{Refusal, RefusedObject, document};
 pub use requests::{CancelRequest, read_cancel, read_retry, read_wait};
 pub use stats_object::{LatencyObject, ObservedStats, RatesObject, SpreadObject, StatsObject};

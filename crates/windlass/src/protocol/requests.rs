@@ -63,7 +63,8 @@ pub fn read_wait(query: Option<&str>, body: &[u8]) -> Result<Duration, Refusal> 
     Ok(asked.unwrap_or(WAIT_DEFAULT).min(WAIT_MAX))
 }
 
-fn read<T>(body: &[u8], fill: impl FnOnce(&mut Object<'_>) -> T) -> Result<T, Refusal> {
+/// Reads an object; an empty body is an empty one.
+pub(super) fn read<T>(body: &[u8], fill: impl FnOnce(&mut Object<'_>) -> T) -> Result<T, Refusal> {
     let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     let mut object = Object::read(document(body)?)?;
     let request = fill(&mut object);

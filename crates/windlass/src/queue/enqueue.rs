@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Queue, check_batch};
 use crate::Error;
 use crate::core::State;
-use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Priority, Timestamp};
+use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp};
 use crate::store::Stored;
 use crate::store::within::Transaction;
 
@@ -247,6 +247,11 @@ impl<J> Enqueued<J> {
     /// False when an earlier job already had the idempotency key: this is that job.
     pub const fn is_new(&self) -> bool {
         self.stored.is_new
+    }
+
+    /// How full the job's queue is with it, where that has a limit and the job is new.
+    pub const fn pressure(&self) -> Option<Pressure> {
+        self.stored.pressure
     }
 
     /// Waits until the job has ended, at most `timeout`.

@@ -167,6 +167,8 @@ pub struct KindStats {
     pub crashes: u64,
     /// Outcomes refused because their lease was gone.
     pub stale_settles: u64,
+    /// Ended jobs deleted because they were kept long enough.
+    pub prunes: u64,
 }
 
 /// A live worker.
@@ -234,6 +236,7 @@ impl KindStats {
             (Measure::Cancels, &mut self.cancels),
             (Measure::Crashes, &mut self.crashes),
             (Measure::StaleSettles, &mut self.stale_settles),
+            (Measure::Prunes, &mut self.prunes),
         ];
         for (measure, total) in totals {
             if measure.code() == code {

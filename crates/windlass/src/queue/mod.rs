@@ -2,6 +2,7 @@
 
 mod enqueue;
 mod inspect;
+mod manage;
 
 use std::fmt;
 use std::sync::Arc;
@@ -126,7 +127,8 @@ impl Queue {
     ///
     /// # Errors
     /// [`Error::Invalid`] naming each broken rule, [`Error::Conflict`] when the idempotency key
-    /// belongs to a different job, [`Error::Unavailable`] when the database does not answer (repeat
+    /// belongs to a different job, [`Error::Full`] when its queue has a limit and as many jobs wait
+    /// already, [`Error::Unavailable`] when the database does not answer (repeat
     /// with an idempotency key to be safe).
     pub async fn enqueue_new(&self, job: NewJob) -> Result<Enqueued, Error> {
         let mut replies = self.store.enqueue(&self.namespace, vec![job], false).await?;

@@ -1,4 +1,4 @@
-//! Names and ids of namespaces, queues and kinds, remembered so that the hot path need not ask.
+//! Names and ids of queues and kinds, remembered so that the hot path need not ask.
 //!
 //! Invariant: a pair is remembered only after the transaction that read it has committed, because
 //! that may be the one that made it and may yet be rolled back.
@@ -36,30 +36,22 @@ struct Known {
     pairs: Vec<Pair>,
     /// Ids of queue and kind, by namespace, queue and kind.
     ids: HashMap<i64, HashMap<Arc<str>, Kinds>>,
-    namespaces: HashMap<String, i64>,
 }
 
 impl Catalog {
-    /// The id of a namespace.
+    /// The id of a namespace, which may have been deleted since anyone last asked.
     pub(crate) async fn namespace<T: Tx>(&self, tx: &mut T, name: &str) -> Result<i64, Error> {
-        if let Some(id) = self.lock().namespaces.get(name) {
-            return Ok(*id);
-        }
         let rows = tx.query(Sql::NamespaceGet, &[name.into()]).await?;
-        let id =
-            rows.first_int()?.ok_or_else(|| Error::not_found(format!("namespace `{name}`")))?;
-        self.lock().namespaces.insert(name.to_owned(), id);
-        Ok(id)
+        rows.first_int()?.ok_or_else(|| Error::not_found(format!("namespace `{name}`")))
     }
 
     /// The names among `jobs`, as queue and kind, that this process has not met yet.
     pub(crate) fn unknown<'a>(
         &self,
-        namespace: &str,
+        namespace_id: i64,
         jobs: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> Vec<(Arc<str>, Arc<str>)> {
         let known = self.lock();
-        let namespace_id = known.namespaces.get(namespace);
         let mut unknown: Vec<(Arc<str>, Arc<str>)> = Vec::new();
         let mut last = None;
         for (queue, kind) in jobs {
@@ -67,7 +59,7 @@ impl Catalog {
                 continue;
             }
             last = Some((queue, kind));
-            let is_known = namespace_id.is_some_and(|id| known.pair(*id, queue, kind).is_some());
+            let is_known = known.pair(namespace_id, queue, kind).is_some();
             if !is_known && !unknown.iter().any(|(q, k)| **q == *queue && **k == *kind) {
                 unknown.push((queue.into(), kind.into()));
             }
@@ -78,13 +70,11 @@ impl Catalog {
     /// Ids of a queue and a kind that were made known before.
     pub(crate) fn pair(
         &self,
-        namespace: &str,
+        namespace_id: i64,
         queue: &str,
         kind: &str,
     ) -> Result<(i64, i64), Error> {
-        let known = self.lock();
-        let namespace_id = known.namespaces.get(namespace);
-        let pair = namespace_id.and_then(|id| known.pair(*id, queue, kind));
+        let pair = self.lock().pair(namespace_id, queue, kind);
         pair.ok_or_else(|| Error::bug(format!("`{queue}` and `{kind}` were not made known")))
     }
 

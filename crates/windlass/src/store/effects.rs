@@ -2,10 +2,13 @@
 //!
 //! Invariant: nothing here takes effect before the commit, and nothing after a rollback.
 
+use std::sync::Arc;
+
 use super::Shared;
 use super::catalog::Pair;
 use super::driver::{Batch, Param, Tx, Value};
 use super::floors::LaneKey;
+use super::settings::Settings;
 use super::statements::Sql;
 use crate::core::State;
 use crate::{Error, JobId};
@@ -25,6 +28,7 @@ pub(crate) enum Measure {
     Cancels,
     Crashes,
     StaleSettles,
+    Prunes,
 }
 
 impl Measure {
@@ -57,6 +61,7 @@ impl Measure {
             Self::Cancels => 107,
             Self::Crashes => 108,
             Self::StaleSettles => 109,
+            Self::Prunes => 110,
         }
     }
 }
@@ -110,6 +115,7 @@ pub(crate) struct Effects {
     cancelling: bool,
     ended: Vec<JobId>,
     learned: Vec<Pair>,
+    settings: Option<Arc<Settings>>,
     returned: Vec<(LaneKey, i64)>,
     deferred: Vec<Deferred>,
 }
@@ -167,6 +173,20 @@ impl Effects {
     /// Pairs of queue and kind that were read and not known before.
     pub(crate) fn learned(&mut self, pairs: &[Pair]) {
         self.learned.extend_from_slice(pairs);
+    }
+
+    /// Settings and pauses as this transaction found or left them.
+    pub(crate) fn learned_settings(&mut self, settings: &Arc<Settings>) {
+        self.settings = Some(Arc::clone(settings));
+    }
+
+    /// Changes of one queue's counts that are not written yet, over these measures.
+    pub(crate) fn unwritten(&self, queue_id: i64, measures: &[i64]) -> i64 {
+        let of_queue = self
+            .tally
+            .iter()
+            .filter(|((queue, _, measure), _)| *queue == queue_id && measures.contains(measure));
+        of_queue.map(|(_, n)| *n).sum()
     }
 
     /// What other processes should hear of.
@@ -246,6 +266,9 @@ impl Effects {
         let signals = &shared.signals;
         if !self.learned.is_empty() {
             shared.catalog.learn(&self.learned);
+        }
+        if let Some(settings) = &self.settings {
+            shared.settings.learn(settings);
         }
         for (lane, seq) in &self.returned {
             shared.floors.lower(*lane, *seq);

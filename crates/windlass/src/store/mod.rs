@@ -17,12 +17,14 @@ mod model;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod queue_store;
 #[cfg(all(test, feature = "postgres", feature = "mysql"))]
 mod races;
 mod rows;
 pub mod schema;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
+mod settings;
 mod sql_store;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -43,10 +45,11 @@ use crate::job::{AttemptRecord, JobId, JobRecord, NewJob};
 use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
+pub(crate) use queue_store::QueueStore;
 pub use types::RetryOptions;
 pub(crate) use types::{
-    Beat, Claimed, Claims, Counted, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted, Served,
-    Settled, Stored, Tally, WorkerKey, WorkerRecord,
+    Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
+    Pruned, PurgeBatch, Purged, QueuePage, Served, Settled, Stored, Tally, WorkerKey, WorkerRecord,
 };
 
 /// What the users of one database in one process have in common.
@@ -55,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) signals: Signals,
     pub(crate) catalog: catalog::Catalog,
     pub(crate) floors: floors::Floors,
+    pub(crate) settings: settings::SettingsCache,
 }
 
 /// The answer of a verb, some time later.
@@ -62,7 +66,7 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
-pub(crate) trait Store: Send + Sync + 'static {
+pub(crate) trait Store: QueueStore + Send + Sync + 'static {
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(
         &self,

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::driver::Driver;
 use super::ids::Ids;
+use super::settings::Settings;
 use super::types::{
     Beat, Claims, Counted, ListQuery, NewWorker, ProgressNote, Promoted, RetryOptions, Served,
     Settled, Stored, WorkerKey,
@@ -46,17 +47,38 @@ impl<D: Driver> SqlStore<D> {
         now: Timestamp,
     ) -> Result<verb::Enqueue, Error> {
         self.ids.ready(&self.driver, now).await?;
+        let (settings, namespace_id) = self.settings(&namespace, now).await?;
         let shared = self.shared();
         let names = jobs.iter().map(Prepared::names);
-        let unknown = shared.catalog.unknown(&namespace, names);
+        let unknown = shared.catalog.unknown(namespace_id, names);
         if !unknown.is_empty() {
-            let (namespace, shared) = (Arc::clone(&namespace), Arc::clone(&shared));
-            self.driver.write(verb::MakeKnown { namespace, unknown, shared }).await?;
+            let shared = Arc::clone(&shared);
+            self.driver.write(verb::MakeKnown { namespace_id, unknown, shared }).await?;
         }
         let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
-        let pair = |names: (&str, &str)| shared.catalog.pair(&namespace, names.0, names.1);
+        let pair = |names: (&str, &str)| shared.catalog.pair(namespace_id, names.0, names.1);
         let pairs = jobs.iter().map(|job| pair(job.names())).collect::<Result<_, _>>()?;
-        Ok(verb::Enqueue { jobs, namespace, atomic, now, shared, pairs, ids })
+        Ok(verb::Enqueue { jobs, namespace_id, atomic, now, settings, admits: true, pairs, ids })
+    }
+
+    /// Settings, at most a moment behind what other processes have changed, and the id of a namespace.
+    async fn settings(
+        &self,
+        namespace: &str,
+        now: Timestamp,
+    ) -> Result<(Arc<Settings>, i64), Error> {
+        let shared = self.shared();
+        if let Some(settings) = shared.settings.recent(now)
+            && let Some(id) = settings.namespace(namespace)
+        {
+            return Ok((settings, id));
+        }
+        let settings = self.driver.read(verb::ReadSettings { shared: Arc::clone(&shared) }).await?;
+        shared.settings.learn(&settings);
+        match settings.namespace(namespace) {
+            Some(id) => Ok((settings, id)),
+            None => Err(Error::not_found(format!("namespace `{namespace}`"))),
+        }
     }
 
     /// Relays letters of one namespace; returns those it has to refuse.
@@ -68,7 +90,8 @@ impl<D: Driver> SqlStore<D> {
         let (ids, jobs): (Vec<i64>, Vec<Prepared>) = letters.into_iter().unzip();
         let prepared = self.prepare_enqueue(namespace, jobs, false, self.clock.now()).await;
         let enqueue = match prepared {
-            Ok(enqueue) => enqueue,
+            // The application's commit has accepted them: a full queue refuses them no more.
+            Ok(enqueue) => verb::Enqueue { admits: false, ..enqueue },
             Err(error @ Error::NotFound { .. }) => {
                 return Ok(ids.into_iter().map(|id| (id, error.to_string())).collect());
             }
@@ -81,8 +104,16 @@ impl<D: Driver> SqlStore<D> {
         }
     }
 
-    fn shared(&self) -> Arc<Shared> {
+    pub(super) fn shared(&self) -> Arc<Shared> {
         Arc::clone(self.driver.shared())
+    }
+
+    pub(super) const fn driver(&self) -> &D {
+        &self.driver
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::catalog::Pair;
 use super::list::ListFilter;
 use crate::core::{Run, State};
-use crate::job::{JobId, Priority, Timestamp};
+use crate::job::{JobId, Pressure, Priority, Timestamp};
 
 /// The answer to one enqueued job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(crate) struct Stored {
     pub(crate) id: JobId,
     /// False when an earlier job already had the idempotency key.
     pub(crate) is_new: bool,
+    /// How full its queue is then, where that has a limit.
+    pub(crate) pressure: Option<Pressure>,
 }
 
 /// A worker that registers.
@@ -182,6 +184,47 @@ impl ListQuery {
         }
         filter.page(self.cursor, self.ascending, self.limit);
     }
+}
+
+/// A page of names; `only` asks for one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct QueuePage {
+    pub(crate) only: Option<String>,
+    pub(crate) after: String,
+    pub(crate) limit: usize,
+}
+
+/// What has to hold of a queue before its settings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// It is not there.
+    New,
+    /// It is there.
+    Any,
+    /// It is there and has this version.
+    Version(i64),
+}
+
+/// A batch of a purge: jobs in these states, the first so many after a job.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PurgeBatch {
+    pub(crate) states: Vec<State>,
+    pub(crate) after: Option<JobId>,
+    pub(crate) limit: usize,
+}
+
+/// The answer to a batch of a purge; `next` is where to go on, if there is more.
+#[derive(Debug)]
+pub(crate) struct Purged {
+    pub(crate) deleted: usize,
+    pub(crate) next: Option<JobId>,
+}
+
+/// The answer to a batch of pruning; `next` is where to go on, if there is more.
+#[derive(Debug)]
+pub(crate) struct Pruned {
+    pub(crate) deleted: usize,
+    pub(crate) next: Option<i64>,
 }
 
 /// One maintained count.

@@ -4,8 +4,11 @@
 mod expire;
 mod fold;
 mod promote;
+mod prune;
 mod relay;
 mod rescue;
+
+pub(crate) use prune::prune_all;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -65,6 +68,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration) {
     supervise(queue, tasks, move || relay::Relay::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || fold::Fold::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || prune::Prune::new(&of));
 }
 
 fn supervise<R: Round>(queue: &Queue, tasks: &Tasks, make: impl Fn() -> R + Send + 'static) {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "tests panic and spawn as they like")]
 
+mod admission;
 mod cancel;
 mod claim;
 mod clients;
@@ -14,7 +15,11 @@ mod idempotency;
 mod lease;
 mod listing;
 mod migrate;
+mod namespaces;
+mod pause;
 mod processes;
+mod prune;
+mod queues;
 mod retry;
 mod shutdown;
 mod snooze;

@@ -1,7 +1,9 @@
 //! Jobs stored with plain SQL, through each database's own client: the function or procedure, and the
 //! inbox. Every statement here is one that docs/sql.md shows.
 
-use windlass::{Ctx, JobRecord, State};
+use std::time::Duration;
+
+use windlass::{Backoff, Ctx, JobRecord, QueueSettings, State};
 use windlass_testkit::Harness;
 
 use crate::clients::{mariadb, printed, psql};
@@ -48,6 +50,74 @@ async fn psql_enqueues_in_a_transaction() {
     let job = runs(&t, "the job of the function ran").await;
     assert_eq!(job.id.to_string(), id);
     assert_eq!(job.priority.get(), 1);
+    t.check().await;
+}
+
+/// A queue that says something for jobs that say nothing.
+async fn with_settings(t: &Harness) {
+    let settings = QueueSettings {
+        ttl: Some(Duration::from_secs(60)),
+        retries: Some(1),
+        backoff: Some(Backoff::constant(Duration::from_secs(7))),
+        ..QueueSettings::default()
+    };
+    t.queue.create_queue("mail", settings).await.expect("created");
+}
+
+async fn has_settings(t: &Harness, id: &str, max_attempts: u32) {
+    let job = t.get(id.parse().expect("an id")).await;
+    assert_eq!(job.max_attempts, max_attempts);
+    assert_eq!(job.backoff, Backoff::constant(Duration::from_secs(7)));
+    assert_eq!(job.start_by, Some(job.created_at + Duration::from_secs(60)));
+    t.check().await;
+}
+
+#[tokio::test]
+async fn the_function_goes_by_the_settings_of_the_queue() {
+    let Some(t) = Harness::postgres().await else { return };
+    with_settings(&t).await;
+
+    let usual = printed(&psql(t.url(), "select windlass.enqueue('mail', 'welcome');"));
+    let own = r#"select windlass.enqueue('mail', 'welcome', 'null', '{"max_attempts":5}');"#;
+    let own = printed(&psql(t.url(), own));
+
+    has_settings(&t, &usual, 2).await;
+    has_settings(&t, &own, 5).await;
+}
+
+#[tokio::test]
+async fn the_procedure_goes_by_the_settings_of_the_queue() {
+    let Some(t) = Harness::mysql().await else { return };
+    with_settings(&t).await;
+    let call = |options: &str| {
+        let call = format!("call windlass_enqueue('mail', 'welcome', 'null', {options}, @id);");
+        printed(&mariadb(t.url(), &format!("{call} select @id;")))
+    };
+
+    let usual = call("null");
+    let own = call(r#"'{"max_attempts":5}'"#);
+
+    has_settings(&t, &usual, 2).await;
+    has_settings(&t, &own, 5).await;
+}
+
+#[tokio::test]
+async fn a_full_queue_takes_what_the_inbox_has_accepted() {
+    let t = Harness::sqlite_file().await;
+    let settings = QueueSettings { max_depth: Some(1), ..QueueSettings::default() };
+    t.queue.create_queue("default", settings).await.expect("created");
+
+    sqlite(&t, "insert into windlass_inbox (kind) values ('a'), ('b'), ('c')");
+    let worker =
+        t.queue.worker().handle(async |_: Welcome, _: Ctx<()>| windlass::Ok(String::new()));
+    let worker = worker.start().await.expect("a worker");
+
+    let stored = async || {
+        let pending = t.queue.stats().await.expect("stats").jobs(State::Pending);
+        (pending == 3).then_some(())
+    };
+    t.until("every row of the inbox is a job", stored).await;
+    worker.stop().await;
     t.check().await;
 }
 

@@ -26,6 +26,7 @@ async fn play(url: &str, steps: Vec<Step>) -> Result<(), TestCaseError> {
     let store = store::open(url, clock.clone(), true).await.unwrap();
     let mut reference = Reference::new(START);
     let mut player = Player::new(Arc::clone(&store), clock);
+    player.configure().await;
     // Without workers most steps would have nothing to do.
     let steps: Vec<Step> = [Step::Register, Step::Register].into_iter().chain(steps).collect();
     for (n, step) in steps.iter().enumerate() {

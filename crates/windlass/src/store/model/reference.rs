@@ -6,6 +6,12 @@ use std::time::Duration;
 use crate::core::{Reason, State};
 use crate::job::{JobId, Timestamp};
 
+/// The kinds of the model's jobs.
+pub(super) const KINDS: [&str; 2] = ["mail", "other"];
+
+/// How long the queue of the model keeps jobs that have ended.
+pub(super) const RETENTION: Duration = Duration::from_secs(60);
+
 /// Leases of the model's workers.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
@@ -18,6 +24,8 @@ pub(super) const MAX_CRASHES: u32 = 3;
 /// A job as the model sees it.
 #[derive(Debug, Clone)]
 pub(super) struct Job {
+    kind: usize,
+    ended_at: Option<Timestamp>,
     pub(super) state: State,
     pub(super) reason: Option<Reason>,
     pub(super) attempt: u32,
@@ -69,6 +77,8 @@ pub(super) struct Reference {
     jobs: BTreeMap<JobId, Job>,
     deleted: Vec<JobId>,
     places: u64,
+    /// When the pause of each kind ends.
+    paused: [Option<Timestamp>; KINDS.len()],
     /// When each worker's lease ends; none for one that left.
     pub(super) workers: Vec<Option<Timestamp>>,
 }
@@ -87,7 +97,7 @@ pub(super) enum End {
 impl Reference {
     pub(super) fn new(now: Timestamp) -> Self {
         let (jobs, deleted, workers) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { now, jobs, deleted, places: 0, workers }
+        Self { now, jobs, deleted, places: 0, paused: [None; KINDS.len()], workers }
     }
 
     pub(super) const fn jobs(&self) -> &BTreeMap<JobId, Job> {
@@ -109,13 +119,15 @@ impl Reference {
 
     pub(super) fn enqueue(
         &mut self,
-        id: JobId,
+        (id, kind): (JobId, usize),
         priority: i64,
         delay: Duration,
         start_by: Option<Timestamp>,
     ) {
         let place = self.place();
         let mut job = Job {
+            kind,
+            ended_at: None,
             state: State::Pending,
             reason: Some(Reason::Ready),
             attempt: 0,
@@ -149,7 +161,7 @@ impl Reference {
         let mut ready: Vec<(i64, u64, JobId)> = self
             .jobs
             .iter()
-            .filter(|(_, job)| job.state == State::Pending)
+            .filter(|(_, job)| job.state == State::Pending && !self.is_paused(job.kind))
             .map(|(id, job)| (job.priority, job.place, *id))
             .collect();
         ready.sort_unstable();
@@ -166,6 +178,34 @@ impl Reference {
             claimed.push(id);
         }
         claimed
+    }
+
+    fn is_paused(&self, kind: usize) -> bool {
+        self.paused[kind].is_some_and(|until| until > self.now)
+    }
+
+    /// Pauses a kind until then, or lets it go on.
+    pub(super) fn pause(&mut self, kind: usize, until: Option<Timestamp>) {
+        self.paused[kind] = until;
+    }
+
+    /// Notes which jobs a step has ended, or given another life.
+    pub(super) fn note_ends(&mut self) {
+        let now = self.now;
+        for job in self.jobs.values_mut() {
+            let ended_at = job.ended_at.unwrap_or(now);
+            job.ended_at = job.state.is_terminal().then_some(ended_at);
+        }
+    }
+
+    /// Deletes what ended long enough ago.
+    pub(super) fn prune(&mut self) -> usize {
+        let is_old = |job: &Job| job.ended_at.is_some_and(|at| self.now.since(at) >= RETENTION);
+        let old: Vec<JobId> =
+            self.jobs.iter().filter(|(_, job)| is_old(job)).map(|(id, _)| *id).collect();
+        self.jobs.retain(|id, _| !old.contains(id));
+        self.deleted.extend(&old);
+        old.len()
     }
 
     /// True when the outcome counts.

@@ -5,11 +5,18 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::reference::{BACKOFF, End, LEASE, MAX_ATTEMPTS, MAX_CRASHES, Reference};
-use crate::core::settle;
-use crate::job::{Backoff, Ending, Failure, FailureClass, JobId, NewJob, Priority};
+use super::reference::{
+    BACKOFF, End, KINDS, LEASE, MAX_ATTEMPTS, MAX_CRASHES, RETENTION, Reference,
+};
+use crate::core::{State, settle};
+use crate::job::{
+    Backoff, Ending, Failure, FailureClass, JobId, Keep, NewJob, PauseOptions, PauseScope,
+    Priority, QueueSettings, Retention,
+};
 use crate::runtime::Clock;
-use crate::store::{Claimed, Claims, NewWorker, RetryOptions, Served, Settled, Store, WorkerKey};
+use crate::store::{
+    Claimed, Claims, Expected, NewWorker, RetryOptions, Served, Settled, Store, WorkerKey,
+};
 
 /// One step; numbers choose among what there is.
 #[derive(Debug, Clone)]
@@ -46,6 +53,12 @@ pub(super) enum Step {
     Promote,
     Rescue,
     Expire,
+    Prune,
+    /// Pauses a kind for so many seconds, or none: it goes on.
+    Pause {
+        kind: usize,
+        seconds: Option<u64>,
+    },
     Cancel {
         job: usize,
         force: bool,
@@ -75,6 +88,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Promote),
         3 => Just(Step::Rescue),
         2 => Just(Step::Expire),
+        2 => Just(Step::Prune),
+        2 => (0..2usize, prop::option::of(1..60u64)).prop_map(|(kind, seconds)| Step::Pause { kind, seconds }),
         2 => (some.clone(), any::<bool>()).prop_map(|(job, force)| Step::Cancel { job, force }),
         2 => (some.clone(), any::<bool>()).prop_map(|(job, reset)| Step::Retry { job, reset }),
         1 => (some, any::<bool>()).prop_map(|(job, force)| Step::Delete { job, force }),
@@ -137,9 +152,41 @@ impl Player {
                 self.store.expire(1000).await.unwrap();
                 model.expire();
             }
+            Step::Prune => self.prune(model).await,
+            Step::Pause { kind, seconds } => self.pause(model, *kind, *seconds).await,
             Step::Cancel { .. } | Step::Retry { .. } | Step::Delete { .. } => {
                 self.by_hand(model, step).await;
             }
+        }
+        model.note_ends();
+    }
+
+    /// What has ended is kept for as long as the model says.
+    pub(super) async fn configure(&self) {
+        let keep = Some(Keep::For(RETENTION));
+        let retention =
+            Retention { completed: keep, failed: keep, dead_letter: keep, cancelled: keep };
+        let settings = QueueSettings { retention, ..QueueSettings::default() };
+        let made = self.store.put_queue(&self.namespace, "default", settings, Expected::New);
+        made.await.unwrap();
+    }
+
+    async fn prune(&mut self, model: &mut Reference) {
+        let mut deleted = 0;
+        for state in State::ALL.into_iter().filter(|state| state.is_terminal()) {
+            deleted += self.store.prune(state, 0, 1000).await.unwrap().deleted;
+        }
+        assert_eq!(deleted, model.prune(), "pruned");
+        self.forget_lost(model);
+    }
+
+    async fn pause(&self, model: &mut Reference, kind: usize, seconds: Option<u64>) {
+        let until = seconds.map(|span| self.clock.now() + Duration::from_secs(span));
+        let scope = PauseScope::Kind(KINDS[kind].to_owned());
+        let options = until.map(|until| PauseOptions { until: Some(until), ..Default::default() });
+        // A kind is known from its first job on.
+        if self.store.change_pause(&self.namespace, scope, options).await.is_ok() {
+            model.pause(kind, until);
         }
     }
 
@@ -152,7 +199,7 @@ impl Player {
     ) {
         let start_by = start_by.map(|span| self.clock.now() + Duration::from_secs(span));
         let delay = Duration::from_secs(delay);
-        let mut job = NewJob::new(["mail", "other"][kind], "1")
+        let mut job = NewJob::new(KINDS[kind], "1")
             .priority(Priority::new(priority).unwrap())
             .max_attempts(MAX_ATTEMPTS)
             .max_crashes(MAX_CRASHES)
@@ -165,7 +212,7 @@ impl Player {
         }
         let stored = self.store.enqueue(&self.namespace, vec![job], false).await.unwrap();
         let id = stored[0].as_ref().unwrap().id;
-        model.enqueue(id, priority, delay, start_by);
+        model.enqueue((id, kind), priority, delay, start_by);
     }
 
     async fn register(&mut self, model: &mut Reference) {

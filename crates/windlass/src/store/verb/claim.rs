@@ -57,11 +57,13 @@ impl Verb for Claim {
             return Ok(claims);
         }
         let worker = [self.worker.id.into(), self.worker.nonce.into(), self.now.as_micros().into()];
-        let dead = tx.query(Sql::ClaimWorker, &worker).await?.is_empty();
-        if dead && !sabotage::on("dead_worker_claims") {
+        let version = tx.query(Sql::ClaimWorker, &worker).await?.first_int()?;
+        if version.is_none() && !sabotage::on("dead_worker_claims") {
             return Ok(Claims::WorkerExpired);
         }
-        let pairs = self.shared.catalog.pairs(tx, |pair| self.served.serves(pair)).await?;
+        let settings = self.shared.settings.at(tx, version).await?;
+        let mut pairs = self.shared.catalog.pairs(tx, |pair| self.served.serves(pair)).await?;
+        pairs.retain(|pair| !settings.is_paused(pair.queue_id, pair.kind_id, self.now));
         let waiting = self.waiting(tx, &pairs).await?;
         let mut taken = Vec::new();
         for queue in self.turns(&pairs, &waiting) {

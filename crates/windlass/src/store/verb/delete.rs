@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::core::{Event, Reason, Settlement, State};
+use crate::core::{Counts, Event, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Tx, Verb, Waits};
-use crate::store::effects::Measure;
-use crate::store::rows::Room;
+use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::remove_from_room;
+use crate::store::verb::erase::erase;
 use crate::store::verb::{apply, locate};
 
 /// Deletes one job; a running one only with `force`, which fences its worker off.
@@ -40,30 +40,30 @@ impl Verb for Delete {
                     "job {job} is running: cancel it first, or delete it with force"
                 )));
             }
-            let end = (State::Cancelled, Reason::Request);
-            let settlement = Settlement::of_waiting(self.job, counts, Event::Cancel, end);
-            let worker = row.record.worker.as_deref().unwrap_or_default();
-            let fenced = apply::Fenced { settlement, worker_id, worker };
-            apply::apply_all(tx, vec![fenced], self.now).await?;
-            tx.effects().cancelling();
+            cut_off(tx, &row, (worker_id, counts), self.now).await?;
             row = locate(tx, namespace_id, self.job).await?;
         }
         remove_from_room(tx, &row).await?;
-        let id = self.job.as_i64();
-        for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete] {
-            tx.execute(sql, &[id.into()]).await?;
-        }
-        if let Some(key) = row.record.idempotency_key.as_deref() {
-            let params = [namespace_id.into(), key.into(), id.into()];
-            tx.execute(Sql::IdempotencyDelete, &params).await?;
-        }
-        let effects = tx.effects();
-        effects.count(row.queue_id, row.kind_id, Measure::In(row.record.state), -1);
-        effects.ended(self.job);
-        Ok(())
+        erase(tx, vec![row.into()]).await
     }
 
     fn waits(&self) -> Waits {
         Waits::Anything
     }
+}
+
+/// Ends the lease of a running job, so that whatever its worker reports is refused.
+pub(super) async fn cut_off<T: Tx>(
+    tx: &mut T,
+    row: &JobRow,
+    (worker_id, counts): (i64, Counts),
+    now: Timestamp,
+) -> Result<(), Error> {
+    let end = (State::Cancelled, Reason::Request);
+    let settlement = Settlement::of_waiting(row.record.id, counts, Event::Cancel, end);
+    let worker = row.record.worker.as_deref().unwrap_or_default();
+    let fenced = apply::Fenced { settlement, worker_id, worker };
+    apply::apply_all(tx, vec![fenced], now).await?;
+    tx.effects().cancelling();
+    Ok(())
 }

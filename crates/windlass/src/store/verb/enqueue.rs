@@ -4,21 +4,25 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::core::State;
-use crate::job::{Backoff, JobId, NewJob, Timestamp};
+use crate::job::{ATTEMPTS_DEFAULT, JobId, NewJob, RunAt, Timestamp};
+use crate::store::Stored;
 use crate::store::driver::{Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
+use crate::store::settings::Settings;
 use crate::store::statements::Sql;
-use crate::store::{Shared, Stored};
-use crate::{Error, FieldError, sabotage};
+use crate::{Error, sabotage};
 
 /// Stores checked jobs. With `atomic`, one refused job refuses all.
 #[derive(Debug)]
 pub(crate) struct Enqueue {
     pub(crate) jobs: Vec<Prepared>,
-    pub(crate) namespace: Arc<str>,
+    pub(crate) namespace_id: i64,
     pub(crate) atomic: bool,
     pub(crate) now: Timestamp,
-    pub(crate) shared: Arc<Shared>,
+    /// What queues say for jobs that say nothing.
+    pub(crate) settings: Arc<Settings>,
+    /// Whether queues that are full refuse: not what was accepted before.
+    pub(crate) admits: bool,
     /// The ids of each job's queue and kind.
     pub(crate) pairs: Vec<(i64, i64)>,
     /// An id for each job, the same however often this runs: a repetition cannot store a job twice.
@@ -42,9 +46,8 @@ impl Prepared {
 
     pub(crate) fn new(job: NewJob) -> Result<Self, Error> {
         job.check()?;
-        let plain = job.policy.backoff == Backoff::default();
         Ok(Self {
-            backoff: if plain { None } else { Some(json_text(&job.policy.backoff)?) },
+            backoff: job.policy.backoff.as_ref().map(json_text).transpose()?,
             tags: if job.tags.is_empty() { None } else { Some(json_text(&job.tags)?) },
             metadata: if job.metadata.is_empty() { None } else { Some(json_text(&job.metadata)?) },
             job,
@@ -53,11 +56,11 @@ impl Prepared {
 }
 
 /// A job of this batch that is to be inserted.
-struct New {
-    index: usize,
-    id: JobId,
-    queue_id: i64,
-    kind_id: i64,
+pub(super) struct New {
+    pub(super) index: usize,
+    pub(super) id: JobId,
+    pub(super) queue_id: i64,
+    pub(super) kind_id: i64,
 }
 
 /// Who has an idempotency key: the job, and its kind and payload unless it is yet to be inserted.
@@ -72,8 +75,7 @@ impl Verb for Enqueue {
     const LANE: Lane = Lane::Enqueue;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Reply, Error> {
-        let catalog = &self.shared.catalog;
-        let namespace_id = catalog.namespace(tx, &self.namespace).await?;
+        let namespace_id = self.namespace_id;
         let mut all = Vec::with_capacity(self.jobs.len());
         for (index, ((queue_id, kind_id), id)) in self.pairs.iter().zip(&self.ids).enumerate() {
             all.push(New { index, id: *id, queue_id: *queue_id, kind_id: *kind_id });
@@ -88,10 +90,12 @@ impl Verb for Enqueue {
             }
             replies.push(reply);
         }
-        if let Err(refusal) = self.refuse_all_if_atomic(&mut replies) {
-            self.give_keys_back(tx, namespace_id, &holders).await?;
-            return Err(refusal);
-        }
+        let full =
+            if self.admits { self.admit(tx, &mut new, &mut replies).await? } else { Vec::new() };
+        let refusal = self.refuse_all_if_atomic(&mut replies);
+        let given_back = if refusal.is_err() { &self.ids } else { &full };
+        self.give_keys_back(tx, namespace_id, (&holders, given_back)).await?;
+        refusal?;
         self.insert(tx, &new).await?;
         Ok(replies)
     }
@@ -146,14 +150,15 @@ impl Enqueue {
         Ok(holders.into_iter().collect())
     }
 
-    /// Undoes [`take_keys`](Self::take_keys): the transaction may be the application's, and go on.
+    /// Undoes [`take_keys`](Self::take_keys) for these jobs: the transaction may be the application's,
+    /// and go on.
     async fn give_keys_back<T: Tx>(
         &self,
         tx: &mut T,
         namespace_id: i64,
-        holders: &HashMap<String, Holder>,
+        (holders, jobs): (&HashMap<String, Holder>, &[JobId]),
     ) -> Result<(), Error> {
-        for (key, holder) in holders.iter().filter(|(_, holder)| self.ids.contains(&holder.job)) {
+        for (key, holder) in holders.iter().filter(|(_, holder)| jobs.contains(&holder.job)) {
             let params = [namespace_id.into(), key.as_str().into(), holder.job.as_i64().into()];
             tx.execute(Sql::IdempotencyDelete, &params).await?;
         }
@@ -171,7 +176,7 @@ impl Enqueue {
         item: &New,
         holders: &HashMap<String, Holder>,
     ) -> Result<Result<Stored, Error>, Error> {
-        let new = Ok(Stored { id: item.id, is_new: true });
+        let new = Ok(Stored { id: item.id, is_new: true, pressure: None });
         let Some(key) = self.key_of(item) else { return Ok(new) };
         let Some(holder) = holders.get(key) else {
             // Given back between the two statements: the next run finds it free.
@@ -200,9 +205,14 @@ impl Enqueue {
         match first {
             Some(index) if self.atomic => {
                 let refused = std::mem::replace(&mut replies[index], Err(Error::bug("refused")));
-                let detail = refused.err().map(|error| error.to_string()).unwrap_or_default();
-                let pointer = format!("/jobs/{index}/idempotency_key");
-                Err(Error::Invalid(vec![FieldError::new(pointer, detail)]))
+                match refused {
+                    Err(full @ Error::Full { .. }) => Err(full),
+                    refused => {
+                        let detail = refused.err().map(|error| error.to_string());
+                        let pointer = format!("/jobs/{index}/idempotency_key");
+                        Err(Error::invalid(pointer, detail.unwrap_or_default()))
+                    }
+                }
             }
             _ => Ok(()),
         }
@@ -233,8 +243,9 @@ impl Enqueue {
                     State::Pending
                 }
             };
-            let limits = [job.start_by, job.deadline];
-            if let Some(limit) = limits.iter().flatten().map(|when| when.resolve(self.now)).min() {
+            let limits =
+                [self.start_by(item, job), job.deadline.map(|when| when.resolve(self.now))];
+            if let Some(limit) = limits.into_iter().flatten().min() {
                 expiry.push([limit.as_micros().into(), id]);
             }
             let effects = tx.effects();
@@ -259,26 +270,39 @@ impl Enqueue {
         Ok(())
     }
 
-    fn job_row<'a>(&self, item: &New, prepared: &'a Prepared) -> [Param<'a>; 17] {
+    /// What the job says, or its queue: from when it may run.
+    fn start_by(&self, item: &New, job: &NewJob) -> Option<Timestamp> {
+        let resolve = |when: RunAt| when.resolve(self.now);
+        let ttl = self.settings.of(item.queue_id).and_then(|kept| kept.settings.ttl);
+        let from = job.run_at.map_or(self.now, |when| resolve(when).max(self.now));
+        job.start_by.map(resolve).or_else(|| ttl.map(|ttl| from + ttl))
+    }
+
+    fn job_row<'a>(&'a self, item: &New, prepared: &'a Prepared) -> [Param<'a>; 17] {
         let job = &prepared.job;
         let policy = &job.policy;
-        let instant = |when: Option<crate::job::RunAt>| {
-            Param::from(when.map(|when| when.resolve(self.now).as_micros()))
-        };
+        let kept = self.settings.of(item.queue_id);
+        let queue = kept.map(|kept| &kept.settings);
+        let of_queue = || queue.and_then(|queue| queue.retries).map(|n| n.saturating_add(1));
+        let max_attempts = policy.max_attempts.or_else(of_queue).unwrap_or(ATTEMPTS_DEFAULT);
+        let backoff = prepared.backoff.as_deref();
+        let backoff = backoff.or_else(|| kept.and_then(|kept| kept.backoff_text.as_deref()));
+        let instant =
+            |when: Option<RunAt>| Param::from(when.map(|when| when.resolve(self.now).as_micros()));
         let timeout_ms = i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX);
         [
             item.id.as_i64().into(),
             item.queue_id.into(),
             item.kind_id.into(),
             Param::Int(i64::from(policy.priority.get())),
-            policy.max_attempts.into(),
+            max_attempts.into(),
             policy.max_crashes.into(),
             timeout_ms.into(),
             self.now.as_micros().into(),
             instant(job.run_at),
-            instant(job.start_by),
+            self.start_by(item, job).map(Timestamp::as_micros).into(),
             instant(job.deadline),
-            prepared.backoff.as_deref().into(),
+            backoff.into(),
             job.idempotency_key.as_deref().into(),
             job.correlation_id.as_deref().into(),
             prepared.tags.as_deref().into(),
@@ -290,7 +314,7 @@ impl Enqueue {
 
 fn existing(holder: JobId, same: bool, key: &str) -> Result<Stored, Error> {
     if same {
-        return Ok(Stored { id: holder, is_new: false });
+        return Ok(Stored { id: holder, is_new: false, pressure: None });
     }
     Err(Error::Conflict {
         code: "idempotency_mismatch",

@@ -30,7 +30,9 @@ impl EnqueueHere {
         let names: Vec<(Arc<str>, Arc<str>)> =
             names.map(|(queue, kind)| (queue.into(), kind.into())).collect();
         let pairs = shared.catalog.make_known(tx, namespace_id, &names).await?;
+        let settings = shared.settings.at(tx, None).await?;
         let ids = jobs.iter().map(|_| ids.next(now)).collect::<Result<_, _>>()?;
-        Enqueue { jobs, namespace, atomic: true, now, shared, pairs, ids }.run(tx).await
+        let (atomic, admits) = (true, true);
+        Enqueue { jobs, namespace_id, atomic, now, settings, admits, pairs, ids }.run(tx).await
     }
 }

@@ -12,7 +12,7 @@ use crate::store::driver::{Lane, Tx, Verb, Waits};
 /// Makes pairs of queue and kind known.
 #[derive(Debug)]
 pub(crate) struct MakeKnown {
-    pub(crate) namespace: Arc<str>,
+    pub(crate) namespace_id: i64,
     pub(crate) unknown: Vec<(Arc<str>, Arc<str>)>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -23,9 +23,7 @@ impl Verb for MakeKnown {
     const LANE: Lane = Lane::Enqueue;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
-        let catalog = &self.shared.catalog;
-        let namespace_id = catalog.namespace(tx, &self.namespace).await?;
-        catalog.make_known(tx, namespace_id, &self.unknown).await?;
+        self.shared.catalog.make_known(tx, self.namespace_id, &self.unknown).await?;
         Ok(())
     }
 

@@ -1,0 +1,3 @@
+-- Every namespace.
+--                                             returns: name, id
+select name, id from {prefix}namespace

@@ -1,0 +1,48 @@
+//! Erase: everything that belongs to jobs whose room rows are gone.
+
+use crate::Error;
+use crate::core::State;
+use crate::job::JobId;
+use crate::store::driver::{Batch, Tx};
+use crate::store::effects::Measure;
+use crate::store::statements::Sql;
+
+/// A job that was taken out of its room, to be deleted.
+#[derive(Debug)]
+pub(super) struct Gone {
+    pub(super) job: i64,
+    pub(super) queue_id: i64,
+    pub(super) kind_id: i64,
+    pub(super) namespace_id: i64,
+    pub(super) idempotency_key: Option<String>,
+    pub(super) state: State,
+}
+
+/// Deletes what belongs to these jobs, and counts them out.
+pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), Error> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    // One order for everyone who waits for jobs.
+    jobs.sort_unstable_by_key(|gone| gone.job);
+    let mut ids = Batch::with_capacity(1, jobs.len());
+    let mut keys = Batch::with_capacity(3, 0);
+    for gone in &jobs {
+        ids.push([gone.job.into()]);
+        if let Some(key) = gone.idempotency_key.as_deref() {
+            keys.push([gone.namespace_id.into(), key.into(), gone.job.into()]);
+        }
+    }
+    for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete] {
+        tx.execute_each(sql, &ids).await?;
+    }
+    if !keys.is_empty() {
+        tx.execute_each(Sql::IdempotencyDelete, &keys).await?;
+    }
+    let effects = tx.effects();
+    for gone in &jobs {
+        effects.count(gone.queue_id, gone.kind_id, Measure::In(gone.state), -1);
+        effects.ended(JobId::from_i64(gone.job));
+    }
+    Ok(())
+}

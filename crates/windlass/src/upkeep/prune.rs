@@ -1,0 +1,72 @@
+//! Jobs that ended longer ago than their queue keeps them are deleted; safe from any node, because
+//! whoever deletes the outcome decides.
+
+use std::time::Duration;
+
+use super::{ROUND_MAX, Round};
+use crate::core::State;
+use crate::queue::Queue;
+use crate::{Error, Timestamp};
+
+/// Between two rounds that found nothing to delete.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// How often to look from the first job on again. In between a round goes on where the last one ended:
+/// what is kept longer than what lies around it is walked over once per this time, not once per round.
+const FULL_EVERY: Duration = Duration::from_secs(3600);
+
+/// The states in which jobs are deleted by time.
+const ENDED: [State; 4] = [State::Completed, State::Failed, State::DeadLetter, State::Cancelled];
+
+pub(super) struct Prune {
+    queue: Queue,
+    /// Where the next round goes on, by state.
+    after: [i64; ENDED.len()],
+    full_at: Timestamp,
+}
+
+impl Prune {
+    pub(super) fn new(queue: &Queue) -> Self {
+        Self { queue: queue.clone(), after: [0; ENDED.len()], full_at: queue.clock().now() }
+    }
+}
+
+impl Round for Prune {
+    const NAME: &'static str = "prune";
+
+    async fn tick(&mut self) -> Result<Duration, Error> {
+        let now = self.queue.clock().now();
+        if now.since(self.full_at) >= FULL_EVERY {
+            (self.after, self.full_at) = ([0; ENDED.len()], now);
+        }
+        let mut more = false;
+        for (state, after) in ENDED.into_iter().zip(&mut self.after) {
+            let pruned = self.queue.store().prune(state, *after, ROUND_MAX).await?;
+            if let Some(next) = pruned.next {
+                (*after, more) = (next, true);
+            }
+        }
+        Ok(if more { Duration::ZERO } else { EVERY })
+    }
+
+    async fn pause(&mut self, pause: Duration) {
+        self.queue.clock().sleep(pause).await;
+    }
+}
+
+/// Deletes everything that is kept no longer, and says how much.
+pub(crate) async fn prune_all(queue: &Queue) -> Result<usize, Error> {
+    let mut deleted = 0;
+    for state in ENDED {
+        let mut after = 0;
+        loop {
+            let pruned = queue.store().prune(state, after, ROUND_MAX).await?;
+            deleted += pruned.deleted;
+            match pruned.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+    }
+    Ok(deleted)
+}
