@@ -62,6 +62,7 @@ struct Shared {
     traps: Mutex<Vec<(Vec<u8>, Trap)>>,
     sprung: watch::Sender<usize>,
     connections: AtomicUsize,
+    requests: AtomicUsize,
     /// Our ports on the way to the server: what tells this test's sessions from all others.
     ports: Mutex<HashSet<u16>>,
 }
@@ -130,6 +131,12 @@ impl Proxy {
     /// How many connections were asked for so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many requests went to the server so far: a client that waits for each answer, as the library
+    /// does, sends a request in one piece, unless it is a large one.
+    pub fn requests(&self) -> usize {
+        self.shared.requests.load(Ordering::Relaxed)
     }
 
     /// The ports from which the server is reached just now.
@@ -210,6 +217,8 @@ impl Link {
                 return Ok(());
             }
             tokio::select! {
+                // Whoever gave an order can rely on it from then on.
+                biased;
                 changed = orders.changed() => if changed.is_err() { return Ok(()) },
                 n = self.client.read(&mut sent), if !now.is_silent => match n? {
                     0 => return Ok(()),
@@ -228,6 +237,7 @@ impl Link {
 
     /// Forwards what the client sent; true when a trap has sprung.
     async fn forward(&mut self, chunk: &[u8]) -> std::io::Result<bool> {
+        self.shared.requests.fetch_add(1, Ordering::Relaxed);
         if BEGINS.iter().any(|begin| contains(chunk, begin)) {
             self.seen = (!contains(chunk, READS)).then(Seen::default);
         }

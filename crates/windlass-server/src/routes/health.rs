@@ -16,8 +16,8 @@ use crate::problem::Problem;
 /// A database that takes longer to count than this does not serve requests either.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A loop of upkeep that has not succeeded for this long is stuck: it runs every few seconds.
-const UPKEEP_SUCCEEDS_WITHIN: Duration = Duration::from_secs(60);
+/// A loop of upkeep that has not succeeded for this long is stuck: each runs once a minute at least.
+const UPKEEP_SUCCEEDS_WITHIN: Duration = Duration::from_secs(120);
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -112,6 +112,6 @@ fn upkeep(app: &App, is_meant: impl Fn(&str) -> bool) -> Component {
     if late.is_empty() {
         Component::new(true, "on time")
     } else {
-        Component::new(false, format!("without success for a minute: {}", late.join(", ")))
+        Component::new(false, format!("without success for two minutes: {}", late.join(", ")))
     }
 }

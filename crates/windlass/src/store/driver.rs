@@ -389,6 +389,9 @@ pub(crate) trait Verb: Send + Sync + 'static {
     /// Where it queues.
     const LANE: Lane = Lane::Upkeep;
 
+    /// A read of one statement: where it queues for reads, it needs no transaction around it.
+    const IS_ONE_STATEMENT: bool = false;
+
     /// Does the work. An error rolls back everything this call did.
     fn run<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 
@@ -417,6 +420,10 @@ pub(crate) trait Verb: Send + Sync + 'static {
 pub(crate) trait Driver: Send + Sync + 'static {
     /// Whether transactions append changes of counts that have to be added up.
     const FOLDS: bool = false;
+
+    /// Whether something looks at the database all the time, and raises the signals for what it finds:
+    /// then nobody else has to look often.
+    const IS_WATCHED: bool = false;
 
     /// Runs `verb` in a transaction and answers when that is on stable storage.
     fn write<V: Verb>(&self, verb: V) -> impl Future<Output = Result<V::Reply, Error>> + Send;

@@ -43,6 +43,9 @@ pub(crate) trait Call<T>: Send + Sync {
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn is_moved(&self) -> bool;
     fn weight(&self) -> usize;
+    /// See [`Verb::IS_ONE_STATEMENT`].
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn is_one_statement(&self) -> bool;
     /// See [`Verb::waits`].
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn waits(&self) -> Waits;
@@ -124,6 +127,11 @@ impl<V: Verb, T: Tx> Call<T> for VerbCall<V> {
 
     fn weight(&self) -> usize {
         self.verb.weight()
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn is_one_statement(&self) -> bool {
+        V::IS_ONE_STATEMENT
     }
 
     #[cfg(any(feature = "postgres", feature = "mysql"))]

@@ -34,12 +34,14 @@ pub(crate) struct MySqlTx<C> {
     effects: Effects,
     trouble: Option<Trouble>,
     changes: u64,
+    /// Whether a transaction has been started that has to be ended.
+    is_open: bool,
 }
 
 impl<C: BorrowMut<MySqlConnection> + Send> MySqlTx<C> {
     pub(crate) fn new(connection: C, texts: Arc<Texts>, begin: &'static str) -> Self {
-        let (effects, trouble, changes) = (Effects::default(), None, 0);
-        Self { connection, texts, begin, effects, trouble, changes }
+        let (effects, trouble, changes, is_open) = (Effects::default(), None, 0, true);
+        Self { connection, texts, begin, effects, trouble, changes, is_open }
     }
 
     async fn control(&mut self, text: &'static str) -> Result<(), Error> {
@@ -126,18 +128,29 @@ impl<C: BorrowMut<MySqlConnection> + Send> Tx for MySqlTx<C> {
 }
 
 impl Session for MySqlTx<MySqlConnection> {
-    async fn begin(&mut self) -> Result<(), Error> {
+    fn begin_nothing(&mut self) {
         (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
+        self.is_open = false;
+    }
+
+    async fn begin(&mut self) -> Result<(), Error> {
+        self.begin_nothing();
+        self.is_open = true;
         self.control(self.begin).await
     }
 
     async fn commit(&mut self) -> Result<Effects, Error> {
         Effects::write_counts(self).await?;
-        self.control("commit").await?;
+        if self.is_open {
+            self.control("commit").await?;
+        }
         Ok(std::mem::take(&mut self.effects))
     }
 
     async fn roll_back(&mut self) {
+        if !self.is_open {
+            return;
+        }
         if let Err(error) = self.control("rollback").await {
             tracing::debug!(%error, "rollback failed: the connection is gone");
         }

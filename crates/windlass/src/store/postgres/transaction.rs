@@ -4,7 +4,7 @@ use std::borrow::BorrowMut;
 use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgValueFormat, Postgres};
 use sqlx::query::Query;
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Executor as _, Row as _, SqlSafeStr as _};
 use sqlx::{SqlStr, ValueRef as _};
@@ -38,14 +38,16 @@ pub(crate) struct PgTx<C> {
     changes: u64,
     /// A transaction starts with its first statement, unless it is a snapshot.
     is_open: bool,
+    /// The present transaction is one statement, and needs no start.
+    is_bare: bool,
 }
 
 impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     pub(crate) fn new(connection: C, texts: Arc<Texts>, begin: SqlStr) -> Self {
         let persistent = !begin.as_str().contains("set local");
         let effects = Effects::default();
-        let (trouble, changes, is_open) = (None, 0, true);
-        Self { connection, texts, begin, persistent, effects, trouble, changes, is_open }
+        let (trouble, changes, is_open, is_bare) = (None, 0, true, false);
+        Self { connection, texts, begin, persistent, effects, trouble, changes, is_open, is_bare }
     }
 
     async fn control(&mut self, text: SqlStr) -> Result<(), Error> {
@@ -54,7 +56,7 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     }
 
     async fn open(&mut self) -> Result<(), Error> {
-        if !self.is_open {
+        if !self.is_open && !self.is_bare {
             self.control(self.begin.clone()).await?;
             self.is_open = true;
         }
@@ -62,9 +64,18 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     }
 
     async fn fetch(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<Rows, Error> {
+        self.is_bare &= self.persistent;
         self.open().await?;
         let query = self.prepared(sql, arguments);
         match query.fetch_all(self.connection.borrow_mut()).await {
+            Ok(rows) => read_rows(&rows),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// A statement without parameters travels in one piece, which no pooler can tear apart.
+    async fn fetch_plain(&mut self, sql: SqlStr) -> Result<Rows, Error> {
+        match self.connection.borrow_mut().fetch_all(sql).await {
             Ok(rows) => read_rows(&rows),
             Err(error) => Err(self.fail(error)),
         }
@@ -122,7 +133,11 @@ impl<C: BorrowMut<PgConnection> + Send> Tx for PgTx<C> {
         if texts.of(sql).columns.is_some() {
             return self.query_each(sql, &Batch::of_one(params)).await;
         }
-        self.fetch(texts.of(sql).sql.clone(), scalars(params)?).await
+        let text = texts.of(sql).sql.clone();
+        if self.is_bare && params.is_empty() {
+            return self.fetch_plain(text).await;
+        }
+        self.fetch(text, scalars(params)?).await
     }
 
     async fn query_each(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<Rows, Error> {
@@ -195,9 +210,14 @@ impl PgTx<PgConnection> {
 }
 
 impl Session for PgTx<PgConnection> {
-    async fn begin(&mut self) -> Result<(), Error> {
+    fn begin_nothing(&mut self) {
         (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
-        self.is_open = false;
+        (self.is_open, self.is_bare) = (false, true);
+    }
+
+    async fn begin(&mut self) -> Result<(), Error> {
+        self.begin_nothing();
+        self.is_bare = false;
         if self.begin.as_str().contains("read only") { self.open().await } else { Ok(()) }
     }
 
@@ -281,6 +301,9 @@ fn read_value(row: &PgRow, index: usize, kind: Kind) -> Result<Value, Error> {
     if value.is_null() {
         return Ok(Value::Null);
     }
+    if value.format() == PgValueFormat::Text {
+        return read_text(value.as_str().map_err(|error| wrong(&error))?, kind);
+    }
     let bytes = value.as_bytes().map_err(|error| wrong(&error))?;
     let short = |_| wrong(&"too short");
     Ok(match kind {
@@ -290,4 +313,16 @@ fn read_value(row: &PgRow, index: usize, kind: Kind) -> Result<Value, Error> {
         Kind::Text => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
         Kind::Bytes => Value::Bytes(bytes.to_vec()),
     })
+}
+
+/// A value as a statement without parameters returns it.
+fn read_text(text: &str, kind: Kind) -> Result<Value, Error> {
+    match kind {
+        Kind::Int2 | Kind::Int4 | Kind::Int8 => {
+            let number = text.parse();
+            number.map(Value::Int).map_err(|_| Error::bug(format!("`{text}` is no number")))
+        }
+        Kind::Text => Ok(Value::Text(text.to_owned())),
+        Kind::Bytes => Err(Error::bug("bytes are not read as text")),
+    }
 }

@@ -231,7 +231,10 @@ impl<S: Server> Runner<S> {
         let Some(session) = &mut self.session else {
             return Verdict::Lost(Error::bug("a connection was opened and is not there"));
         };
-        if let Err(error) = session.begin().await {
+        // Reads come one by one, each in a snapshot of its own.
+        if self.mode == Mode::Read && group.iter().all(|call| call.is_one_statement()) {
+            session.begin_nothing();
+        } else if let Err(error) = session.begin().await {
             return self.judge(error).await;
         }
         for call in group.iter_mut() {
@@ -419,6 +422,8 @@ mod tests {
     }
 
     impl Session for NoCommit {
+        fn begin_nothing(&mut self) {}
+
         async fn begin(&mut self) -> Result<(), Error> {
             Ok(())
         }

@@ -74,6 +74,7 @@ impl<S: Server> ServerDriver<S> {
 
 impl<S: Server> Driver for ServerDriver<S> {
     const FOLDS: bool = true;
+    const IS_WATCHED: bool = true;
 
     async fn write<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
         let lane = match V::LANE {

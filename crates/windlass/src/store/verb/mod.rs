@@ -37,7 +37,7 @@ pub(crate) use make_known::MakeKnown;
 pub(crate) use node::{NodeLease, NodeRelease};
 pub(crate) use promote::Promote;
 pub(crate) use relay::{Letter, Peek, Refuse, Relay};
-pub(crate) use rescue::Rescue;
+pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use retry::Retry;
 pub(crate) use settle::Settle;
 pub(crate) use verify::Verify;
