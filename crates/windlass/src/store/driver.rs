@@ -24,6 +24,18 @@ pub(crate) enum Param<'a> {
     Bytes(&'a [u8]),
 }
 
+impl Param<'_> {
+    /// How much room it takes in a statement, roughly.
+    #[cfg(feature = "mysql")]
+    pub(crate) const fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Int(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl From<i64> for Param<'_> {
     fn from(value: i64) -> Self {
         Self::Int(value)

@@ -11,6 +11,10 @@ use crate::store::statements::Sql;
 /// Rows in one statement, at most; a power of two.
 const ROWS_MAX: usize = 256;
 
+/// Bytes of the rows of one statement, at most, unless one row alone has more: well below the 16 MiB that
+/// MariaDB accepts by default, because rows that are rounded up may double.
+const BYTES_MAX: usize = 4 << 20;
+
 /// Something that sends one statement.
 pub(crate) trait Sender: Send {
     /// Adds what the statement returns to `rows`, and says how many rows it changed.
@@ -91,20 +95,29 @@ fn chunks<'r, 'p>(all: &[&'r [Param<'p>]], repeats: bool, pads: bool) -> Vec<Vec
     }
     let mut chunks = Vec::new();
     let mut rest = all;
-    while let Some(last) = rest.last() {
-        let up = rest.len().next_power_of_two().min(ROWS_MAX);
-        let exact = up == rest.len();
-        let size = if pads || exact { up.min(rest.len()) } else { (up / 2).max(1) };
-        let size = if rest.len() >= ROWS_MAX { ROWS_MAX } else { size };
+    while !rest.is_empty() {
+        let most = fitting(rest);
+        let up = most.next_power_of_two();
+        let size = if pads || up == most { most } else { up / 2 };
         let (chunk, more) = rest.split_at(size);
         let mut chunk = chunk.to_vec();
         if pads {
-            chunk.resize(size.next_power_of_two(), last);
+            chunk.resize(up, rest[size - 1]);
         }
         chunks.push(chunk);
         rest = more;
     }
     chunks
+}
+
+/// How many of the first rows go into one statement: at least one.
+fn fitting(rows: &[&[Param<'_>]]) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&&[Param<'_>]| {
+        bytes += row.iter().map(Param::bytes).sum::<usize>();
+        bytes <= BYTES_MAX
+    };
+    rows.iter().take(ROWS_MAX).take_while(fits).count().max(1)
 }
 
 /// The text for so many rows, and its parameters.
@@ -160,5 +173,16 @@ mod tests {
         assert_eq!(sizes(300, true, true), [256, 64]);
         assert_eq!(sizes(7, true, false), [4, 2, 1]);
         assert_eq!(sizes(300, true, false), [256, 32, 8, 4]);
+    }
+
+    #[test]
+    fn large_rows_do_not_make_a_large_statement() {
+        let large = vec![0; BYTES_MAX / 4 + 1];
+        let rows = [[Param::Bytes(&large)]; 7];
+        let rows: Vec<&[Param<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
+        let sizes = |pads| chunks(&rows, true, pads).iter().map(Vec::len).collect::<Vec<_>>();
+
+        assert_eq!(sizes(false), [2, 2, 2, 1]);
+        assert_eq!(sizes(true), [4, 4, 1]);
     }
 }

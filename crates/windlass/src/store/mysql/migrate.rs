@@ -6,6 +6,7 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
 
+use super::errors;
 use crate::store::migrations::{self, Migration, Schema};
 use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
@@ -133,8 +134,5 @@ async fn read(connection: &mut MySqlConnection, prefix: &str) -> Result<Schema, 
 }
 
 fn failed(error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!("cannot prepare the database: {error}"),
-        source: Some(Box::new(error)),
-    }
+    errors::not_opened("cannot prepare the database", error)
 }

@@ -2,6 +2,7 @@
 //! what other processes did.
 
 mod batches;
+mod errors;
 mod migrate;
 mod texts;
 mod transaction;
@@ -28,6 +29,9 @@ const PREFIX: &str = "windlass_";
 
 /// Bytes of a prefix: what MySQL's 64 leave beside our longest name.
 const PREFIX_BYTES_MAX: usize = 32;
+
+/// What the server should take in one statement: twice what a batch may come to.
+const PACKET_BYTES_MIN: i64 = 8 << 20;
 
 /// A read of one statement locks nothing it does not change, and a wait for a lock ends soon enough to
 /// try again. What is cut off silently elsewhere is an error here.
@@ -148,8 +152,17 @@ impl Server for MySql {
     fn announce(&self, _news: News) {}
 }
 
-/// Acknowledged means durable only if the server says so.
+/// Acknowledged means durable only if the server says so, and not everything fits if it takes little.
 async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) {
+    let row = sqlx::query_scalar::<_, i64>("select cast(@@max_allowed_packet as signed)");
+    if let Ok(value) = row.fetch_one(&mut *connection).await
+        && value < PACKET_BYTES_MIN
+    {
+        tracing::warn!(
+            value,
+            "max_allowed_packet is below {PACKET_BYTES_MIN}: jobs with large payloads are refused"
+        );
+    }
     let row = sqlx::query_scalar::<_, i64>(
         "select cast(@@global.innodb_flush_log_at_trx_commit as signed)",
     );
@@ -164,12 +177,6 @@ async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) {
 }
 
 fn unreachable(options: &MySqlConnectOptions, error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!(
-            "cannot reach MySQL at {}:{}: {error}",
-            options.get_host(),
-            options.get_port()
-        ),
-        source: Some(Box::new(error)),
-    }
+    let what = format!("cannot reach MySQL at {}:{}", options.get_host(), options.get_port());
+    errors::not_opened(&what, error)
 }

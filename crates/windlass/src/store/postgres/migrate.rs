@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
 
-use super::Address;
+use super::{Address, errors};
 use crate::store::migrations::{self, Migration, Schema};
 use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
@@ -118,8 +118,5 @@ async fn write(
 }
 
 fn failed(error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!("cannot prepare the database: {error}"),
-        source: Some(Box::new(error)),
-    }
+    errors::not_opened("cannot prepare the database", error)
 }

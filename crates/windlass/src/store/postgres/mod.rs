@@ -1,6 +1,7 @@
 //! PostgreSQL 12 or later: connections owned by lanes, LISTEN for news, one table per day of jobs.
 
 mod encode;
+mod errors;
 mod listen;
 mod migrate;
 mod texts;
@@ -212,12 +213,6 @@ async fn warn_of_unsafe_settings(connection: &mut PgConnection) {
 }
 
 fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!(
-            "cannot reach PostgreSQL at {}:{}: {error}",
-            options.get_host(),
-            options.get_port()
-        ),
-        source: Some(Box::new(error)),
-    }
+    let what = format!("cannot reach PostgreSQL at {}:{}", options.get_host(), options.get_port());
+    errors::not_opened(&what, error)
 }

@@ -3,13 +3,13 @@
 use std::borrow::BorrowMut;
 use std::sync::Arc;
 
-use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgValueFormat, Postgres};
 use sqlx::query::Query;
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Executor as _, Row as _, SqlSafeStr as _};
 use sqlx::{SqlStr, ValueRef as _};
 
 use super::encode::{Column, Kind, Scalar, kind_of};
+use super::errors;
 use super::texts::Texts;
 use crate::Error;
 use crate::store::driver::{Batch, Param, Rows, Tx, Value};
@@ -17,13 +17,6 @@ use crate::store::effects::Effects;
 use crate::store::list::ListFilter;
 use crate::store::server::{Session, Trouble};
 use crate::store::statements::Sql;
-
-/// Classes and codes of errors after which the same transaction may succeed
-/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
-const AGAIN: [&str; 3] = ["40001", "40P01", "55P03"];
-
-/// Codes of a server that cannot be used just now: it only reads, shuts down or starts.
-const AWAY: [&str; 6] = ["25006", "57P01", "57P02", "57P03", "57P05", "25P03"];
 
 /// A transaction over a connection that is owned, or borrowed from the application.
 #[derive(Debug)]
@@ -107,23 +100,8 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
 
     /// Translates an error and remembers what it means.
     fn fail(&mut self, error: sqlx::Error) -> Error {
-        let code = error.as_database_error().and_then(DatabaseError::code);
-        let trouble = match code.as_deref() {
-            Some(code) if AGAIN.contains(&code) => Trouble::Again,
-            Some(code) if AWAY.contains(&code) || code.starts_with("08") => Trouble::Lost,
-            Some(_) => Trouble::Refused,
-            None => Trouble::Lost,
-        };
-        self.trouble = Some(trouble);
-        match code.as_deref() {
-            Some(code) if code.starts_with("23") || code.starts_with("42") => {
-                Error::bug(format!("the database refused a statement: {error}"))
-            }
-            _ => Error::Unavailable {
-                message: format!("the database failed: {error}"),
-                source: Some(Box::new(error)),
-            },
-        }
+        self.trouble = Some(errors::trouble(&error));
+        errors::failed(error)
     }
 }
 
