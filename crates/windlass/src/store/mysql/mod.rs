@@ -18,7 +18,7 @@ pub(crate) use self::batches::{Sender, run_both, run_list};
 pub(crate) use self::texts::Texts;
 pub(crate) use self::transaction::MySqlTx;
 use super::effects::News;
-use super::server::{Mode, Server, ServerDriver};
+use super::server::{Mode, Server, ServerDriver, answered};
 use crate::runtime::Clock;
 use crate::store::schema::SchemaStatus;
 use crate::store::within::Dialect;
@@ -86,7 +86,9 @@ impl Address {
     }
 
     pub(crate) async fn connect(&self) -> Result<MySqlConnection, Error> {
-        self.options.connect().await.map_err(|error| unreachable(&self.options, error))
+        let connecting = self.options.connect();
+        answered(async { connecting.await.map_err(|error| unreachable(&self.options, error)) })
+            .await
     }
 }
 
@@ -99,12 +101,10 @@ pub(crate) async fn open(
     let address = Address::parse(url)?;
     let mut connection = address.connect().await?;
     migrate::migrate(&mut connection, &address.prefix, clock.now(), migrate).await?;
-    warn_of_unsafe_settings(&mut connection).await;
+    answered(warn_of_unsafe_settings(&mut connection)).await?;
     sqlx::Connection::close(connection).await.ok();
     let texts = Arc::new(Texts::new(&address.prefix));
-    let driver = ServerDriver::start(MySql { options: address.options, texts }, clock);
-    driver.take_time(clock).await?;
-    Ok(driver)
+    ServerDriver::start(MySql { options: address.options, texts }, clock).await
 }
 
 /// How far the database that `url` names is.
@@ -130,10 +130,14 @@ impl Server for MySql {
 
     async fn connect(&self, mode: Mode) -> Result<Self::Session, Error> {
         let failed = |error: sqlx::Error| Error::unavailable(format!("cannot connect: {error}"));
-        let mut connection = self.options.connect().await.map_err(failed)?;
-        if mode == Mode::Write {
-            connection.execute(WRITE_SETTINGS).await.map_err(failed)?;
-        }
+        let connection = answered(async {
+            let mut connection = self.options.connect().await.map_err(failed)?;
+            if mode == Mode::Write {
+                connection.execute(WRITE_SETTINGS).await.map_err(failed)?;
+            }
+            Ok(connection)
+        });
+        let connection = connection.await?;
         let begin = match mode {
             Mode::Write => "start transaction",
             Mode::Read => "start transaction with consistent snapshot, read only",
@@ -153,7 +157,7 @@ impl Server for MySql {
 }
 
 /// Acknowledged means durable only if the server says so, and not everything fits if it takes little.
-async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) {
+async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) -> Result<(), Error> {
     let row = sqlx::query_scalar::<_, i64>("select cast(@@max_allowed_packet as signed)");
     if let Ok(value) = row.fetch_one(&mut *connection).await
         && value < PACKET_BYTES_MIN
@@ -174,9 +178,10 @@ async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) {
             "innodb_flush_log_at_trx_commit is not 1: acknowledged jobs may be lost in a crash"
         );
     }
+    Ok(())
 }
 
 fn unreachable(options: &MySqlConnectOptions, error: sqlx::Error) -> Error {
-    let what = format!("cannot reach MySQL at {}:{}", options.get_host(), options.get_port());
+    let what = format!("cannot connect to MySQL at {}:{}", options.get_host(), options.get_port());
     errors::not_opened(&what, error)
 }

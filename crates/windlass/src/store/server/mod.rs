@@ -5,22 +5,39 @@ mod lane;
 mod session;
 mod watch;
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::lane::Lane as CallLane;
 pub(crate) use self::session::{Mode, Server, Session, Trouble};
-use super::Shared;
 use super::driver::{Driver, Lane, Verb};
 use super::floors::Floors;
 use super::verb;
 use super::within::Dialect;
+use super::{Reply, Shared};
 use crate::Error;
-use crate::runtime::{Clock, Tasks};
+use crate::runtime::{Clock, Tasks, at_most};
 
 /// Connections for reading, at most: enough to keep two cores busy beside the writers.
 const READERS: usize = 2;
+
+/// Longest time a server may take to accept a connection, or to answer the first question on it.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// Waits for a server's answer in bounded time.
+pub(crate) fn answered<'a, T: 'a>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> Reply<'a, T> {
+    let silent = || {
+        let seconds = ANSWER_MAX.as_secs();
+        Err(Error::unavailable(format!("the database server says nothing for {seconds} s")))
+    };
+    let work = Box::pin(work);
+    Box::pin(async move { at_most(ANSWER_MAX, work).await.unwrap_or_else(silent) })
+}
 
 /// An open database server.
 pub(crate) struct ServerDriver<S: Server> {
@@ -37,8 +54,9 @@ pub(crate) struct ServerDriver<S: Server> {
 }
 
 impl<S: Server> ServerDriver<S> {
-    /// Starts the lanes over a server that was found fit.
-    pub(crate) fn start(server: S, clock: &Clock) -> Self {
+    /// Starts the lanes over a server that was found fit, and asks it for its time before anything is
+    /// done by a clock that may be hours off.
+    pub(crate) async fn start(server: S, clock: &Clock) -> Result<Self, Error> {
         let server = Arc::new(server);
         let shared = Arc::new(Shared { floors: Floors::enabled(), ..Shared::default() });
         let tasks = Tasks::default();
@@ -55,15 +73,16 @@ impl<S: Server> ServerDriver<S> {
             tasks: tasks.clone(),
             failed: CancellationToken::new(),
         };
-        watch::start(&tasks, read, shared, clock.clone());
-        driver
-    }
-
-    /// Asks the database for its time before anything is done by a clock that may be hours off.
-    pub(crate) async fn take_time(&self, clock: &Clock) -> Result<(), Error> {
         let asked = Clock::reading();
-        clock.anchor(asked, self.read.run(verb::Watch).await?.now);
-        Ok(())
+        match driver.read(verb::Watch).await {
+            Ok(seen) => clock.anchor(asked, seen.now),
+            Err(error) => {
+                driver.close().await;
+                return Err(error);
+            }
+        }
+        watch::start(&tasks, read, shared, clock.clone());
+        Ok(driver)
     }
 
     /// Starts what else the server needs beside its lanes.
