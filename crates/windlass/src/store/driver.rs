@@ -336,6 +336,9 @@ pub(crate) trait Tx: Send {
     fn effects(&mut self) -> &mut Effects;
 }
 
+/// Bytes that weigh as much as a row.
+pub(crate) const BYTES_PER_ROW: usize = 4096;
+
 /// Who waits for whom: calls of one lane run one after another, lanes run beside each other where the
 /// database allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -344,8 +347,10 @@ pub(crate) enum Lane {
     Enqueue,
     /// What workers take.
     Claim,
-    /// What workers report: heartbeats and outcomes. Nothing may hold these up.
+    /// What workers report.
     Settle,
+    /// That workers live. Nothing may hold this up.
+    Heartbeat,
     /// Upkeep and what people ask for.
     Upkeep,
 }
@@ -417,7 +422,8 @@ pub(crate) trait Verb: Send + Sync + 'static {
         async { Ok(false) }
     }
 
-    /// Rows this touches, roughly: keeps a group commit short.
+    /// Rows this touches, roughly, large ones for several: keeps a group commit short, and says how long
+    /// it may take.
     fn weight(&self) -> usize {
         1
     }

@@ -34,9 +34,11 @@ const PREFIX_BYTES_MAX: usize = 32;
 const PACKET_BYTES_MIN: i64 = 8 << 20;
 
 /// A read of one statement locks nothing it does not change, and a wait for a lock ends soon enough to
-/// try again. What is cut off silently elsewhere is an error here.
+/// try again. What is cut off silently elsewhere is an error here. MariaDB ends a transaction whose client
+/// is gone without a word; MySQL cannot.
 const WRITE_SETTINGS: &str = "set session transaction isolation level read committed; \
-     set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5";
+     set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5 \
+     /*M!100300 , idle_transaction_timeout = 60 */";
 
 /// A MySQL or MariaDB server and how to reach it.
 #[derive(Debug)]

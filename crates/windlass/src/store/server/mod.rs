@@ -2,6 +2,8 @@
 //! looks for what other processes did.
 
 mod lane;
+#[cfg(test)]
+mod refused_commit;
 mod session;
 mod watch;
 
@@ -49,6 +51,7 @@ pub(crate) struct ServerDriver<S: Server> {
     enqueue: CallLane<S>,
     claim: CallLane<S>,
     settle: CallLane<S>,
+    heartbeat: CallLane<S>,
     upkeep: CallLane<S>,
     read: Arc<CallLane<S>>,
 }
@@ -66,6 +69,7 @@ impl<S: Server> ServerDriver<S> {
             enqueue: lane(Mode::Write, 1),
             claim: lane(Mode::Write, 1),
             settle: lane(Mode::Write, 1),
+            heartbeat: lane(Mode::Write, 1),
             upkeep: lane(Mode::Write, 1),
             read: Arc::clone(&read),
             server: Arc::clone(&server),
@@ -100,6 +104,7 @@ impl<S: Server> Driver for ServerDriver<S> {
             Lane::Enqueue => &self.enqueue,
             Lane::Claim => &self.claim,
             Lane::Settle => &self.settle,
+            Lane::Heartbeat => &self.heartbeat,
             Lane::Upkeep => &self.upkeep,
         };
         lane.run(verb).await
@@ -138,7 +143,10 @@ impl<S: Server> Driver for ServerDriver<S> {
 
     async fn close(&self) {
         self.tasks.cancel();
-        for lane in [&self.enqueue, &self.claim, &self.settle, &self.upkeep, &*self.read] {
+        let reporting = [&self.settle, &self.heartbeat];
+        for lane in
+            [&self.enqueue, &self.claim, &self.upkeep, &*self.read].into_iter().chain(reporting)
+        {
             lane.stop().await;
         }
         self.tasks.stop().await;

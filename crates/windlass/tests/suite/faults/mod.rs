@@ -6,3 +6,4 @@ mod answers;
 mod idle;
 mod outages;
 mod sessions;
+mod silence;

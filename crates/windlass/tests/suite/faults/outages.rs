@@ -16,9 +16,9 @@ every_server!(
 /// the call had to wait behind another one.
 const UNREACHABLE_MAX: Duration = Duration::from_secs(21);
 
-/// Longest time a call may take with a server that accepts connections and says nothing: the 30 s of a
-/// transaction, after a connection was given up within 10 s.
-const SILENT_MAX: Duration = Duration::from_secs(45);
+/// Longest time a call may take with a server that accepts connections and says nothing: twice 5 s until
+/// the first connection is given up, 5 s for each other one, and no new one after 10 s.
+const SILENT_MAX: Duration = Duration::from_secs(25);
 
 async fn a_short_outage_is_not_noticed(t: &Faulty) {
     let first = t.job("mail").await;
