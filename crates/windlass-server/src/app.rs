@@ -1,26 +1,27 @@
 //! What all requests share.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use tokio_util::sync::CancellationToken;
-use windlass::{Queue, Timestamp};
+use windlass::{Clock, Queue, Timestamp};
 
 use crate::edge::HostRule;
 use crate::metrics::HttpLabels;
 use crate::observer::Observer;
+use crate::problem::Problem;
 use crate::scale::Samples;
 
 /// What all requests share.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) queue: Queue,
+    pub(crate) queue: Door,
     pub(crate) observer: Observer,
     pub(crate) hosts: HostRule,
     pub(crate) version: String,
-    pub(crate) started_at: Timestamp,
+    pub(crate) started: Instant,
     pub(crate) samples: Samples,
     pub(crate) requests: Family<HttpLabels, Counter>,
     /// Trips when the server is to stop: waits end early then.
@@ -29,12 +30,21 @@ pub(crate) struct App {
 
 pub(crate) type Shared = Arc<App>;
 
+/// Where the queue appears once its database is open.
+pub(crate) type Door = Arc<OnceLock<Queue>>;
+
 impl App {
+    /// The queue, or why there is none yet.
+    pub(crate) fn queue(&self) -> Result<&Queue, Problem> {
+        let opened = self.queue.get();
+        opened.ok_or_else(|| Problem::unavailable("the database is not open yet; try again"))
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
-        self.queue.clock().now()
+        self.queue.get().map_or_else(|| Clock::system().now(), |queue| queue.clock().now())
     }
 
     pub(crate) fn uptime(&self) -> Duration {
-        self.now().since(self.started_at)
+        self.started.elapsed()
     }
 }

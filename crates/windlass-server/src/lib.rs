@@ -16,4 +16,4 @@ mod server;
 mod window;
 
 pub use observer::Observer;
-pub use server::Server;
+pub use server::{Opening, Server};

@@ -33,9 +33,9 @@ impl FromRequestParts<Shared> for Namespaced {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let Some(name) = header_text(&parts.headers, "windlass-namespace")? else {
-            return Ok(Self(app.queue.clone()));
+            return Ok(Self(app.queue()?.clone()));
         };
-        let queue = app.queue.in_namespace(name);
+        let queue = app.queue()?.in_namespace(name);
         queue.map(Self).map_err(|error| Problem::unreadable(error.to_string()))
     }
 }

@@ -3,7 +3,7 @@
 use std::future::IntoFuture as _;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::serve::ListenerExt as _;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use windlass::Queue;
 
-use crate::app::App;
+use crate::app::{App, Door};
 use crate::edge::HostRule;
 use crate::observer::Observer;
 use crate::router::routes;
@@ -35,7 +35,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 #[must_use = "nothing is served until `serve` is awaited"]
 pub struct Server {
-    queue: Queue,
+    queue: Door,
     observer: Observer,
     hosts: Vec<String>,
     version: String,
@@ -44,12 +44,22 @@ pub struct Server {
 impl Server {
     /// A server over `queue`, whose namespace holds for requests that name none.
     pub fn new(queue: Queue) -> Self {
-        Self {
-            queue,
+        let (server, opening) = Self::opening();
+        opening.opened(queue);
+        server
+    }
+
+    /// A server whose database is still being opened: until [`Opening::opened`], `/live` answers,
+    /// `/ready` and `/health` say 503 and what is missing, and everything else says 503.
+    pub fn opening() -> (Self, Opening) {
+        let queue = Door::default();
+        let server = Self {
+            queue: Door::clone(&queue),
             observer: Observer::new(),
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
+        };
+        (server, Opening(queue))
     }
 
     /// Reports what this observer saw. Pass a clone's [`observe`](Observer::observe) to the workers.
@@ -100,7 +110,7 @@ impl Server {
     fn routes(self, is_loopback: bool, stop: CancellationToken) -> Router {
         routes(Arc::new(App {
             hosts: HostRule::new(is_loopback, self.hosts),
-            started_at: self.queue.clock().now(),
+            started: Instant::now(),
             queue: self.queue,
             observer: self.observer,
             version: self.version,
@@ -108,6 +118,18 @@ impl Server {
             requests: Family::default(),
             stop,
         }))
+    }
+}
+
+/// Where a server waits for its database.
+#[derive(Debug)]
+pub struct Opening(Door);
+
+impl Opening {
+    /// From here on the server serves `queue`, whose namespace holds for requests that name none.
+    pub fn opened(self, queue: Queue) {
+        // Only this can fill it, and is gone then.
+        drop(self.0.set(queue));
     }
 }
 

@@ -94,15 +94,15 @@ impl Admin {
         }
     }
 
-    /// Lets every transaction of the tables of `url` fail at its last statement before the commit, which
-    /// counts what it did; in PostgreSQL at the commit itself.
+    /// Fills the disk for the counts of the tables of `url`: every transaction fails at its last statement
+    /// before the commit, which counts what it did; in PostgreSQL at the commit itself.
     pub async fn refuse_counts(&mut self, url: &str) {
         let tables = Self::tables(url);
         for statement in match &self.0 {
             Connection::Postgres(_) => vec![
                 format!(
                     "create function {tables}refuse() returns trigger language plpgsql as \
-                     $$ begin raise exception 'refused by the test'; end $$"
+                     $$ begin raise exception 'no space left' using errcode = '53100'; end $$"
                 ),
                 format!(
                     "create constraint trigger refuse after insert on {tables}tally_change \
@@ -111,7 +111,7 @@ impl Admin {
             ],
             Connection::Mysql(_) => vec![format!(
                 "create trigger {tables}refuse before insert on {tables}tally_change for each row \
-                 signal sqlstate '45000' set message_text = 'refused by the test'"
+                 signal sqlstate 'HY000' set mysql_errno = 1114, message_text = 'no space left'"
             )],
         } {
             self.run(&statement).await;

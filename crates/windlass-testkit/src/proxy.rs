@@ -38,6 +38,8 @@ pub enum Trap {
     AnswerLost,
     /// It is lost with the connection, and never reaches the server.
     CommitLost,
+    /// It reaches the server and takes effect; the answer never comes, and the connection stays.
+    Silence,
 }
 
 /// A proxy in front of one server. Connections end when it is dropped.
@@ -62,6 +64,7 @@ struct Shared {
     traps: Mutex<Vec<(Vec<u8>, Trap)>>,
     sprung: watch::Sender<usize>,
     connections: AtomicUsize,
+    requests: AtomicUsize,
     /// Our ports on the way to the server: what tells this test's sessions from all others.
     ports: Mutex<HashSet<u16>>,
 }
@@ -130,6 +133,12 @@ impl Proxy {
     /// How many connections were asked for so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many requests went to the server so far: a client that waits for each answer, as the library
+    /// does, sends a request in one piece, unless it is a large one.
+    pub fn requests(&self) -> usize {
+        self.shared.requests.load(Ordering::Relaxed)
     }
 
     /// The ports from which the server is reached just now.
@@ -213,10 +222,16 @@ impl Link {
                 return Ok(());
             }
             tokio::select! {
+                // Whoever gave an order can rely on it from then on.
+                biased;
                 changed = orders.changed() => if changed.is_err() { return Ok(()) },
                 n = self.client.read(&mut sent), if !now.is_silent => match n? {
                     0 => return Ok(()),
-                    n => if self.forward(&sent[..n]).await? { return Ok(()) },
+                    n => match self.forward(&sent[..n]).await? {
+                        None => {}
+                        Some(Trap::Silence) => return self.keep_silent(orders, cuts).await,
+                        Some(Trap::AnswerLost | Trap::CommitLost) => return Ok(()),
+                    },
                 },
                 n = self.server.read(&mut answered), if !now.is_silent => match n? {
                     0 => return Ok(()),
@@ -229,8 +244,27 @@ impl Link {
         }
     }
 
-    /// Forwards what the client sent; true when a trap has sprung.
-    async fn forward(&mut self, chunk: &[u8]) -> std::io::Result<bool> {
+    /// Lets the client wait until it goes, or a command ends the connection.
+    async fn keep_silent(
+        &mut self,
+        mut orders: watch::Receiver<Orders>,
+        cuts: u64,
+    ) -> std::io::Result<()> {
+        let mut ignored = vec![0; CHUNK_BYTES];
+        loop {
+            tokio::select! {
+                cut = orders.wait_for(|orders| orders.cuts != cuts) => {
+                    drop(cut);
+                    return Ok(());
+                }
+                n = self.client.read(&mut ignored) => if n? == 0 { return Ok(()) },
+            }
+        }
+    }
+
+    /// Forwards what the client sent; the trap that has sprung, if one has.
+    async fn forward(&mut self, chunk: &[u8]) -> std::io::Result<Option<Trap>> {
+        self.shared.requests.fetch_add(1, Ordering::Relaxed);
         if BEGINS.iter().any(|begin| contains(chunk, begin)) {
             let tail = self.before.take().unwrap_or_default();
             self.seen = (!contains(chunk, READS)).then(|| Seen { tail, trap: None });
@@ -256,7 +290,7 @@ impl Link {
         if trap.is_some() {
             self.shared.sprung.send_modify(|sprung| *sprung += 1);
         }
-        Ok(trap.is_some())
+        Ok(trap)
     }
 
     /// Looks for the markers of traps; the first transaction that carries one takes it.

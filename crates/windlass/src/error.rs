@@ -51,8 +51,9 @@ pub enum Error {
     /// The queue was closed, or its database failed for good: no repetition helps.
     #[error("the database is closed")]
     Closed,
-    /// The database was written by a release this one does not understand, or the URL names a
-    /// database this build does not contain.
+    /// The database was written by a release this one does not understand, the URL names a database
+    /// this build does not contain, or a server refuses this user or its settings do not fit.
+    /// Repeating is useless until somebody changes that.
     #[error("{message}")]
     Incompatible {
         /// What does not fit, and what to do.

@@ -1,16 +1,16 @@
 //! `windlass serve`: the HTTP server and a worker in one process.
 //!
-//! Invariant: the port is bound before a database is touched, and a job that was claimed is settled
+//! Invariant: the port is bound, and answers, before a database is touched, and a job that was claimed is settled
 //! or given back before the process ends, however it is asked to.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use windlass::{Queue, RunningWorker, Worker, format_duration};
 use windlass_server::{Observer, Server};
@@ -20,6 +20,7 @@ use crate::demo;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::serve::logging::LogArgs;
+use crate::serve::opening::{Opened, open};
 use crate::serve::signals::Signals;
 use crate::serve::{address, builtin, logging};
 
@@ -101,17 +102,34 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let mut signals = Signals::take_over()?;
     let listener = address::bind(&args.http, args.insecure_no_auth).await?;
     let database = args.database_url()?;
-    let queue = Queue::builder().migrate(!args.no_migrate).open(&database).await?;
-    let observer = Observer::new();
-    let worker = match args.worker(&queue, observer.clone()) {
-        Some(worker) => Some(worker.start().await?),
-        None => None,
+    let address = listener.local_addr().ok();
+    let announced = Once::new();
+    let announce = || announced.call_once(|| args.announce(address, &database));
+    let (observer, stop_http) = (Observer::new(), CancellationToken::new());
+    let (server, opening) = Server::opening();
+    let server = server.observer(observer.clone()).version(env!("CARGO_PKG_VERSION"));
+    let mut http = Box::pin(server.serve(listener, stop_http.clone()));
+    let make = |queue: &Queue| args.worker(queue, observer.clone());
+    let opened = tokio::select! {
+        _ = signals.next() => {
+            stop_http.cancel();
+            return http.await.map_err(|error| http_ended(Some(error)));
+        }
+        done = &mut http => return Err(http_ended(done.err())),
+        opened = open(&database, !args.no_migrate, make, &announce) => opened?,
     };
-    args.announce(&listener, &database);
-    let stop_http = CancellationToken::new();
-    let server = Server::new(queue.clone()).observer(observer);
-    let http = server.version(env!("CARGO_PKG_VERSION")).serve(listener, stop_http.clone());
-    tokio::pin!(http);
+    opening.opened(opened.queue.clone());
+    announce();
+    work(&args, opened, (http, stop_http), signals).await
+}
+
+/// Serves and runs jobs until there is a reason to end.
+async fn work(
+    args: &ServeArgs,
+    Opened { queue, worker }: Opened,
+    (mut http, stop_http): (impl Future<Output = std::io::Result<()>> + Unpin, CancellationToken),
+    mut signals: Signals,
+) -> Result<(), Failure> {
     let end = tokio::select! {
         _ = signals.next() => End::Asked,
         () = queue.storage_failed() => End::StorageFailed,
@@ -172,8 +190,7 @@ impl ServeArgs {
     }
 
     /// Tells the person at the terminal where things are, and what to do next.
-    fn announce(&self, listener: &TcpListener, database: &str) {
-        let address = listener.local_addr().ok();
+    fn announce(&self, address: Option<SocketAddr>, database: &str) {
         let url = address.map(|address| format!("http://{address}")).unwrap_or_default();
         let server = match address {
             Some(address) if address == DEFAULT_ADDRESS => String::new(),

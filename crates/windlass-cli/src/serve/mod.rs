@@ -1,6 +1,8 @@
-//! What `windlass serve` is made of: the log, signals, the address to bind, built-in handlers.
+//! What `windlass serve` is made of: the log, signals, the address to bind, the database to
+//! open, built-in handlers.
 
 pub(crate) mod address;
 pub(crate) mod builtin;
 pub(crate) mod logging;
+pub(crate) mod opening;
 pub(crate) mod signals;

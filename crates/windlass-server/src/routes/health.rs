@@ -16,8 +16,8 @@ use crate::problem::Problem;
 /// A database that takes longer to count than this does not serve requests either.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
-/// A loop of upkeep that has not succeeded for this long is stuck: it runs every few seconds.
-const UPKEEP_SUCCEEDS_WITHIN: Duration = Duration::from_secs(60);
+/// A loop of upkeep that has not succeeded for this long is stuck: each runs once a minute at least.
+const UPKEEP_SUCCEEDS_WITHIN: Duration = Duration::from_secs(120);
 
 #[derive(Serialize)]
 struct Health<'a> {
@@ -51,7 +51,7 @@ impl Component {
 pub(crate) async fn health(State(app): State<Shared>) -> Response {
     let counted = counted(&app).await;
     let components = Components {
-        store: store(&counted),
+        store: store(&app, &counted),
         scheduler: upkeep(&app, |name| name == "promote"),
         workers: workers(counted.as_ref().ok()),
         upkeep: upkeep(&app, |_| true),
@@ -67,9 +67,13 @@ pub(crate) async fn health(State(app): State<Shared>) -> Response {
 }
 
 pub(crate) async fn ready(State(app): State<Shared>) -> Answer {
-    let ready = counted(&app).await.is_ok();
-    let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    Ok((code, Json(serde_json::json!({ "ready": ready }))).into_response())
+    Ok(match counted(&app).await {
+        Ok(_) => Json(serde_json::json!({ "ready": true })).into_response(),
+        Err(_) => {
+            let missing = serde_json::json!({ "ready": false, "missing": ["store"] });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(missing)).into_response()
+        }
+    })
 }
 
 pub(crate) async fn live() -> Response {
@@ -78,15 +82,16 @@ pub(crate) async fn live() -> Response {
 
 /// The counts, which are cheap to read and prove that the database answers.
 async fn counted(app: &App) -> Result<Stats, Problem> {
-    match tokio::time::timeout(STORE_ANSWERS_WITHIN, app.queue.stats()).await {
+    match tokio::time::timeout(STORE_ANSWERS_WITHIN, app.queue()?.stats()).await {
         Ok(stats) => Ok(stats?),
         Err(_) => Err(Problem::unavailable("the database does not answer")),
     }
 }
 
-fn store(counted: &Result<Stats, Problem>) -> Component {
+fn store(app: &App, counted: &Result<Stats, Problem>) -> Component {
     match counted {
         Ok(_) => Component::new(true, "answers"),
+        Err(_) if app.queue().is_err() => Component::new(false, "not open yet"),
         Err(_) => Component::new(false, "does not answer"),
     }
 }
@@ -103,8 +108,9 @@ fn workers(stats: Option<&Stats>) -> Component {
 fn upkeep(app: &App, is_meant: impl Fn(&str) -> bool) -> Component {
     let now = app.now();
     let late: Vec<&str> = app
-        .queue
-        .upkeep_health()
+        .queue()
+        .map(windlass::Queue::upkeep_health)
+        .unwrap_or_default()
         .into_iter()
         .filter(|(name, at)| is_meant(name) && now.since(*at) > UPKEEP_SUCCEEDS_WITHIN)
         .map(|(name, _)| name)
@@ -112,6 +118,6 @@ fn upkeep(app: &App, is_meant: impl Fn(&str) -> bool) -> Component {
     if late.is_empty() {
         Component::new(true, "on time")
     } else {
-        Component::new(false, format!("without success for a minute: {}", late.join(", ")))
+        Component::new(false, format!("without success for two minutes: {}", late.join(", ")))
     }
 }

@@ -12,7 +12,7 @@ use crate::request::{Name, Pairs, RequestBody};
 
 pub(crate) async fn list(State(app): State<Shared>, pairs: Pairs) -> Answer {
     let (after, limit) = pairs.page()?;
-    let mut names = app.queue.namespaces(&after).await?;
+    let mut names = app.queue()?.namespaces(&after).await?;
     let more = names.len() > limit;
     names.truncate(limit);
     let next = names.last().filter(|_| more).cloned();
@@ -22,12 +22,12 @@ pub(crate) async fn list(State(app): State<Shared>, pairs: Pairs) -> Answer {
 
 pub(crate) async fn create(State(app): State<Shared>, RequestBody(body): RequestBody) -> Answer {
     let name = read_name(&body)?;
-    app.queue.create_namespace(&name).await?;
+    app.queue()?.create_namespace(&name).await?;
     let place = [(header::LOCATION, format!("/api/v1/namespaces/{name}"))];
     Ok((StatusCode::CREATED, place, Json(NamespaceObject { name: &name })).into_response())
 }
 
 pub(crate) async fn delete(State(app): State<Shared>, Name(name): Name, pairs: Pairs) -> Answer {
-    app.queue.delete_namespace(&name, pairs.only_flag("force")?).await?;
+    app.queue()?.delete_namespace(&name, pairs.only_flag("force")?).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -19,6 +19,10 @@ pub(crate) struct Signals {
     pub(crate) cancelling: Signal,
     /// The inbox may hold something.
     pub(crate) inbox: Signal,
+    /// A `start_by` or deadline may have passed.
+    pub(crate) expiring: Signal,
+    /// Counts may have changed.
+    pub(crate) counted: Signal,
     /// A transaction of the application holds news that nothing will announce.
     pub(crate) expected: Signal,
     /// Jobs ended.
@@ -32,6 +36,8 @@ impl Signals {
         self.delayed.raise();
         self.cancelling.raise();
         self.inbox.raise();
+        self.expiring.raise();
+        self.counted.raise();
         self.ended.announce_all();
     }
 }

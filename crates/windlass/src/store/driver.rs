@@ -24,6 +24,18 @@ pub(crate) enum Param<'a> {
     Bytes(&'a [u8]),
 }
 
+impl Param<'_> {
+    /// How much room it takes in a statement, roughly.
+    #[cfg(feature = "mysql")]
+    pub(crate) const fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Int(_) => 8,
+            Self::Text(text) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl From<i64> for Param<'_> {
     fn from(value: i64) -> Self {
         Self::Int(value)
@@ -354,6 +366,9 @@ pub(crate) trait Tx: Send {
     fn effects(&mut self) -> &mut Effects;
 }
 
+/// Bytes that weigh as much as a row.
+pub(crate) const BYTES_PER_ROW: usize = 4096;
+
 /// Who waits for whom: calls of one lane run one after another, lanes run beside each other where the
 /// database allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -362,8 +377,10 @@ pub(crate) enum Lane {
     Enqueue,
     /// What workers take.
     Claim,
-    /// What workers report: heartbeats and outcomes. Nothing may hold these up.
+    /// What workers report.
     Settle,
+    /// That workers live. Nothing may hold this up.
+    Heartbeat,
     /// Upkeep and what people ask for.
     Upkeep,
 }
@@ -419,6 +436,9 @@ pub(crate) trait Verb: Send + Sync + 'static {
     /// Where it queues.
     const LANE: Lane = Lane::Upkeep;
 
+    /// A read of one statement: where it queues for reads, it needs no transaction around it.
+    const IS_ONE_STATEMENT: bool = false;
+
     /// Does the work. An error rolls back everything this call did.
     fn run<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
 
@@ -432,7 +452,8 @@ pub(crate) trait Verb: Send + Sync + 'static {
         async { Ok(false) }
     }
 
-    /// Rows this touches, roughly: keeps a group commit short.
+    /// Rows this touches, roughly, large ones for several: keeps a group commit short, and says how long
+    /// it may take.
     fn weight(&self) -> usize {
         1
     }
@@ -447,6 +468,10 @@ pub(crate) trait Verb: Send + Sync + 'static {
 pub(crate) trait Driver: Send + Sync + 'static {
     /// Whether transactions append changes of counts that have to be added up.
     const FOLDS: bool = false;
+
+    /// Whether something looks at the database all the time, and raises the signals for what it finds:
+    /// then nobody else has to look often.
+    const IS_WATCHED: bool = false;
 
     /// Runs `verb` in a transaction and answers when that is on stable storage.
     fn write<V: Verb>(&self, verb: V) -> impl Future<Output = Result<V::Reply, Error>> + Send;

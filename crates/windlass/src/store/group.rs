@@ -43,6 +43,9 @@ pub(crate) trait Call<T>: Send + Sync {
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn is_moved(&self) -> bool;
     fn weight(&self) -> usize;
+    /// See [`Verb::IS_ONE_STATEMENT`].
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn is_one_statement(&self) -> bool;
     /// See [`Verb::waits`].
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn waits(&self) -> Waits;
@@ -114,7 +117,7 @@ impl<V: Verb, T: Tx> Call<T> for VerbCall<V> {
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn error(&self) -> Option<Error> {
         let Some(Err(error)) = &self.reply else { return None };
-        Some(Error::unavailable(error.to_string()))
+        Some(repeated(error))
     }
 
     #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -127,6 +130,11 @@ impl<V: Verb, T: Tx> Call<T> for VerbCall<V> {
     }
 
     #[cfg(any(feature = "postgres", feature = "mysql"))]
+    fn is_one_statement(&self) -> bool {
+        V::IS_ONE_STATEMENT
+    }
+
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     fn waits(&self) -> Waits {
         self.verb.waits()
     }
@@ -135,11 +143,19 @@ impl<V: Verb, T: Tx> Call<T> for VerbCall<V> {
         let reply = match (self.reply, commit) {
             (Some(Err(own)), _) => Err(own),
             (Some(Ok(reply)), Ok(())) => Ok(reply),
-            (_, Err(error)) => Err(Error::unavailable(error.to_string())),
+            (_, Err(error)) => Err(repeated(error)),
             (None, Ok(())) => Err(Error::bug("a verb was committed without being run")),
         };
         // The caller may have gone; the work is done all the same.
         self.caller.send(reply).ok();
+    }
+}
+
+/// What several calls are told: that it may work later, unless somebody has to change something first.
+fn repeated(error: &Error) -> Error {
+    match error {
+        Error::Incompatible { message } => Error::incompatible(message),
+        error => Error::unavailable(error.to_string()),
     }
 }
 

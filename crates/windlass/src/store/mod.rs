@@ -96,6 +96,8 @@ pub(crate) trait Store: QueueStore + Send + Sync + 'static {
     fn leave(&self, worker: &WorkerKey, only: Option<Vec<(JobId, i64)>>) -> Reply<'_, usize>;
 
     fn promote(&self, limit: usize) -> Reply<'_, Promoted>;
+    /// Whether a rescue would find something; says so without touching anything.
+    fn has_lapsed(&self) -> Reply<'_, bool>;
     fn rescue(&self, limit: usize) -> Reply<'_, usize>;
     fn expire(&self, limit: usize) -> Reply<'_, usize>;
 
@@ -124,6 +126,9 @@ pub(crate) trait Store: QueueStore + Send + Sync + 'static {
     fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Vec<JobRecord>>;
     fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted>;
     fn verify(&self) -> Reply<'_, Vec<String>>;
+
+    /// See [`Driver::IS_WATCHED`](driver::Driver::IS_WATCHED).
+    fn is_watched(&self) -> bool;
 
     fn clock(&self) -> &Clock;
     fn signals(&self) -> &Signals;

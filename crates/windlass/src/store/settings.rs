@@ -59,6 +59,11 @@ impl Settings {
         Ok(Self { version, queues, pauses, namespaces: namespaces.into_iter().collect() })
     }
 
+    /// The number that the database had for them.
+    pub(crate) const fn version(&self) -> i64 {
+        self.version
+    }
+
     /// The id of a namespace.
     pub(crate) fn namespace(&self, name: &str) -> Option<i64> {
         self.namespaces.get(name).copied()
@@ -184,6 +189,11 @@ impl SettingsCache {
         let settings = Arc::new(Settings::read(tx, version).await?);
         tx.effects().learned_settings(&settings);
         Ok(settings)
+    }
+
+    /// What is remembered, for a statement that compares the version.
+    pub(crate) fn known(&self) -> Option<Arc<Settings>> {
+        self.lock().as_ref().map(|known| Arc::clone(&known.settings))
     }
 
     /// What is remembered, if that was compared with the database a moment ago. Otherwise the caller

@@ -229,6 +229,10 @@ impl<D: Driver> Store for SqlStore<D> {
         })
     }
 
+    fn has_lapsed(&self) -> Reply<'_, bool> {
+        Box::pin(self.driver.read(verb::HasLapsed { now: self.clock.now() }))
+    }
+
     fn rescue(&self, limit: usize) -> Reply<'_, usize> {
         Box::pin(self.driver.write(verb::Rescue { limit, now: self.clock.now() }))
     }
@@ -326,6 +330,10 @@ impl<D: Driver> Store for SqlStore<D> {
             found.extend(self.driver.read(verb::Verify).await?);
             Ok(found)
         })
+    }
+
+    fn is_watched(&self) -> bool {
+        D::IS_WATCHED
     }
 
     fn clock(&self) -> &Clock {

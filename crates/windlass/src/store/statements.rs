@@ -110,6 +110,7 @@ statements! {
     LeaseOfWorker = "lease_of_worker",
     LeaseGet = "lease_get" [common postgres mysql],
     LeaseCancel = "lease_cancel" [common common mysql],
+    HasLapsed = "has_lapsed",
     RescueFind = "rescue_find" [common postgres common],
     PromoteTake = "promote_take" [sqlite postgres mysql],
     DelayedNext = "delayed_next",

@@ -3,20 +3,19 @@
 
 use std::time::Duration;
 
-use super::{ROUND_MAX, Round};
+use super::{ROUND_MAX, Round, idle_wait};
 use crate::Error;
 use crate::queue::Queue;
-
-/// Claims check the same limits, so this only has to find what nobody claims.
-const EVERY: Duration = Duration::from_secs(5);
+use crate::runtime::Listener;
 
 pub(super) struct Expire {
     queue: Queue,
+    expiring: Listener,
 }
 
 impl Expire {
     pub(super) fn new(queue: &Queue) -> Self {
-        Self { queue: queue.clone() }
+        Self { queue: queue.clone(), expiring: queue.store().signals().expiring.listen() }
     }
 }
 
@@ -24,11 +23,15 @@ impl Round for Expire {
     const NAME: &'static str = "expire";
 
     async fn tick(&mut self) -> Result<Duration, Error> {
+        self.expiring.mark();
         let looked_at = self.queue.store().expire(ROUND_MAX).await?;
-        Ok(if looked_at == ROUND_MAX { Duration::ZERO } else { EVERY })
+        Ok(if looked_at == ROUND_MAX { Duration::ZERO } else { idle_wait(&self.queue) })
     }
 
     async fn pause(&mut self, pause: Duration) {
-        self.queue.clock().sleep(pause).await;
+        tokio::select! {
+            () = self.expiring.heard() => {}
+            () = self.queue.clock().sleep(pause) => {}
+        }
     }
 }

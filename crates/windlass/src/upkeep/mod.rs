@@ -24,6 +24,10 @@ use crate::{Error, Timestamp};
 /// Rows one round may touch: keeps its transaction short.
 const ROUND_MAX: usize = 500;
 
+/// Between two rounds of a loop that nothing has called: where something looks at the database all the
+/// time and calls it, and where nothing does. Both are well below what `/health` allows.
+const IDLE_WAIT: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(5));
+
 /// First and longest wait after a failed round.
 const ERROR_WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
@@ -54,6 +58,10 @@ trait Round: Send + 'static {
 
     /// A round failed.
     fn failed(&mut self) {}
+}
+
+fn idle_wait(queue: &Queue) -> Duration {
+    if queue.store().is_watched() { IDLE_WAIT.0 } else { IDLE_WAIT.1 }
 }
 
 /// Starts every loop.

@@ -3,13 +3,10 @@
 
 use std::time::Duration;
 
-use super::{ROUND_MAX, Round};
+use super::{ROUND_MAX, Round, idle_wait};
 use crate::Error;
 use crate::queue::Queue;
 use crate::runtime::Listener;
-
-/// Longest wait when nothing is delayed: the fallback for lost news of other processes.
-const IDLE_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Promote {
     queue: Queue,
@@ -32,7 +29,8 @@ impl Round for Promote {
             return Ok(Duration::ZERO);
         }
         let due = promoted.next.map(|next| next.since(self.queue.clock().now()));
-        Ok(due.map_or(IDLE_WAIT, |due| due.min(IDLE_WAIT)))
+        let idle = idle_wait(&self.queue);
+        Ok(due.map_or(idle, |due| due.min(idle)))
     }
 
     async fn pause(&mut self, pause: Duration) {

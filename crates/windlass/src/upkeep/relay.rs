@@ -3,16 +3,13 @@
 
 use std::time::Duration;
 
-use super::Round;
+use super::{Round, idle_wait};
 use crate::Error;
 use crate::queue::Queue;
 use crate::runtime::Listener;
 
 /// Rows of one round.
 const LETTERS_MAX: usize = 100;
-
-/// Longest wait while nothing is heard of the inbox.
-const IDLE_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Relay {
     queue: Queue,
@@ -31,7 +28,7 @@ impl Round for Relay {
     async fn tick(&mut self) -> Result<Duration, Error> {
         self.inbox.mark();
         let relayed = self.queue.store().relay(LETTERS_MAX).await?;
-        Ok(if relayed == LETTERS_MAX { Duration::ZERO } else { IDLE_WAIT })
+        Ok(if relayed == LETTERS_MAX { Duration::ZERO } else { idle_wait(&self.queue) })
     }
 
     async fn pause(&mut self, pause: Duration) {

@@ -28,6 +28,14 @@ impl Rescue {
         Self { queue: queue.clone(), every, calm, last_round: queue.clock().now() }
     }
 
+    /// Whether there is anything to do.
+    async fn is_needed(&mut self) -> Result<bool, Error> {
+        let asked = self.queue.clock().now();
+        let has_lapsed = self.queue.store().has_lapsed().await?;
+        self.calm.answered(asked, self.queue.clock().now());
+        Ok(has_lapsed)
+    }
+
     /// Looks for up to `limit` lost leases.
     async fn look(&mut self, limit: usize) -> Result<usize, Error> {
         let asked = self.queue.clock().now();
@@ -54,6 +62,9 @@ impl Round for Rescue {
             self.look(0).await?;
             let left = self.calm.left(self.queue.clock().now());
             return Ok(left.min(ASK_EVERY));
+        }
+        if !self.is_needed().await? {
+            return Ok(self.every);
         }
         let rescued = self.look(ROUND_MAX).await?;
         if rescued > 0 {

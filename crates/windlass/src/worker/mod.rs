@@ -59,7 +59,7 @@ struct Settings {
     claim_batch: usize,
     aging: Option<Duration>,
     lease: Duration,
-    poll: Duration,
+    poll: Option<Duration>,
     grace: Duration,
     sweep: Duration,
     seed: Option<u64>,
@@ -77,7 +77,7 @@ impl Worker<()> {
             claim_batch: 500,
             aging: None,
             lease: Duration::from_secs(30),
-            poll: Duration::from_secs(1),
+            poll: None,
             grace: Duration::from_secs(30),
             sweep: Duration::from_secs(5),
             seed: None,
@@ -206,9 +206,10 @@ impl<S: Send + Sync + 'static> Worker<S> {
         self
     }
 
-    /// How often to look for jobs although nothing was announced (default 1 s).
+    /// How often to look for jobs although nothing was announced. Default: 1 s on SQLite; 60 s on the
+    /// others, where one small statement looks for all workers of the process twice a second.
     pub const fn poll(mut self, every: Duration) -> Self {
-        self.settings.poll = every;
+        self.settings.poll = Some(every);
         self
     }
 
@@ -286,7 +287,8 @@ impl<S: Send + Sync + 'static> Worker<S> {
         if let Err(detail) = check_name(&settings.name) {
             refuse("/name", detail);
         }
-        for (pointer, every) in [("/poll", settings.poll), ("/sweep", settings.sweep)] {
+        let poll = settings.poll.map(|poll| ("/poll", poll));
+        for (pointer, every) in poll.into_iter().chain([("/sweep", settings.sweep)]) {
             if every < Duration::from_millis(1) || every > DELAY_MAX {
                 refuse(pointer, "must be between 1 ms and 366 days".to_owned());
             }

@@ -20,6 +20,9 @@ use crate::runtime::{Tasks, tasks::at_most};
 use crate::store::{NewWorker, WorkerKey};
 use crate::{Error, upkeep};
 
+/// How often a worker looks for jobs by itself: where something looks for all of them, and elsewhere.
+const POLL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
+
 /// How long each step of the farewell may take; without it leases expire instead.
 const LEAVE_STEP: Duration = Duration::from_secs(4);
 
@@ -43,9 +46,11 @@ impl<S: Send + Sync + 'static> Worker<S> {
             slots: settings.concurrency,
             lease: settings.lease,
         };
+        let default = if queue.store().is_watched() { POLL.0 } else { POLL.1 };
+        let poll = settings.poll.unwrap_or(default);
         let renewed_at = queue.clock().now();
         let identity = register(queue.store(), &worker).await?;
-        let shares = shares(&settings, &registry, namespace.as_deref());
+        let shares = shares(&settings, &registry, namespace.as_deref(), poll);
         let (reports, outcomes) = mpsc::channel(REPORTS_MAX);
         let seed = match settings.seed {
             Some(seed) => seed,

@@ -4,6 +4,7 @@
 //! its backlog never fills the places of other jobs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -31,6 +32,7 @@ pub(super) fn shares<S>(
     settings: &Settings,
     registry: &Registry<S>,
     namespace: Option<&str>,
+    poll: Duration,
 ) -> Vec<Share> {
     let all = gate(settings.concurrency);
     let mut shares = Vec::new();
@@ -57,7 +59,7 @@ pub(super) fn shares<S>(
                 places: Arc::new(Semaphore::new(size)),
                 refill: ahead / 2,
                 batch: settings.claim_batch,
-                poll: settings.poll,
+                poll,
             });
         }
     }

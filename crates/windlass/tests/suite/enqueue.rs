@@ -19,6 +19,7 @@ every_backend!(
     a_job_without_a_worker_says_so,
     an_unknown_namespace_is_refused,
     many_callers_at_once_are_all_stored,
+    a_batch_may_be_larger_than_any_one_statement,
 );
 
 async fn a_job_keeps_everything_it_was_given(t: &Harness) {
@@ -190,4 +191,16 @@ async fn many_callers_at_once_are_all_stored(t: &Harness) {
     assert_eq!(nodes.len(), 1, "{nodes:?}");
     let stats = t.queue.stats().await.expect("stats");
     assert_eq!(stats.jobs(State::Pending), 640);
+}
+
+async fn a_batch_may_be_larger_than_any_one_statement(t: &Harness) {
+    // MariaDB takes statements of up to 16 MiB.
+    let payload = format!("\"{}\"", "x".repeat(PAYLOAD_BYTES_MAX - 2));
+    let jobs = vec![NewJob::new("mail", payload.as_str()); 20];
+
+    let stored = t.queue.enqueue_batch(jobs, true).await.expect("stored");
+
+    assert_eq!(stored.len(), 20);
+    let last = stored.last().and_then(|job| job.as_ref().ok()).expect("a job").id();
+    assert_eq!(t.get(last).await.payload.len(), PAYLOAD_BYTES_MAX);
 }

@@ -22,6 +22,13 @@ async fn are_gone(t: &Harness, ids: &[windlass::JobId]) {
     }
 }
 
+/// What a handler does after it has completed its job inside its transaction.
+#[derive(Clone, Copy)]
+enum After {
+    CommitAndFail,
+    RollBack,
+}
+
 /// `$begin` is evaluated for every transaction, with the connection at hand as `$connection`.
 macro_rules! adapter {
     ($name:ident: $harness:expr, $connect:expr, |$connection:ident| $begin:expr, |$tx:ident, $text:ident| $execute:expr) => {
@@ -31,7 +38,7 @@ macro_rules! adapter {
             #[tokio::test]
             async fn a_job_of_a_rolled_back_transaction_never_was() {
                 let Some(t) = $harness.await else { return };
-                let mut $connection = $connect(&t).await;
+                let mut $connection = $connect(t.app_url()).await;
                 let mut $tx = $begin;
 
                 let first = t.queue.enqueue_new_within(charge(1), &mut $tx).await.expect("a job");
@@ -46,7 +53,7 @@ macro_rules! adapter {
             #[tokio::test]
             async fn a_job_of_a_committed_transaction_runs() {
                 let Some(t) = $harness.await else { return };
-                let mut $connection = $connect(&t).await;
+                let mut $connection = $connect(t.app_url()).await;
                 let worker = t
                     .queue
                     .worker()
@@ -67,7 +74,7 @@ macro_rules! adapter {
             #[tokio::test]
             async fn a_duplicate_and_a_refusal_leave_the_transaction_usable() {
                 let Some(t) = $harness.await else { return };
-                let mut $connection = $connect(&t).await;
+                let mut $connection = $connect(t.app_url()).await;
                 let keyed = |order, key: &str| charge(order).idempotency_key(key);
                 let first = t.enqueue(keyed(1, "one")).await;
                 let mut $tx = $begin;
@@ -90,7 +97,7 @@ macro_rules! adapter {
             #[tokio::test]
             async fn the_job_and_the_application_s_rows_share_their_fate() {
                 let Some(t) = $harness.await else { return };
-                let mut $connection = $connect(&t).await;
+                let mut $connection = $connect(t.app_url()).await;
                 let table = format!("app_{:x}", fastrand::u64(..));
                 let create = format!("create table {table} (n integer)");
                 let insert = format!("insert into {table} values (1)");
@@ -112,24 +119,70 @@ macro_rules! adapter {
                 assert_eq!(t.get(job.id()).await.state, State::Pending);
                 t.check().await;
             }
+
+            async fn charges(t: &Harness, after: After) -> windlass::JobRecord {
+                let handler = async |job: Charge, ctx: Ctx<(String, After)>| {
+                    let (url, after) = ctx.state();
+                    let mut $connection = $connect(url).await;
+                    let mut $tx = $begin;
+                    ctx.complete_within(&job.order, &mut $tx).await?;
+                    match after {
+                        After::CommitAndFail => {
+                            $tx.commit().await?;
+                            Err(windlass::JobError::from("too late to fail"))
+                        }
+                        After::RollBack => {
+                            $tx.rollback().await?;
+                            windlass::Ok(job.order + 1)
+                        }
+                    }
+                };
+                let worker = t.queue.worker().state((t.app_url().to_owned(), after));
+                let worker = worker.handle(handler).start().await.expect("a worker");
+                let job = t.enqueue(charge(41)).await;
+                let record = t.reaches(job, State::Completed).await;
+                worker.stop().await;
+                record
+            }
+
+            #[tokio::test]
+            async fn a_job_completed_in_the_handler_s_transaction_stays_completed() {
+                let Some(t) = $harness.await else { return };
+
+                let job = charges(&t, After::CommitAndFail).await;
+
+                assert_eq!(job.result.as_deref(), Some(&b"41"[..]));
+                assert_eq!(t.queue.attempts(job.id).await.expect("attempts").len(), 1);
+                t.check().await;
+            }
+
+            #[tokio::test]
+            async fn a_completion_that_was_rolled_back_counts_for_nothing() {
+                let Some(t) = $harness.await else { return };
+
+                let job = charges(&t, After::RollBack).await;
+
+                assert_eq!(job.result.as_deref(), Some(&b"42"[..]));
+                t.check().await;
+            }
         }
     };
 }
 
-async fn postgres(t: &Harness) -> sqlx::PgConnection {
-    <sqlx::PgConnection as sqlx::Connection>::connect(t.app_url()).await.expect("a connection")
+async fn postgres(url: &str) -> sqlx::PgConnection {
+    <sqlx::PgConnection as sqlx::Connection>::connect(url).await.expect("a connection")
 }
 
-async fn mysql(t: &Harness) -> sqlx::MySqlConnection {
-    <sqlx::MySqlConnection as sqlx::Connection>::connect(t.app_url()).await.expect("a connection")
+async fn mysql(url: &str) -> sqlx::MySqlConnection {
+    <sqlx::MySqlConnection as sqlx::Connection>::connect(url).await.expect("a connection")
 }
 
-async fn sqlite(t: &Harness) -> sqlx::SqliteConnection {
-    <sqlx::SqliteConnection as sqlx::Connection>::connect(t.app_url()).await.expect("a connection")
+async fn sqlite(url: &str) -> sqlx::SqliteConnection {
+    <sqlx::SqliteConnection as sqlx::Connection>::connect(url).await.expect("a connection")
 }
 
-async fn tokio_postgres(t: &Harness) -> ::tokio_postgres::Client {
-    let connected = ::tokio_postgres::connect(t.app_url(), ::tokio_postgres::NoTls).await;
+async fn tokio_postgres(url: &str) -> ::tokio_postgres::Client {
+    let connected = ::tokio_postgres::connect(url, ::tokio_postgres::NoTls).await;
     let (client, connection) = connected.expect("a connection");
     tokio::spawn(connection);
     client
@@ -139,8 +192,8 @@ async fn batch_execute(tx: &mut ::tokio_postgres::Transaction<'_>, text: &str) {
     tx.batch_execute(text).await.expect("done");
 }
 
-async fn mysql_async(t: &Harness) -> ::mysql_async::Conn {
-    ::mysql_async::Conn::from_url(t.app_url()).await.expect("a connection")
+async fn mysql_async(url: &str) -> ::mysql_async::Conn {
+    ::mysql_async::Conn::from_url(url).await.expect("a connection")
 }
 
 async fn file() -> Option<Harness> {
@@ -191,7 +244,7 @@ async fn rusqlite_commits_and_rolls_back_jobs_with_its_rows() {
 async fn a_transaction_of_another_database_is_refused() {
     let t = Harness::sqlite_file().await;
     let Some(other) = Harness::postgres().await else { return };
-    let mut connection = postgres(&other).await;
+    let mut connection = postgres(other.app_url()).await;
 
     let error = t.queue.enqueue_new_within(charge(1), &mut connection).await.expect_err("refused");
 
@@ -201,61 +254,25 @@ async fn a_transaction_of_another_database_is_refused() {
     );
 }
 
-/// What a handler does after it has completed its job inside its transaction.
-#[derive(Clone, Copy)]
-enum After {
-    CommitAndFail,
-    RollBack,
-}
-
-async fn charges(t: &Harness, after: After) -> windlass::JobRecord {
-    let handler = async |job: Charge, ctx: Ctx<(String, After)>| {
-        let (url, after) = ctx.state();
-        let mut connection = <sqlx::PgConnection as sqlx::Connection>::connect(url).await?;
-        let mut tx = sqlx::Connection::begin(&mut connection).await?;
-        ctx.complete_within(&job.order, &mut tx).await?;
-        match after {
-            After::CommitAndFail => {
-                tx.commit().await?;
-                Err(windlass::JobError::from("too late to fail"))
-            }
-            After::RollBack => {
-                tx.rollback().await?;
-                windlass::Ok(job.order + 1)
-            }
-        }
+#[tokio::test]
+async fn rusqlite_completes_a_job_with_the_handler_s_rows() {
+    let t = Harness::sqlite_file().await;
+    let handler = async |job: Charge, ctx: Ctx<String>| {
+        let mut connection = rusqlite::Connection::open(ctx.state())?;
+        let immediate = rusqlite::TransactionBehavior::Immediate;
+        let tx = connection.transaction_with_behavior(immediate)?;
+        ctx.complete_within_rusqlite(&job.order, &tx)?;
+        tx.commit()?;
+        windlass::Ok(job.order + 1)
     };
-    let worker = t
-        .queue
-        .worker()
-        .state((t.app_url().to_owned(), after))
-        .handle(handler)
-        .start()
-        .await
-        .expect("a worker");
-    let job = t.enqueue(charge(41)).await;
-    let record = t.reaches(job, State::Completed).await;
-    worker.stop().await;
-    record
-}
+    let path = t.app_url().trim_start_matches("sqlite:").to_owned();
+    let worker = t.queue.worker().state(path).handle(handler);
+    let worker = worker.start().await.expect("a worker");
 
-#[tokio::test]
-async fn a_job_completed_in_the_handler_s_transaction_stays_completed() {
-    let Some(t) = Harness::postgres().await else { return };
+    let id = t.enqueue(charge(41)).await;
 
-    let job = charges(&t, After::CommitAndFail).await;
-
+    let job = t.reaches(id, State::Completed).await;
     assert_eq!(job.result.as_deref(), Some(&b"41"[..]));
-    assert_eq!(t.queue.attempts(job.id).await.expect("attempts").len(), 1);
-    t.check().await;
-}
-
-#[tokio::test]
-async fn a_completion_that_was_rolled_back_counts_for_nothing() {
-    let Some(t) = Harness::postgres().await else { return };
-
-    let job = charges(&t, After::RollBack).await;
-
-    assert_eq!(job.result.as_deref(), Some(&b"42"[..]));
+    worker.stop().await;
     t.check().await;
 }

@@ -14,6 +14,10 @@ const ROWS_MAX: usize = 512;
 /// Batches are round numbers more often than others: multiples of this are not cut up.
 const ROUND: usize = 50;
 
+/// Bytes of the rows of one statement, at most, unless one row alone has more: well below the 16 MiB that
+/// MariaDB accepts by default, because rows that are rounded up may double.
+const BYTES_MAX: usize = 4 << 20;
+
 /// Something that sends one statement.
 pub(crate) trait Sender: Send {
     /// Adds what the statement returns to `rows`, and says how many rows it changed.
@@ -94,11 +98,12 @@ fn chunks<'r, 'p>(all: &[&'r [Param<'p>]], repeats: bool, pads: bool) -> Vec<Vec
     }
     let mut chunks = Vec::new();
     let mut rest = all;
-    while let Some(last) = rest.last() {
-        let size = if pads { size_above(rest.len()) } else { size_below(rest.len()) };
-        let (chunk, more) = rest.split_at(size.min(rest.len()));
+    while !rest.is_empty() {
+        let most = fitting(rest);
+        let size = if pads { size_above(most) } else { size_below(most) };
+        let (chunk, more) = rest.split_at(size.min(most));
         let mut chunk = chunk.to_vec();
-        chunk.resize(size, last);
+        chunk.resize(size, rest[chunk.len() - 1]);
         chunks.push(chunk);
         rest = more;
     }
@@ -114,6 +119,16 @@ fn size_below(rows: usize) -> usize {
 /// The smallest number of rows from `rows` on that statements are prepared for.
 fn size_above(rows: usize) -> usize {
     rows.next_power_of_two().min(rows.next_multiple_of(ROUND)).min(ROWS_MAX)
+}
+
+/// How many of the first rows go into one statement: at least one.
+fn fitting(rows: &[&[Param<'_>]]) -> usize {
+    let mut bytes = 0;
+    let fits = |row: &&&[Param<'_>]| {
+        bytes += row.iter().map(Param::bytes).sum::<usize>();
+        bytes <= BYTES_MAX
+    };
+    rows.iter().take(ROWS_MAX).take_while(fits).count().max(1)
 }
 
 /// The text for so many rows, and its parameters.
@@ -174,5 +189,16 @@ mod tests {
         assert_eq!(sizes(64, true, false), [64]);
         assert_eq!(sizes(163, true, false), [150, 8, 4, 1]);
         assert_eq!(sizes(600, true, false), [512, 64, 16, 8]);
+    }
+
+    #[test]
+    fn large_rows_do_not_make_a_large_statement() {
+        let large = vec![0; BYTES_MAX / 4 + 1];
+        let rows = [[Param::Bytes(&large)]; 7];
+        let rows: Vec<&[Param<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
+        let sizes = |pads| chunks(&rows, true, pads).iter().map(Vec::len).collect::<Vec<_>>();
+
+        assert_eq!(sizes(false), [2, 2, 2, 1]);
+        assert_eq!(sizes(true), [4, 4, 1]);
     }
 }

@@ -6,8 +6,10 @@
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _, SqlSafeStr as _};
 
+use super::errors;
 use crate::store::migrations::{self, Migration, Schema};
 use crate::store::schema::{self, SchemaStatus};
+use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
@@ -40,7 +42,7 @@ pub(super) async fn migrate(
     may: bool,
 ) -> Result<(), Error> {
     // Most starts find nothing to do; they take no lock.
-    let schema = read_or_none(connection, prefix).await?;
+    let schema = answered(read_or_none(connection, prefix)).await?;
     if migrations::allowed(schema, &MIGRATIONS, may)?.is_empty() {
         return Ok(());
     }
@@ -82,7 +84,7 @@ pub(super) async fn status(
     connection: &mut MySqlConnection,
     prefix: &str,
 ) -> Result<SchemaStatus, Error> {
-    SchemaStatus::new(read_or_none(connection, prefix).await?, &MIGRATIONS)
+    SchemaStatus::new(answered(read_or_none(connection, prefix)).await?, &MIGRATIONS)
 }
 
 /// The migrations after `after` as a script; procedures need another end of statement.
@@ -134,8 +136,5 @@ async fn read(connection: &mut MySqlConnection, prefix: &str) -> Result<Schema, 
 }
 
 fn failed(error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!("cannot prepare the database: {error}"),
-        source: Some(Box::new(error)),
-    }
+    errors::not_opened("cannot prepare the database", error)
 }

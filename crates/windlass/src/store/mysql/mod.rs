@@ -2,6 +2,7 @@
 //! what other processes did.
 
 mod batches;
+mod errors;
 mod migrate;
 mod texts;
 mod transaction;
@@ -17,7 +18,7 @@ pub(crate) use self::batches::{Sender, run_both, run_list};
 pub(crate) use self::texts::Texts;
 pub(crate) use self::transaction::MySqlTx;
 use super::effects::News;
-use super::server::{Mode, Server, ServerDriver};
+use super::server::{Mode, Server, ServerDriver, answered};
 use crate::runtime::Clock;
 use crate::store::schema::SchemaStatus;
 use crate::store::within::Dialect;
@@ -29,10 +30,15 @@ const PREFIX: &str = "windlass_";
 /// Bytes of a prefix: what MySQL's 64 leave beside our longest name.
 const PREFIX_BYTES_MAX: usize = 32;
 
+/// What the server should take in one statement: twice what a batch may come to.
+const PACKET_BYTES_MIN: i64 = 8 << 20;
+
 /// A read of one statement locks nothing it does not change, and a wait for a lock ends soon enough to
-/// try again. What is cut off silently elsewhere is an error here.
+/// try again. What is cut off silently elsewhere is an error here. MariaDB ends a transaction whose client
+/// is gone without a word; MySQL cannot.
 const WRITE_SETTINGS: &str = "set session transaction isolation level read committed; \
-     set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5";
+     set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5 \
+     /*M!100300 , idle_transaction_timeout = 60 */";
 
 /// A MySQL or MariaDB server and how to reach it.
 #[derive(Debug)]
@@ -82,7 +88,9 @@ impl Address {
     }
 
     pub(crate) async fn connect(&self) -> Result<MySqlConnection, Error> {
-        self.options.connect().await.map_err(|error| unreachable(&self.options, error))
+        let connecting = self.options.connect();
+        answered(async { connecting.await.map_err(|error| unreachable(&self.options, error)) })
+            .await
     }
 }
 
@@ -95,12 +103,10 @@ pub(crate) async fn open(
     let address = Address::parse(url)?;
     let mut connection = address.connect().await?;
     migrate::migrate(&mut connection, &address.prefix, clock.now(), migrate).await?;
-    warn_of_unsafe_settings(&mut connection).await;
+    answered(warn_of_unsafe_settings(&mut connection)).await?;
     sqlx::Connection::close(connection).await.ok();
     let texts = Arc::new(Texts::new(&address.prefix));
-    let driver = ServerDriver::start(MySql { options: address.options, texts }, clock);
-    driver.take_time(clock).await?;
-    Ok(driver)
+    ServerDriver::start(MySql { options: address.options, texts }, clock).await
 }
 
 /// How far the database that `url` names is.
@@ -126,10 +132,14 @@ impl Server for MySql {
 
     async fn connect(&self, mode: Mode) -> Result<Self::Session, Error> {
         let failed = |error: sqlx::Error| Error::unavailable(format!("cannot connect: {error}"));
-        let mut connection = self.options.connect().await.map_err(failed)?;
-        if mode == Mode::Write {
-            connection.execute(WRITE_SETTINGS).await.map_err(failed)?;
-        }
+        let connection = answered(async {
+            let mut connection = self.options.connect().await.map_err(failed)?;
+            if mode == Mode::Write {
+                connection.execute(WRITE_SETTINGS).await.map_err(failed)?;
+            }
+            Ok(connection)
+        });
+        let connection = connection.await?;
         let begin = match mode {
             Mode::Write => "start transaction",
             Mode::Read => "start transaction with consistent snapshot, read only",
@@ -148,8 +158,17 @@ impl Server for MySql {
     fn announce(&self, _news: News) {}
 }
 
-/// Acknowledged means durable only if the server says so.
-async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) {
+/// Acknowledged means durable only if the server says so, and not everything fits if it takes little.
+async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) -> Result<(), Error> {
+    let row = sqlx::query_scalar::<_, i64>("select cast(@@max_allowed_packet as signed)");
+    if let Ok(value) = row.fetch_one(&mut *connection).await
+        && value < PACKET_BYTES_MIN
+    {
+        tracing::warn!(
+            value,
+            "max_allowed_packet is below {PACKET_BYTES_MIN}: jobs with large payloads are refused"
+        );
+    }
     let row = sqlx::query_scalar::<_, i64>(
         "select cast(@@global.innodb_flush_log_at_trx_commit as signed)",
     );
@@ -161,15 +180,10 @@ async fn warn_of_unsafe_settings(connection: &mut MySqlConnection) {
             "innodb_flush_log_at_trx_commit is not 1: acknowledged jobs may be lost in a crash"
         );
     }
+    Ok(())
 }
 
 fn unreachable(options: &MySqlConnectOptions, error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!(
-            "cannot reach MySQL at {}:{}: {error}",
-            options.get_host(),
-            options.get_port()
-        ),
-        source: Some(Box::new(error)),
-    }
+    let what = format!("cannot connect to MySQL at {}:{}", options.get_host(), options.get_port());
+    errors::not_opened(&what, error)
 }

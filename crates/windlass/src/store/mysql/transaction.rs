@@ -9,6 +9,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Executor as _, Row as _, 
 use sqlx::{TypeInfo as _, ValueRef as _};
 
 use super::batches::{Sender, run_both, run_list};
+use super::errors;
 use super::texts::Texts;
 use crate::Error;
 use crate::store::driver::{Batch, Param, Rows, Tx, Value};
@@ -16,14 +17,6 @@ use crate::store::effects::Effects;
 use crate::store::list::ListFilter;
 use crate::store::server::{Session, Trouble};
 use crate::store::statements::Sql;
-
-/// Error numbers after which the same transaction may succeed: lock wait timeout, deadlock, and
-/// MariaDB's record that changed since it was read
-/// (<https://mariadb.com/kb/en/mariadb-error-code-reference/>).
-const AGAIN: [u16; 3] = [1205, 1213, 1020];
-
-/// Error numbers of a server that cannot be used just now: shutting down, killed, read-only.
-const AWAY: [u16; 7] = [1053, 1077, 1290, 1317, 1792, 1836, 1927];
 
 /// A transaction over a connection that is owned, or borrowed from the application.
 #[derive(Debug)]
@@ -34,36 +27,25 @@ pub(crate) struct MySqlTx<C> {
     effects: Effects,
     trouble: Option<Trouble>,
     changes: u64,
+    /// Whether a transaction has been started that has to be ended.
+    is_open: bool,
 }
 
 impl<C: BorrowMut<MySqlConnection> + Send> MySqlTx<C> {
     pub(crate) fn new(connection: C, texts: Arc<Texts>, begin: &'static str) -> Self {
-        let (effects, trouble, changes) = (Effects::default(), None, 0);
-        Self { connection, texts, begin, effects, trouble, changes }
+        let (effects, trouble, changes, is_open) = (Effects::default(), None, 0, true);
+        Self { connection, texts, begin, effects, trouble, changes, is_open }
     }
 
     async fn control(&mut self, text: &'static str) -> Result<(), Error> {
         let done = self.connection.borrow_mut().execute(text).await;
-        done.map(|_| ()).map_err(|error| self.fail(&error))
+        done.map(|_| ()).map_err(|error| self.fail(error))
     }
 
     /// Translates an error and remembers what it means.
-    fn fail(&mut self, error: &sqlx::Error) -> Error {
-        let refusal = error.as_database_error();
-        let refusal = refusal.and_then(|e| e.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>());
-        let number = refusal.map(sqlx::mysql::MySqlDatabaseError::number);
-        self.trouble = Some(match number {
-            Some(number) if AGAIN.contains(&number) => Trouble::Again,
-            Some(number) if AWAY.contains(&number) => Trouble::Lost,
-            Some(_) => Trouble::Refused,
-            None => Trouble::Lost,
-        });
-        match self.trouble {
-            Some(Trouble::Refused) => {
-                Error::bug(format!("the database refused a statement: {error}"))
-            }
-            _ => Error::unavailable(format!("the database failed: {error}")),
-        }
+    fn fail(&mut self, error: sqlx::Error) -> Error {
+        self.trouble = Some(errors::trouble(&error));
+        errors::failed(error)
     }
 }
 
@@ -81,12 +63,12 @@ impl<C: BorrowMut<MySqlConnection> + Send> Sender for MySqlTx<C> {
         let query: Query<'_, MySql, MySqlArguments> = sqlx::query_with(sql, arguments);
         if reads {
             let found = query.fetch_all(self.connection.borrow_mut()).await;
-            let found = found.map_err(|error| self.fail(&error))?;
+            let found = found.map_err(|error| self.fail(error))?;
             read_rows(&found, rows)?;
             return Ok(0);
         }
         let done = query.execute(self.connection.borrow_mut()).await;
-        let done = done.map_err(|error| self.fail(&error))?;
+        let done = done.map_err(|error| self.fail(error))?;
         self.changes += done.rows_affected();
         Ok(done.rows_affected())
     }
@@ -126,18 +108,29 @@ impl<C: BorrowMut<MySqlConnection> + Send> Tx for MySqlTx<C> {
 }
 
 impl Session for MySqlTx<MySqlConnection> {
-    async fn begin(&mut self, _: usize) -> Result<(), Error> {
+    fn begin_nothing(&mut self) {
         (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
+        self.is_open = false;
+    }
+
+    async fn begin(&mut self, _: usize) -> Result<(), Error> {
+        self.begin_nothing();
+        self.is_open = true;
         self.control(self.begin).await
     }
 
     async fn commit(&mut self) -> Result<Effects, Error> {
         Effects::write_counts(self).await?;
-        self.control("commit").await?;
+        if self.is_open {
+            self.control("commit").await?;
+        }
         Ok(std::mem::take(&mut self.effects))
     }
 
     async fn roll_back(&mut self) {
+        if !self.is_open {
+            return;
+        }
         if let Err(error) = self.control("rollback").await {
             tracing::debug!(%error, "rollback failed: the connection is gone");
         }

@@ -16,6 +16,7 @@ use crate::Error;
 use crate::runtime::{Tasks, rest};
 use crate::store::Shared;
 use crate::store::effects::News;
+use crate::store::server::answered;
 
 /// Commits within this span share a notification.
 const SHARED_FOR: Duration = Duration::from_millis(20);
@@ -55,7 +56,7 @@ impl Announcer {
             while let Ok(more) = self.news.try_recv() {
                 news = news.and(more);
             }
-            if let Err(error) = self.announce(&mut connection, news).await {
+            if let Err(error) = answered(self.announce(&mut connection, news)).await {
                 tracing::debug!(%error, "not announced: other processes will look");
                 connection = None;
                 rest(RECONNECT_WAIT).await;

@@ -3,9 +3,10 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _, SqlSafeStr as _};
 
-use super::Address;
+use super::{Address, errors};
 use crate::store::migrations::{self, Migration, Schema};
 use crate::store::schema::{self, SchemaStatus};
+use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
@@ -33,11 +34,8 @@ pub(super) async fn migrate(
     may: bool,
 ) -> Result<(), Error> {
     let prefix = address.prefix();
-    // Most starts find nothing to do; they take no lock. In a transaction, because outside of one a
-    // pooler may send each half of a statement to another server process.
-    let mut tx = connection.begin().await.map_err(failed)?;
-    let schema = read_or_none(&mut tx, address).await?;
-    tx.rollback().await.map_err(failed)?;
+    // Most starts find nothing to do; they take no lock.
+    let schema = answered(look(connection, address)).await?;
     if migrations::allowed(schema, &MIGRATIONS, may)?.is_empty() {
         return Ok(());
     }
@@ -61,10 +59,16 @@ pub(super) async fn status(
     connection: &mut PgConnection,
     address: &Address,
 ) -> Result<SchemaStatus, Error> {
+    SchemaStatus::new(answered(look(connection, address)).await?, &MIGRATIONS)
+}
+
+/// Reads how far the database is: in a transaction, because outside of one a pooler may send each half
+/// of a statement to another server process.
+async fn look(connection: &mut PgConnection, address: &Address) -> Result<Schema, Error> {
     let mut tx = connection.begin().await.map_err(failed)?;
     let schema = read_or_none(&mut tx, address).await?;
     tx.rollback().await.map_err(failed)?;
-    SchemaStatus::new(schema, &MIGRATIONS)
+    Ok(schema)
 }
 
 /// The migrations after `after` as a script.
@@ -119,8 +123,5 @@ async fn write(
 }
 
 fn failed(error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!("cannot prepare the database: {error}"),
-        source: Some(Box::new(error)),
-    }
+    errors::not_opened("cannot prepare the database", error)
 }

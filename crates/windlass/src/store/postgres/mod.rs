@@ -1,6 +1,7 @@
 //! PostgreSQL 12 or later: connections owned by lanes, LISTEN for news, one table per day of jobs.
 
 mod encode;
+mod errors;
 mod listen;
 mod migrate;
 mod texts;
@@ -19,7 +20,7 @@ use self::listen::Announcer;
 pub(crate) use self::texts::Texts;
 pub(crate) use self::transaction::PgTx;
 use super::effects::News;
-use super::server::{Mode, Server, ServerDriver};
+use super::server::{Mode, Server, ServerDriver, answered};
 use crate::runtime::{Clock, Tasks};
 use crate::store::Shared;
 use crate::store::schema::SchemaStatus;
@@ -39,7 +40,7 @@ const SCHEMA_BYTES_MAX: usize = 40;
 /// between nothing and millions of rows within seconds, and statistics lie about them.
 const PINNED: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
      set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off; \
-     set jit = off; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '60s'";
+     set jit = off; set lock_timeout = '5s'; set idle_in_transaction_session_timeout = '60s'";
 
 /// A PostgreSQL server and how to reach it.
 #[derive(Debug)]
@@ -95,7 +96,9 @@ impl Address {
     }
 
     pub(crate) async fn connect(&self) -> Result<PgConnection, Error> {
-        self.options.connect().await.map_err(|error| unreachable(&self.options, error))
+        let connecting = self.options.connect();
+        answered(async { connecting.await.map_err(|error| unreachable(&self.options, error)) })
+            .await
     }
 }
 
@@ -108,14 +111,13 @@ pub(crate) async fn open(
     let address = Address::parse(url)?;
     let mut connection = address.connect().await?;
     migrate::migrate(&mut connection, &address, clock.now(), migrate).await?;
-    warn_of_unsafe_settings(&mut connection).await;
+    answered(warn_of_unsafe_settings(&mut connection)).await?;
     connection.close().await.ok();
     let texts = Arc::new(Texts::new(&address.prefix()));
     let (news, heard) = mpsc::unbounded_channel();
     let (options, pooled) = (address.options.clone(), address.pooled);
     let server = Postgres { options, texts, pooled, news };
-    let driver = ServerDriver::start(server, clock);
-    driver.take_time(clock).await?;
+    let driver = ServerDriver::start(server, clock).await?;
     driver.with(|tasks: &Tasks, shared: &Arc<Shared>| {
         listen::start(tasks, shared, Announcer::new(&address, heard));
     });
@@ -145,11 +147,14 @@ impl Server for Postgres {
 
     async fn connect(&self, mode: Mode) -> Result<Self::Session, Error> {
         let failed = |error: sqlx::Error| Error::unavailable(format!("cannot connect: {error}"));
-        let mut connection = self.options.connect().await.map_err(failed)?;
-        if !self.pooled {
-            connection.execute(settings(mode)).await.map_err(failed)?;
-        }
-        Ok(PgTx::new(connection, Arc::clone(&self.texts), begin(mode, self.pooled)))
+        answered(async {
+            let mut connection = self.options.connect().await.map_err(failed)?;
+            if !self.pooled {
+                connection.execute(settings(mode)).await.map_err(failed)?;
+            }
+            Ok(PgTx::new(connection, Arc::clone(&self.texts), begin(mode, self.pooled)))
+        })
+        .await
     }
 
     fn dialect(&self) -> Dialect {
@@ -188,9 +193,9 @@ const fn settings(mode: Mode) -> &'static str {
 }
 
 /// Acknowledged means durable only if the server says so.
-async fn warn_of_unsafe_settings(connection: &mut PgConnection) {
+async fn warn_of_unsafe_settings(connection: &mut PgConnection) -> Result<(), Error> {
     // A pooler keeps statements and their answers together in a transaction only.
-    let Ok(mut tx) = connection.begin().await else { return };
+    let Ok(mut tx) = connection.begin().await else { return Ok(()) };
     for (name, safe) in [("fsync", "on"), ("full_page_writes", "on")] {
         let row = sqlx::query_scalar::<_, String>("select current_setting($1)").bind(name);
         if let Ok(value) = row.persistent(false).fetch_one(&mut *tx).await
@@ -209,15 +214,11 @@ async fn warn_of_unsafe_settings(connection: &mut PgConnection) {
     {
         tracing::warn!("synchronous_commit is off: acknowledged jobs may be lost in a crash");
     }
+    Ok(())
 }
 
 fn unreachable(options: &PgConnectOptions, error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        message: format!(
-            "cannot reach PostgreSQL at {}:{}: {error}",
-            options.get_host(),
-            options.get_port()
-        ),
-        source: Some(Box::new(error)),
-    }
+    let what =
+        format!("cannot connect to PostgreSQL at {}:{}", options.get_host(), options.get_port());
+    errors::not_opened(&what, error)
 }

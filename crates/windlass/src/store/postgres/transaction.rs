@@ -3,13 +3,13 @@
 use std::borrow::BorrowMut;
 use std::sync::Arc;
 
-use sqlx::error::DatabaseError;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow, PgValueFormat, Postgres};
 use sqlx::query::Query;
 use sqlx::{Arguments as _, AssertSqlSafe, Column as _, Executor as _, Row as _, SqlSafeStr as _};
 use sqlx::{SqlStr, ValueRef as _};
 
 use super::encode::{Column, Kind, Scalar, kind_of};
+use super::errors;
 use super::texts::{Text, Texts};
 use crate::Error;
 use crate::store::driver::{Batch, Param, Rows, Tx, Value};
@@ -17,13 +17,6 @@ use crate::store::effects::Effects;
 use crate::store::list::ListFilter;
 use crate::store::server::{Session, Trouble};
 use crate::store::statements::Sql;
-
-/// Classes and codes of errors after which the same transaction may succeed
-/// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
-const AGAIN: [&str; 3] = ["40001", "40P01", "55P03"];
-
-/// Codes of a server that cannot be used just now: it only reads, shuts down or starts.
-const AWAY: [&str; 6] = ["25006", "57P01", "57P02", "57P03", "57P05", "25P03"];
 
 /// A transaction over a connection that is owned, or borrowed from the application.
 #[derive(Debug)]
@@ -40,14 +33,28 @@ pub(crate) struct PgTx<C> {
     is_open: bool,
     /// One call is all there is to the transaction: a statement that is the whole of it needs none.
     is_single: bool,
+    /// The present transaction is one statement, and needs no start.
+    is_bare: bool,
 }
 
 impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     pub(crate) fn new(connection: C, texts: Arc<Texts>, begin: SqlStr) -> Self {
         let persistent = !begin.as_str().contains("set local");
         let effects = Effects::default();
-        let (trouble, changes, is_open, is_single) = (None, 0, true, false);
-        Self { connection, texts, begin, persistent, effects, trouble, changes, is_open, is_single }
+        let (trouble, changes, is_open) = (None, 0, true);
+        let (is_single, is_bare) = (false, false);
+        Self {
+            connection,
+            texts,
+            begin,
+            persistent,
+            effects,
+            trouble,
+            changes,
+            is_open,
+            is_single,
+            is_bare,
+        }
     }
 
     async fn control(&mut self, text: SqlStr) -> Result<(), Error> {
@@ -56,7 +63,7 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     }
 
     async fn open(&mut self) -> Result<(), Error> {
-        if !self.is_open {
+        if !self.is_open && !self.is_bare {
             self.control(self.begin.clone()).await?;
             self.is_open = true;
         }
@@ -66,6 +73,7 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     /// At READ COMMITTED every statement sees what is committed when it starts: what only reads needs
     /// no transaction around it, except for the settings that a pooler loses.
     async fn fetch(&mut self, text: &Text, arguments: PgArguments) -> Result<Rows, Error> {
+        self.is_bare &= self.persistent;
         if !text.is_read || !self.persistent {
             self.open().await?;
         }
@@ -75,6 +83,14 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
     async fn receive(&mut self, sql: SqlStr, arguments: PgArguments) -> Result<Rows, Error> {
         let query = self.prepared(sql, arguments);
         match query.fetch_all(self.connection.borrow_mut()).await {
+            Ok(rows) => read_rows(&rows),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// A statement without parameters travels in one piece, which no pooler can tear apart.
+    async fn fetch_plain(&mut self, sql: SqlStr) -> Result<Rows, Error> {
+        match self.connection.borrow_mut().fetch_all(sql).await {
             Ok(rows) => read_rows(&rows),
             Err(error) => Err(self.fail(error)),
         }
@@ -106,23 +122,8 @@ impl<C: BorrowMut<PgConnection> + Send> PgTx<C> {
 
     /// Translates an error and remembers what it means.
     fn fail(&mut self, error: sqlx::Error) -> Error {
-        let code = error.as_database_error().and_then(DatabaseError::code);
-        let trouble = match code.as_deref() {
-            Some(code) if AGAIN.contains(&code) => Trouble::Again,
-            Some(code) if AWAY.contains(&code) || code.starts_with("08") => Trouble::Lost,
-            Some(_) => Trouble::Refused,
-            None => Trouble::Lost,
-        };
-        self.trouble = Some(trouble);
-        match code.as_deref() {
-            Some(code) if code.starts_with("23") || code.starts_with("42") => {
-                Error::bug(format!("the database refused a statement: {error}"))
-            }
-            _ => Error::Unavailable {
-                message: format!("the database failed: {error}"),
-                source: Some(Box::new(error)),
-            },
-        }
+        self.trouble = Some(errors::trouble(&error));
+        errors::failed(error)
     }
 }
 
@@ -132,7 +133,11 @@ impl<C: BorrowMut<PgConnection> + Send> Tx for PgTx<C> {
         if texts.of(sql).columns.is_some() {
             return self.query_each(sql, &Batch::of_one(params)).await;
         }
-        self.fetch(texts.of(sql), scalars(params)?).await
+        let text = texts.of(sql);
+        if self.is_bare && params.is_empty() {
+            return self.fetch_plain(text.sql.clone()).await;
+        }
+        self.fetch(text, scalars(params)?).await
     }
 
     async fn query_each(&mut self, sql: Sql, batch: &Batch<'_>) -> Result<Rows, Error> {
@@ -217,9 +222,14 @@ impl PgTx<PgConnection> {
 }
 
 impl Session for PgTx<PgConnection> {
-    async fn begin(&mut self, calls: usize) -> Result<(), Error> {
+    fn begin_nothing(&mut self) {
         (self.effects, self.trouble, self.changes) = (Effects::default(), None, 0);
-        (self.is_open, self.is_single) = (false, calls == 1);
+        (self.is_open, self.is_single, self.is_bare) = (false, false, true);
+    }
+
+    async fn begin(&mut self, calls: usize) -> Result<(), Error> {
+        self.begin_nothing();
+        (self.is_single, self.is_bare) = (calls == 1, false);
         if self.begin.as_str().contains("read only") { self.open().await } else { Ok(()) }
     }
 
@@ -309,6 +319,9 @@ fn read_value(row: &PgRow, index: usize, kind: Kind) -> Result<Value, Error> {
     if value.is_null() {
         return Ok(Value::Null);
     }
+    if value.format() == PgValueFormat::Text {
+        return read_text(value.as_str().map_err(|error| wrong(&error))?, kind);
+    }
     let bytes = value.as_bytes().map_err(|error| wrong(&error))?;
     let short = |_| wrong(&"too short");
     Ok(match kind {
@@ -318,4 +331,16 @@ fn read_value(row: &PgRow, index: usize, kind: Kind) -> Result<Value, Error> {
         Kind::Text => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
         Kind::Bytes => Value::Bytes(bytes.to_vec()),
     })
+}
+
+/// A value as a statement without parameters returns it.
+fn read_text(text: &str, kind: Kind) -> Result<Value, Error> {
+    match kind {
+        Kind::Int2 | Kind::Int4 | Kind::Int8 => {
+            let number = text.parse();
+            number.map(Value::Int).map_err(|_| Error::bug(format!("`{text}` is no number")))
+        }
+        Kind::Text => Ok(Value::Text(text.to_owned())),
+        Kind::Bytes => Err(Error::bug("bytes are not read as text")),
+    }
 }

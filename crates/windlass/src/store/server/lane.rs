@@ -24,7 +24,12 @@ use crate::{Error, crash_point};
 /// How long a call waits for a database that does not answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Longest a single transaction may take; a connection that says nothing for this long is dropped.
+/// How long the smallest transaction may take, what a wait for a lock adds (the servers' own limit) and
+/// what each row adds, and the most that any may take. A connection that says nothing for so long is
+/// dropped. The next try of the same calls has twice as long: perhaps the server is only slow.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+const PER_ROW: Duration = Duration::from_millis(10);
 const TRANSACTION_MAX: Duration = Duration::from_secs(30);
 
 /// Repetitions after deadlocks and moved rows.
@@ -62,6 +67,7 @@ impl<S: Server> Lane<S> {
                 shared: Arc::clone(shared),
                 is_committing: false,
                 in_doubt: false,
+                silences: 0,
             };
             tasks.spawn(runner.run());
         }
@@ -114,6 +120,8 @@ struct Runner<S: Server> {
     is_committing: bool,
     /// The answer to a commit of the present group was lost.
     in_doubt: bool,
+    /// How often a connection said nothing while it ran the present group.
+    silences: u32,
 }
 
 impl<S: Server> Runner<S> {
@@ -138,7 +146,7 @@ impl<S: Server> Runner<S> {
     async fn serve(&mut self, mut group: Group<S::Session>) {
         let patience = Patience::new(PATIENCE);
         let (mut tries, mut wait) = (0, RECONNECT_WAIT.0);
-        self.in_doubt = false;
+        (self.in_doubt, self.silences) = (false, 0);
         loop {
             match self.attempt(&mut group).await {
                 Verdict::Done(effects) => {
@@ -212,12 +220,14 @@ impl<S: Server> Runner<S> {
     /// Runs the calls in one transaction, in bounded time.
     async fn attempt(&mut self, group: &mut Group<S::Session>) -> Verdict {
         self.is_committing = false;
-        match at_most(TRANSACTION_MAX, self.transaction(group)).await {
+        let limit = patience_with(group, self.silences);
+        match at_most(limit, self.transaction(group)).await {
             Some(verdict) => verdict,
             None => {
                 // Half-way through something: this connection cannot be used any more.
                 self.session = None;
-                let seconds = TRANSACTION_MAX.as_secs();
+                self.silences += 1;
+                let seconds = limit.as_secs();
                 let error = Error::unavailable(format!("no answer for {seconds} s"));
                 if self.is_committing { Verdict::InDoubt(error) } else { Verdict::Lost(error) }
             }
@@ -231,7 +241,10 @@ impl<S: Server> Runner<S> {
         let Some(session) = &mut self.session else {
             return Verdict::Lost(Error::bug("a connection was opened and is not there"));
         };
-        if let Err(error) = session.begin(group.len()).await {
+        // Reads come one by one, each in a snapshot of its own.
+        if self.mode == Mode::Read && group.iter().all(|call| call.is_one_statement()) {
+            session.begin_nothing();
+        } else if let Err(error) = session.begin(group.len()).await {
             return self.judge(error).await;
         }
         for call in group.iter_mut() {
@@ -297,9 +310,10 @@ impl<S: Server> Runner<S> {
         let asking = async {
             let mut wait = RECONNECT_WAIT.0;
             loop {
-                match self.ask(group).await {
-                    Ok(landed) => return landed,
-                    Err(error) => tracing::debug!(%error, "cannot ask yet"),
+                match at_most(SILENCE_MAX, self.ask(group)).await {
+                    Some(Ok(landed)) => return landed,
+                    Some(Err(error)) => tracing::debug!(%error, "cannot ask yet"),
+                    None => tracing::debug!("asked, and got no answer"),
                 }
                 self.session = None;
                 rest(wait).await;
@@ -333,6 +347,16 @@ impl<S: Server> Runner<S> {
             self.server.announce(news);
         }
     }
+}
+
+/// How long a transaction of these calls may take.
+fn patience_with<T>(group: &Group<T>, silences: u32) -> Duration {
+    let waits = group.iter().any(|call| call.waits() != Waits::Nothing);
+    let lock = if waits { LOCK_WAIT } else { Duration::ZERO };
+    let rows = group.iter().map(|call| call.weight()).fold(0, usize::saturating_add);
+    let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+    let once = SILENCE_MAX + lock + PER_ROW.saturating_mul(rows);
+    once.saturating_mul(1 << silences.min(3)).min(TRANSACTION_MAX)
 }
 
 /// The calls as they may share transactions: each waits only for locks that come after those it holds.
@@ -374,114 +398,6 @@ async fn next<T>(queue: &Queue<T>, mode: Mode) -> (Group<T>, Option<oneshot::Sen
         match queue.try_recv() {
             Ok(more) => message = Some(more),
             Err(_) => return (group, None),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::session::{Mode, Server, Session, Trouble};
-    use super::*;
-    use crate::store::driver::{Batch, Param, Rows, Tx};
-    use crate::store::list::ListFilter;
-    use crate::store::statements::Sql;
-    use crate::store::within::Dialect;
-
-    /// A server whose commits are refused.
-    struct Refusing;
-
-    struct NoCommit(Effects);
-
-    impl Tx for NoCommit {
-        async fn query(&mut self, _: Sql, _: &[Param<'_>]) -> Result<Rows, Error> {
-            Ok(Rows::default())
-        }
-
-        async fn query_each(&mut self, _: Sql, _: &Batch<'_>) -> Result<Rows, Error> {
-            Ok(Rows::default())
-        }
-
-        async fn query_list(&mut self, _: Sql, _: &ListFilter) -> Result<Rows, Error> {
-            Ok(Rows::default())
-        }
-
-        async fn execute(&mut self, _: Sql, _: &[Param<'_>]) -> Result<u64, Error> {
-            Ok(1)
-        }
-
-        async fn execute_each(&mut self, _: Sql, _: &Batch<'_>) -> Result<u64, Error> {
-            Ok(1)
-        }
-
-        fn effects(&mut self) -> &mut Effects {
-            &mut self.0
-        }
-    }
-
-    impl Session for NoCommit {
-        async fn begin(&mut self, _: usize) -> Result<(), Error> {
-            Ok(())
-        }
-
-        async fn commit(&mut self) -> Result<Effects, Error> {
-            Err(Error::unavailable("commit refused"))
-        }
-
-        async fn roll_back(&mut self) {}
-
-        fn trouble(&self) -> Option<Trouble> {
-            Some(Trouble::Refused)
-        }
-
-        fn has_written(&self) -> bool {
-            true
-        }
-
-        async fn close(self) {}
-    }
-
-    impl Server for Refusing {
-        type Session = NoCommit;
-
-        async fn connect(&self, _: Mode) -> Result<NoCommit, Error> {
-            Ok(NoCommit(Effects::default()))
-        }
-
-        fn dialect(&self) -> Dialect {
-            unreachable!("nothing asks")
-        }
-
-        fn address(&self) -> String {
-            "a server of the test".to_owned()
-        }
-
-        fn days(&self) -> Option<i64> {
-            None
-        }
-
-        fn announce(&self, _: News) {}
-    }
-
-    /// Succeeds until the commit.
-    struct Fine;
-
-    impl Verb for Fine {
-        type Reply = ();
-
-        async fn run<T: Tx>(&self, _: &mut T) -> Result<(), Error> {
-            Ok(())
-        }
-    }
-
-    #[tokio::test]
-    async fn a_refused_commit_is_never_answered_with_success() {
-        let (server, shared, tasks) = (Arc::new(Refusing), Arc::default(), Tasks::default());
-        let lane = Lane::start(&server, Mode::Write, 1, &shared, &tasks);
-
-        let (one, other) = tokio::join!(lane.run(Fine), lane.run(Fine));
-
-        for answer in [one, other] {
-            assert!(answer.is_err_and(|error| error.to_string().contains("commit refused")));
         }
     }
 }

@@ -2,25 +2,44 @@
 //! looks for what other processes did.
 
 mod lane;
+#[cfg(test)]
+mod refused_commit;
 mod session;
 mod watch;
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::lane::Lane as CallLane;
 pub(crate) use self::session::{Mode, Server, Session, Trouble};
-use super::Shared;
 use super::driver::{Driver, Lane, Verb};
 use super::floors::Floors;
 use super::verb;
 use super::within::Dialect;
+use super::{Reply, Shared};
 use crate::Error;
-use crate::runtime::{Clock, Tasks};
+use crate::runtime::{Clock, Tasks, at_most};
 
 /// Connections for reading, at most: enough to keep two cores busy beside the writers.
 const READERS: usize = 2;
+
+/// Longest time a server may take to accept a connection, or to answer the first question on it.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// Waits for a server's answer in bounded time.
+pub(crate) fn answered<'a, T: 'a>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'a,
+) -> Reply<'a, T> {
+    let silent = || {
+        let seconds = ANSWER_MAX.as_secs();
+        Err(Error::unavailable(format!("the database server says nothing for {seconds} s")))
+    };
+    let work = Box::pin(work);
+    Box::pin(async move { at_most(ANSWER_MAX, work).await.unwrap_or_else(silent) })
+}
 
 /// An open database server.
 pub(crate) struct ServerDriver<S: Server> {
@@ -32,13 +51,15 @@ pub(crate) struct ServerDriver<S: Server> {
     enqueue: CallLane<S>,
     claim: CallLane<S>,
     settle: CallLane<S>,
+    heartbeat: CallLane<S>,
     upkeep: CallLane<S>,
     read: Arc<CallLane<S>>,
 }
 
 impl<S: Server> ServerDriver<S> {
-    /// Starts the lanes over a server that was found fit.
-    pub(crate) fn start(server: S, clock: &Clock) -> Self {
+    /// Starts the lanes over a server that was found fit, and asks it for its time before anything is
+    /// done by a clock that may be hours off.
+    pub(crate) async fn start(server: S, clock: &Clock) -> Result<Self, Error> {
         let server = Arc::new(server);
         let shared = Arc::new(Shared { floors: Floors::enabled(), ..Shared::default() });
         let tasks = Tasks::default();
@@ -48,6 +69,7 @@ impl<S: Server> ServerDriver<S> {
             enqueue: lane(Mode::Write, 1),
             claim: lane(Mode::Write, 1),
             settle: lane(Mode::Write, 1),
+            heartbeat: lane(Mode::Write, 1),
             upkeep: lane(Mode::Write, 1),
             read: Arc::clone(&read),
             server: Arc::clone(&server),
@@ -55,15 +77,16 @@ impl<S: Server> ServerDriver<S> {
             tasks: tasks.clone(),
             failed: CancellationToken::new(),
         };
-        watch::start(&tasks, read, shared, clock.clone());
-        driver
-    }
-
-    /// Asks the database for its time before anything is done by a clock that may be hours off.
-    pub(crate) async fn take_time(&self, clock: &Clock) -> Result<(), Error> {
         let asked = Clock::reading();
-        clock.anchor(asked, self.read.run(verb::Watch).await?.now);
-        Ok(())
+        match driver.read(verb::Watch).await {
+            Ok(seen) => clock.anchor(asked, seen.now),
+            Err(error) => {
+                driver.close().await;
+                return Err(error);
+            }
+        }
+        watch::start(&tasks, read, shared, clock.clone());
+        Ok(driver)
     }
 
     /// Starts what else the server needs beside its lanes.
@@ -74,12 +97,14 @@ impl<S: Server> ServerDriver<S> {
 
 impl<S: Server> Driver for ServerDriver<S> {
     const FOLDS: bool = true;
+    const IS_WATCHED: bool = true;
 
     async fn write<V: Verb>(&self, verb: V) -> Result<V::Reply, Error> {
         let lane = match V::LANE {
             Lane::Enqueue => &self.enqueue,
             Lane::Claim => &self.claim,
             Lane::Settle => &self.settle,
+            Lane::Heartbeat => &self.heartbeat,
             Lane::Upkeep => &self.upkeep,
         };
         lane.run(verb).await
@@ -118,7 +143,10 @@ impl<S: Server> Driver for ServerDriver<S> {
 
     async fn close(&self) {
         self.tasks.cancel();
-        for lane in [&self.enqueue, &self.claim, &self.settle, &self.upkeep, &*self.read] {
+        let reporting = [&self.settle, &self.heartbeat];
+        for lane in
+            [&self.enqueue, &self.claim, &self.upkeep, &*self.read].into_iter().chain(reporting)
+        {
             lane.stop().await;
         }
         self.tasks.stop().await;

@@ -29,6 +29,8 @@ pub(crate) enum Mode {
 
 /// One connection.
 pub(crate) trait Session: Tx + 'static {
+    /// The next statement is to run by itself: a transaction only in name, which costs nothing.
+    fn begin_nothing(&mut self);
     /// Starts a transaction of so many calls.
     fn begin(&mut self, calls: usize) -> impl Future<Output = Result<(), Error>> + Send;
     /// Writes what was deferred, and the counts, commits, and hands out the effects.

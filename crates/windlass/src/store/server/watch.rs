@@ -66,6 +66,12 @@ async fn look<S: Server>(
         *next_delayed = seen.next_delayed;
         shared.signals.delayed.raise();
     }
+    if seen.next_expiry.is_some_and(|at| at <= clock.now().as_micros()) {
+        shared.signals.expiring.raise();
+    }
+    if seen.has_changes {
+        shared.signals.counted.raise();
+    }
     if seen.has_mail {
         shared.signals.inbox.raise();
     }

@@ -52,8 +52,7 @@ impl Verb for Claim {
     const LANE: Lane = Lane::Claim;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Claims, Error> {
-        let known = self.shared.catalog.known(|pair| self.served.serves(pair));
-        if let Some(claims) = self.whole(tx, &known).await? {
+        if let Some(claims) = self.whole(tx).await? {
             return Ok(claims);
         }
         let worker = [self.worker.id.into(), self.worker.nonce.into(), self.now.as_micros().into()];

@@ -29,32 +29,34 @@ struct Leased {
 
 impl Claim {
     /// Claims in two statements, or three when the order between several kinds has to be found out.
-    /// None where that is not possible.
-    pub(super) async fn whole<T: Tx>(
-        &self,
-        tx: &mut T,
-        pairs: &[Pair],
-    ) -> Result<Option<Claims>, Error> {
+    /// None where that is not possible, and where nothing is found with what this process knows.
+    pub(super) async fn whole<T: Tx>(&self, tx: &mut T) -> Result<Option<Claims>, Error> {
         let defective = sabotage::on("priority_ignored") || sabotage::on("dead_worker_claims");
-        if pairs.is_empty() || !tx.has_wholes() || defective {
+        if !tx.has_wholes() || defective {
             return Ok(None);
         }
-        let lanes = match pairs {
+        let Some(settings) = self.shared.settings.known() else { return Ok(None) };
+        let pairs = self.shared.catalog.known(|pair| {
+            let is_paused = settings.is_paused(pair.queue_id, pair.kind_id, self.now);
+            self.served.serves(pair) && !is_paused
+        });
+        let lanes = match pairs.as_slice() {
+            [] => return Ok(None),
             [_] if self.served.aging.is_none() => {
-                self.lanes(pairs).into_iter().map(|lane| (lane, self.limit)).collect()
+                self.lanes(&pairs).into_iter().map(|lane| (lane, self.limit)).collect()
             }
             _ => {
-                let waiting = self.waiting(tx, pairs).await?;
-                self.in_order(tx, pairs, waiting).await?
+                let waiting = self.waiting(tx, &pairs).await?;
+                self.in_order(tx, &pairs, waiting).await?
             }
         };
-        let leased = self.take_all(tx, pairs, &lanes).await?;
+        let leased = self.take_all(tx, &pairs, &lanes, settings.version()).await?;
         let Some(first) = leased.first() else { return Ok(None) };
         if first.latest > self.shared.catalog.last() {
             // For the next claim.
             self.shared.catalog.pairs(tx, |_| false).await?;
         }
-        self.bodies(tx, pairs, &lanes, leased).await.map(Some)
+        self.bodies(tx, &pairs, &lanes, leased).await.map(Some)
     }
 
     /// The lanes with something in them, and how much of each comes before the rest of its group.
@@ -83,14 +85,16 @@ impl Claim {
         tx: &mut T,
         pairs: &[Pair],
         lanes: &Lanes,
+        version: i64,
     ) -> Result<Vec<Leased>, Error> {
         let by = vec![
             self.worker.id.into(),
             self.worker.nonce.into(),
             self.now.as_micros().into(),
             int(self.limit),
+            version.into(),
         ];
-        let by = Batch::of_rows(4, by);
+        let by = Batch::of_rows(5, by);
         let mut from = Batch::with_capacity(5, lanes.len());
         for (lane, most) in lanes {
             let pair = &pairs[lane.pair];

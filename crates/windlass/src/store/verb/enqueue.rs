@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::core::State;
 use crate::job::{ATTEMPTS_DEFAULT, JobId, NewJob, RunAt, Timestamp};
 use crate::store::Stored;
-use crate::store::driver::{Batch, Lane, Param, Tx, Verb, Waits};
+use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
@@ -107,7 +107,7 @@ impl Verb for Enqueue {
     }
 
     fn weight(&self) -> usize {
-        self.jobs.len()
+        self.jobs.iter().map(|job| 1 + job.job.payload.len() / BYTES_PER_ROW).sum()
     }
 
     fn waits(&self) -> Waits {

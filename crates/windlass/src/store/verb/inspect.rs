@@ -13,6 +13,9 @@ use crate::store::statements::Sql;
 use crate::store::verb::locate;
 use crate::store::{Counted, ListQuery, Shared, Tally, WorkerRecord};
 
+/// Weight of a read that may come past many rows.
+const READ_WEIGHT: usize = 1000;
+
 /// Reads jobs by id, in the order asked for; unknown ones are left out.
 #[derive(Debug)]
 pub(crate) struct Get {
@@ -93,6 +96,10 @@ pub(crate) struct List {
 impl Verb for List {
     type Reply = Vec<JobRecord>;
 
+    fn weight(&self) -> usize {
+        READ_WEIGHT
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<JobRecord>, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let query = &self.query;
@@ -133,6 +140,10 @@ pub(crate) struct Stats {
 
 impl Verb for Stats {
     type Reply = Counted;
+
+    fn weight(&self) -> usize {
+        READ_WEIGHT
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Counted, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;

@@ -51,7 +51,7 @@ pub(crate) use prune::Prune;
 pub(crate) use purge::Purge;
 pub(crate) use queues::{ListQueues, OldestPending, PutQueue, ReadSettings, RemoveQueue};
 pub(crate) use relay::{Letter, Peek, Refuse, Relay};
-pub(crate) use rescue::Rescue;
+pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use retry::Retry;
 pub(crate) use settle::Settle;
 pub(crate) use verify::Verify;

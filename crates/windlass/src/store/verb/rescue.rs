@@ -19,6 +19,24 @@ const WORKER_KEPT: Duration = Duration::from_secs(3600);
 /// Workers forgotten in one round.
 const WORKERS_FORGOTTEN_MAX: i64 = 100;
 
+/// Looks whether a rescue would find something.
+#[derive(Debug)]
+pub(crate) struct HasLapsed {
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for HasLapsed {
+    type Reply = bool;
+
+    const IS_ONE_STATEMENT: bool = true;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<bool, Error> {
+        let forgotten = self.now - WORKER_KEPT;
+        let params = [self.now.as_micros().into(), forgotten.as_micros().into()];
+        Ok(!tx.query(Sql::HasLapsed, &params).await?.is_empty())
+    }
+}
+
 /// Rescues up to `limit` jobs.
 #[derive(Debug)]
 pub(crate) struct Rescue {

@@ -1,9 +1,9 @@
 //! Settle: writes the ends of attempts, each under its fence.
 
 use crate::Error;
-use crate::core::{Event, Settlement, State};
+use crate::core::{Event, Next, Settlement, State};
 use crate::job::Timestamp;
-use crate::store::driver::{Lane, Tx, Verb, Waits};
+use crate::store::driver::{BYTES_PER_ROW, Lane, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, apply};
 use crate::store::verb::complete::complete;
@@ -48,7 +48,11 @@ impl Verb for Settle {
     }
 
     fn weight(&self) -> usize {
-        self.items.len()
+        let bytes = |item: &Settlement| match &item.next {
+            Next::Ended { result: Some(result), .. } => result.len(),
+            _ => 0,
+        };
+        self.items.iter().map(|item| 1 + bytes(item) / BYTES_PER_ROW).sum()
     }
 }
 

@@ -10,16 +10,21 @@ pub(crate) struct Watch;
 
 /// What there is.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "one per question of the statement")]
 pub(crate) struct Seen {
     pub(crate) now: Timestamp,
     pub(crate) is_ready: bool,
     pub(crate) next_delayed: Option<i64>,
     pub(crate) is_cancelling: bool,
     pub(crate) has_mail: bool,
+    pub(crate) next_expiry: Option<i64>,
+    pub(crate) has_changes: bool,
 }
 
 impl Verb for Watch {
     type Reply = Seen;
+
+    const IS_ONE_STATEMENT: bool = true;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Seen, Error> {
         let rows = tx.query(Sql::Watch, &[]).await?;
@@ -30,6 +35,8 @@ impl Verb for Watch {
                 next_delayed: row.opt_int()?,
                 is_cancelling: row.int()? > 0,
                 has_mail: row.int()? > 0,
+                next_expiry: row.opt_int()?,
+                has_changes: row.int()? > 0,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))

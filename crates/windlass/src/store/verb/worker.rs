@@ -68,7 +68,7 @@ pub(crate) struct Heartbeat {
 impl Verb for Heartbeat {
     type Reply = Beat;
 
-    const LANE: Lane = Lane::Settle;
+    const LANE: Lane = Lane::Heartbeat;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Beat, Error> {
         let worker = &self.worker;

@@ -3,5 +3,7 @@
 //! These take place in real time, so each wait has an upper bound in real time.
 
 mod answers;
+mod idle;
 mod outages;
 mod sessions;
+mod silence;

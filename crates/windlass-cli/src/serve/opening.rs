@@ -1,0 +1,59 @@
+//! Opening the database, and a worker on it: one in a server of its own may be away for a while, which
+//! is no reason to end.
+
+use std::time::Duration;
+
+use windlass::{Error, Queue, RunningWorker, Worker};
+
+/// First and longest wait before a database that is away is tried again.
+const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// What a server needs before it can serve.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) queue: Queue,
+    pub(crate) worker: Option<RunningWorker>,
+}
+
+/// Opens `database` and starts the worker that `make` makes. When the database's server is away,
+/// tries again until it is there, and calls `away` each time it is not.
+pub(crate) async fn open(
+    database: &str,
+    migrate: bool,
+    make: impl Fn(&Queue) -> Option<Worker<()>>,
+    away: impl Fn(),
+) -> Result<Opened, Error> {
+    let mut wait = RETRY_WAIT.0;
+    loop {
+        let error = match open_once(database, migrate, &make).await {
+            Err(error) if error.is_transient() && has_server(database) => error,
+            done => return done,
+        };
+        away();
+        tracing::warn!(%error, "the database is away: trying again in at most {wait:?}");
+        tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        wait = (wait * 2).min(RETRY_WAIT.1);
+    }
+}
+
+async fn open_once(
+    database: &str,
+    migrate: bool,
+    make: impl Fn(&Queue) -> Option<Worker<()>>,
+) -> Result<Opened, Error> {
+    let queue = Queue::builder().migrate(migrate).open(database).await?;
+    let Some(worker) = make(&queue) else { return Ok(Opened { queue, worker: None }) };
+    match worker.start().await {
+        Ok(worker) => Ok(Opened { queue, worker: Some(worker) }),
+        Err(error) => {
+            queue.close().await;
+            Err(error)
+        }
+    }
+}
+
+/// A file is there or it is not; a server comes back.
+fn has_server(database: &str) -> bool {
+    let scheme = database.split(':').next().unwrap_or_default();
+    matches!(scheme, "postgres" | "postgresql" | "mysql" | "mariadb")
+}
