@@ -16,6 +16,8 @@ pub(crate) const DEFECTS: &[(&str, &str)] = &[
     ("crash_burns_attempt", ""),
     ("cancel_forgotten", ""),
     ("count_forgotten", ""),
+    ("unique_forgotten", ""),
+    ("unique_kept", ""),
     ("promote_early", ""),
     ("promote_twice", ""),
     ("dead_worker_claims", ""),

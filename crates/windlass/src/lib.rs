@@ -23,9 +23,9 @@ pub use queue::{
     Enqueue, Enqueued, JobFilter, KindStats, Page, Queue, QueueBuilder, Stats, WorkerStats,
 };
 pub use runtime::Clock;
-pub use store::RetryOptions;
 pub use store::schema;
 pub use store::within::Transaction;
+pub use store::{Existing, RetryOptions};
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;
 pub use worker::{Ctx, Event, HandlerOptions, JobInfo, RunningWorker, Worker};

@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use windlass::protocol::{
     BatchReply, BatchRequest, RefusedObject, StoredJob, document, read_batch, read_job, read_lines,
 };
-use windlass::{Enqueued, JobId, JobRecord, Queue};
+use windlass::{Enqueued, Existing, JobId, JobRecord, Queue};
 
 use super::Answer;
 use crate::app::Shared;
@@ -41,7 +41,11 @@ pub(crate) async fn enqueue(
         }
         Ok(response)
     } else {
-        Ok((StatusCode::OK, [(EXISTING, "idempotency")], job).into_response())
+        let why = match enqueued.existing() {
+            Some(Existing::Unique) => "unique",
+            Some(Existing::Idempotency) | None => "idempotency",
+        };
+        Ok((StatusCode::OK, [(EXISTING, why)], job).into_response())
     }
 }
 

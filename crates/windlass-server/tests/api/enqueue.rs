@@ -64,3 +64,22 @@ async fn an_idempotency_key_finds_the_first_job() {
     assert_eq!(both.problem(422, "validation_error"), ["/idempotency_key"]);
     assert_eq!(api.count().await, 1);
 }
+
+#[tokio::test]
+async fn a_unique_key_that_is_held_is_answered_with_its_job() {
+    let api = Api::start().await;
+    let body = r#"{"type":"rare","payload":{"user":7},"delay":"1h","unique":{"fields":["user"],"scope":"queue",
+        "on_conflict":{"debounce":{"quiet":"5s","max_wait":"1m"}}}}"#;
+
+    let first = api.post("/api/v1/jobs", body).await;
+    let second = api.post("/api/v1/jobs", body).await;
+    let wrong = api.post("/api/v1/jobs", r#"{"type":"rare","unique":{"until":"period"}}"#).await;
+
+    assert_eq!((first.status, second.status, wrong.status), (201, 200, 422));
+    assert_eq!(second.header("windlass-existing"), Some("unique"));
+    let (first, second) = (first.json(), second.json());
+    assert_eq!(first["id"], second["id"]);
+    assert_eq!(first["unique"]["fields"], serde_json::json!(["user"]));
+    assert_eq!(first["unique"]["on_conflict"]["debounce"]["quiet"], 5000);
+    assert_eq!(wrong.json()["errors"][0]["pointer"], "/unique/key");
+}

@@ -1,6 +1,6 @@
 -- What a worker needs of a claimed job.
 -- $1 id     returns: id, priority, max_attempts, max_crashes, timeout_ms, created_at, start_by,
---           deadline, backoff, correlation_id, tags, metadata, payload
-select id, priority, max_attempts, max_crashes, timeout_ms, created_at, start_by, deadline, backoff, correlation_id, tags, metadata, payload
+--           deadline, backoff, correlation_id, tags, metadata, payload, uniqueness
+select id, priority, max_attempts, max_crashes, timeout_ms, created_at, start_by, deadline, backoff, correlation_id, tags, metadata, payload, uniqueness
 from {prefix}job
 where id = $1

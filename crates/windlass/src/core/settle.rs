@@ -23,6 +23,8 @@ pub(crate) struct Run {
     pub(crate) start_by: Option<Timestamp>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) started_at: Timestamp,
+    /// The unique key that its end gives back.
+    pub(crate) unique: Option<String>,
 }
 
 impl Run {
@@ -56,9 +58,16 @@ pub(crate) struct Settlement {
     /// Kept in the job's history.
     pub(crate) failure: Option<Failure>,
     pub(crate) started_at: Option<Timestamp>,
+    /// The unique key that is given back if this ends the job.
+    pub(crate) unique: Option<String>,
 }
 
 impl Settlement {
+    /// The same, of a job whose end gives this unique key back.
+    pub(crate) fn giving_back(self, unique: Option<&str>) -> Self {
+        Self { unique: unique.map(str::to_owned), ..self }
+    }
+
     /// The end of a job that waits: nothing ran, so nothing is counted.
     pub(crate) const fn of_waiting(
         job: JobId,
@@ -74,6 +83,7 @@ impl Settlement {
             next: Next::ended(state, reason),
             failure: None,
             started_at: None,
+            unique: None,
         }
     }
 }
@@ -211,6 +221,7 @@ fn settlement(run: &Run, counts: Counts, event: Event, next: Next) -> Settlement
         next,
         failure: None,
         started_at: Some(run.started_at),
+        unique: run.unique.clone(),
     }
 }
 
@@ -230,6 +241,7 @@ mod tests {
             start_by: None,
             deadline: None,
             started_at: NOW,
+            unique: None,
         }
     }
 

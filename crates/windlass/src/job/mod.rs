@@ -13,6 +13,7 @@ mod priority;
 mod queue_settings;
 mod record;
 mod timestamp;
+mod unique;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,6 +35,8 @@ pub use queue_settings::{
 };
 pub use record::{AttemptRecord, JobRecord};
 pub use timestamp::Timestamp;
+pub use unique::Unique;
+pub(crate) use unique::{Held, OnConflict, Place, UniqueScope, UniqueUntil};
 
 /// A kind of job: its payload's type, the name of its handler, and its defaults.
 ///

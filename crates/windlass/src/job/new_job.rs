@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{
     ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, Job, KEY_BYTES_MAX, NAME_BYTES_MAX,
-    PAYLOAD_BYTES_MAX, Policy, Priority, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
-    TIMEOUT_MAX, Timestamp,
+    PAYLOAD_BYTES_MAX, Place, Policy, Priority, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
+    TIMEOUT_MAX, Timestamp, Unique,
 };
 use crate::{Error, FieldError};
 
@@ -25,6 +25,7 @@ pub struct NewJob {
     pub(crate) start_by: Option<RunAt>,
     pub(crate) deadline: Option<RunAt>,
     pub(crate) idempotency_key: Option<String>,
+    pub(crate) unique: Option<Unique>,
     pub(crate) correlation_id: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
@@ -58,6 +59,7 @@ impl NewJob {
             start_by: None,
             deadline: None,
             idempotency_key: None,
+            unique: None,
             correlation_id: None,
             tags: BTreeMap::new(),
             metadata: BTreeMap::new(),
@@ -167,6 +169,13 @@ impl NewJob {
         self
     }
 
+    /// Is stored only if no live job has the same unique key.
+    #[must_use]
+    pub fn unique(mut self, unique: Unique) -> Self {
+        self.unique = Some(unique);
+        self
+    }
+
     /// A string of the caller's that ties jobs, logs and requests together.
     #[must_use]
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
@@ -206,6 +215,7 @@ impl NewJob {
         self.check_policy(&mut refuse);
         self.check_times(&mut refuse);
         self.check_texts(&mut refuse);
+        self.check_unique(&mut refuse);
         if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
     }
 
@@ -241,6 +251,15 @@ impl NewJob {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn check_unique(&self, refuse: &mut impl FnMut(&str, String)) {
+        let Some(unique) = &self.unique else { return };
+        let (queue, kind, payload) = (&self.queue, &self.kind, &self.payload);
+        let place = Place { namespace_id: 0, queue, kind, payload };
+        if let Err((member, detail)) = unique.check().and_then(|()| unique.digest(&place)) {
+            refuse(&format!("/unique/{member}"), detail);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Backoff, JobId, Priority, Timestamp};
+use super::{Backoff, Held, JobId, Priority, Timestamp, Unique};
 use crate::core::{Reason, State};
 
 /// Everything known of a job at one moment.
@@ -48,6 +48,8 @@ pub struct JobRecord {
     pub correlation_id: Option<String>,
     /// The caller's idempotency key.
     pub idempotency_key: Option<String>,
+    /// Its unique key, as it was asked for.
+    pub(crate) uniqueness: Option<Held>,
     /// Longest run of one attempt.
     pub timeout: Duration,
     /// No attempt starts later.
@@ -74,6 +76,13 @@ pub struct JobRecord {
     pub last_error: Option<String>,
     /// Output, byte for byte as the handler gave it.
     pub result: Option<Vec<u8>>,
+}
+
+impl JobRecord {
+    /// What it asked to be the only one of.
+    pub fn unique(&self) -> Option<&Unique> {
+        self.uniqueness.as_ref().map(|held| &held.unique)
+    }
 }
 
 /// One attempt of a job: a failed one, the final one, or the one that runs.

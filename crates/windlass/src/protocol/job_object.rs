@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::depth::as_json;
-use crate::job::{AttemptRecord, Backoff, JobId, JobRecord, Timestamp};
+use crate::job::{AttemptRecord, Backoff, JobId, JobRecord, Timestamp, Unique};
 use crate::queue::Page;
 
 /// A job as the API shows it. Members that are not set are absent.
@@ -106,6 +106,8 @@ struct Members<'a> {
     correlation_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique: Option<&'a Unique>,
     timeout_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     start_by: Option<Timestamp>,
@@ -157,6 +159,7 @@ impl Serialize for JobObject<'_> {
             metadata: &job.metadata,
             correlation_id: job.correlation_id.as_deref(),
             idempotency_key: job.idempotency_key.as_deref(),
+            unique: job.unique(),
             timeout_ms: u64::try_from(job.timeout.as_millis()).unwrap_or(u64::MAX),
             start_by: job.start_by,
             deadline: job.deadline,
@@ -246,6 +249,7 @@ pub(super) mod tests {
             metadata: BTreeMap::new(),
             correlation_id: None,
             idempotency_key: None,
+            uniqueness: None,
             timeout: Duration::from_secs(1800),
             start_by: None,
             deadline: None,

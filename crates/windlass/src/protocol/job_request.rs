@@ -7,6 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::Refusal;
 use super::depth::depth;
 use super::members::Object;
+use super::unique_request::read_unique;
 use super::values::{base64, count, duration, durations, instant, number, priority, text};
 use crate::Error;
 use crate::job::{
@@ -33,6 +34,7 @@ pub fn read_job(body: &RawValue, idempotency_key: Option<&str>) -> Result<NewJob
     read_options(&mut object, &mut job);
     read_times(&mut object, &mut job);
     read_key(&mut object, &mut job, idempotency_key);
+    job.unique = object.object("unique", read_unique).flatten();
     if let Err(Error::Invalid(broken)) = job.check() {
         for error in broken {
             if !object.is_broken(&error.pointer) {
@@ -167,6 +169,7 @@ mod tests {
 
     use super::super::document;
     use super::*;
+    use crate::Unique;
 
     fn read(json: &str) -> Result<NewJob, Refusal> {
         read_job(document(json.as_bytes())?, None)
@@ -195,7 +198,9 @@ mod tests {
         let json = r#"{"type":"t","queue":"q","priority":"low","timeout":"5s","max_attempts":7,
             "max_crashes":2,"delay":1500,"start_by":"2030-01-01T00:00:00Z",
             "deadline":"2031-01-01T00:00:00Z","backoff":{"strategy":"list","delays":["2h",1]},
-            "idempotency_key":"k","correlation_id":"c","tags":{"a":"b"},"metadata":{"m":"n"}}"#;
+            "idempotency_key":"k","correlation_id":"c","tags":{"a":"b"},"metadata":{"m":"n"},
+            "unique":{"key":"u","scope":"queue","until":"period","period":"1h",
+            "on_conflict":{"debounce":{"quiet":"5s","max_wait":60000}}}}"#;
 
         let job = read(json).unwrap();
 
@@ -212,7 +217,13 @@ mod tests {
             .idempotency_key("k")
             .correlation_id("c")
             .tag("a", "b")
-            .metadata("m", "n");
+            .metadata("m", "n")
+            .unique(
+                Unique::key("u")
+                    .per_queue()
+                    .for_period(Duration::from_secs(3600))
+                    .debounce(Duration::from_secs(5), Duration::from_secs(60)),
+            );
         assert_eq!(job, expected);
     }
 
@@ -220,7 +231,7 @@ mod tests {
     fn every_mistake_is_named_at_once() {
         let json = r#"{"type":"a b","payload_base64":"?","queue":5,"priority":9223372036854775808,
             "delay":-1,"max_attempts":0,"tags":{"x":1},"backoff":{"strategy":"no","factor":2},
-            "unique":{},"start_by":"soon","delay":2}"#;
+            "unique":{"scope":"town","tribe":1},"start_by":"soon","delay":2}"#;
 
         let expected = [
             "/delay",
@@ -233,7 +244,9 @@ mod tests {
             "/tags/x",
             "/start_by",
             "/type",
-            "/unique",
+            "/unique/scope",
+            "/unique/tribe",
+            "/unique/key",
         ];
         let mut found = pointers(json);
         found.dedup();

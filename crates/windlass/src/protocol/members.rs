@@ -69,6 +69,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Whether a member is an object.
+    pub(super) fn is_object(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|json| json.get().starts_with('{'))
+    }
+
     /// Takes a member that is an object itself.
     pub(super) fn object<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let json = self.raw(name).filter(|json| json.get() != "null")?;

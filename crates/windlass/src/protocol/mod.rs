@@ -13,6 +13,7 @@ mod queue_request;
 mod refusal;
 mod requests;
 mod stats_object;
+mod unique_request;
 mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};

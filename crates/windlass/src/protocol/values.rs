@@ -72,6 +72,22 @@ pub(super) fn durations(json: &RawValue) -> Read<Vec<Duration>> {
     list.into_iter().map(duration).collect()
 }
 
+/// A list of strings.
+pub(super) fn texts(json: &RawValue) -> Read<Vec<String>> {
+    serde_json::from_str(json.get())
+        .map_err(|_| format!("is {} (a list of strings allowed)", shown(json)))
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(json: &RawValue, words: &[(&str, T)]) -> Read<T> {
+    let wanted = text(json)?;
+    let found = words.iter().find(|(word, _)| *word == wanted);
+    found.map(|(_, value)| *value).ok_or_else(|| {
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        format!("is {} (one of {} allowed)", shown(json), words.join(", "))
+    })
+}
+
 pub(super) fn instant(json: &RawValue) -> Read<Timestamp> {
     if is_text(json) {
         return text(json)?.parse();

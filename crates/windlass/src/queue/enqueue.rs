@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::{Queue, check_batch};
 use crate::Error;
 use crate::core::State;
-use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp};
-use crate::store::Stored;
+use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp, Unique};
 use crate::store::within::Transaction;
+use crate::store::{Existing, Stored};
 
 /// A job about to be enqueued: set options, then await it.
 #[derive(Debug)]
@@ -167,6 +167,11 @@ impl<J> Enqueue<J> {
         self.with(|job| job.idempotency_key(key))
     }
 
+    /// Is stored only if no live job has the same unique key.
+    pub fn unique(self, unique: Unique) -> Self {
+        self.with(|job| job.unique(unique))
+    }
+
     /// A string of the caller's that ties jobs, logs and requests together.
     pub fn correlation_id(self, id: impl Into<String>) -> Self {
         self.with(|job| job.correlation_id(id))
@@ -244,9 +249,15 @@ impl<J> Enqueued<J> {
         self.stored.id
     }
 
-    /// False when an earlier job already had the idempotency key: this is that job.
+    /// False when an earlier job already had the idempotency key or holds the unique key: this is that
+    /// job.
     pub const fn is_new(&self) -> bool {
-        self.stored.is_new
+        self.stored.existing.is_none()
+    }
+
+    /// Why this is an earlier job, if it is.
+    pub const fn existing(&self) -> Option<Existing> {
+        self.stored.existing
     }
 
     /// How full the job's queue is with it, where that has a limit and the job is new.

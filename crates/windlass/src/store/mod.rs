@@ -46,11 +46,11 @@ use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
 pub(crate) use queue_store::QueueStore;
-pub use types::RetryOptions;
 pub(crate) use types::{
     Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
     Pruned, PurgeBatch, Purged, QueuePage, Served, Settled, Stored, Tally, WorkerKey, WorkerRecord,
 };
+pub use types::{Existing, RetryOptions};
 
 /// What the users of one database in one process have in common.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::driver::Row;
 use crate::Error;
 use crate::core::{Counts, Reason, State};
-use crate::job::{Backoff, JobId, JobRecord, Priority, Timestamp};
+use crate::job::{Backoff, Held, JobId, JobRecord, Priority, Timestamp};
 
 /// A job, with what the verbs need beyond the public record.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl JobRow {
         job.crashes = counts.crashes;
         job.snoozes = counts.snoozes;
         Ok(Self { record: job, namespace_id: ids.0, queue_id: ids.1, kind_id: ids.2, room })
+    }
+
+    /// The unique key that its end gives back.
+    pub(crate) fn unique(&self) -> Option<&str> {
+        self.record.uniqueness.as_ref().and_then(Held::until_end)
     }
 
     pub(crate) const fn pair(&self) -> (i64, i64) {
@@ -106,6 +111,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         tags: read_json(row)?,
         metadata: read_json(row)?,
         payload: row.bytes()?,
+        uniqueness: read_json(row)?,
         started_at: None,
         completed_at: None,
         last_error: None,
@@ -236,6 +242,12 @@ pub(crate) fn read_json<T: Default + serde::de::DeserializeOwned>(
             T::default()
         })),
     }
+}
+
+/// The unique key that the end of a job gives back.
+pub(crate) fn read_unique(row: &mut Row<'_>) -> Result<Option<String>, Error> {
+    let held: Option<Held> = read_json(row)?;
+    Ok(held.and_then(|held| held.until_end().map(str::to_owned)))
 }
 
 pub(crate) fn read_millis(row: &mut Row<'_>) -> Result<Duration, Error> {

@@ -58,7 +58,18 @@ impl<D: Driver> SqlStore<D> {
         let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
         let pair = |names: (&str, &str)| shared.catalog.pair(namespace_id, names.0, names.1);
         let pairs = jobs.iter().map(|job| pair(job.names())).collect::<Result<_, _>>()?;
-        Ok(verb::Enqueue { jobs, namespace_id, atomic, now, settings, admits: true, pairs, ids })
+        let uniques = verb::uniques(namespace_id, &jobs)?;
+        Ok(verb::Enqueue {
+            jobs,
+            namespace_id,
+            atomic,
+            now,
+            settings,
+            admits: true,
+            uniques,
+            pairs,
+            ids,
+        })
     }
 
     /// Settings, at most a moment behind what other processes have changed, and the id of a namespace.

@@ -89,6 +89,11 @@ statements! {
     ExpiryInsert = "expiry_insert" [common postgres mysql],
     IdempotencyAdd = "idempotency_add" [common postgres mysql],
     IdempotencyGet = "idempotency_get" [common postgres mysql],
+    UniqueTake = "unique_take" [common postgres mysql],
+    UniqueGet = "unique_get" [common postgres mysql],
+    UniqueMove = "unique_move",
+    UniqueRelease = "unique_release" [common postgres common],
+    UniqueExpire = "unique_expire" [common postgres mysql],
     ClaimWorker = "claim_worker",
     ClaimHead = "claim_head" [common postgres mysql],
     ClaimPeek = "claim_peek",
@@ -120,6 +125,7 @@ statements! {
     ExpiryTake = "expiry_take" [sqlite postgres mysql],
     JobGet = "job_get" [common postgres mysql],
     JobUpdate = "job_update",
+    JobReplace = "job_replace",
     JobDelete = "job_delete" [common postgres mysql],
     AttemptDelete = "attempt_delete" [common postgres mysql],
     AttemptList = "attempt_list",
@@ -152,6 +158,7 @@ statements! {
     VerifyCounts = "verify_counts",
     VerifyTally = "verify_tally" [common postgres mysql],
     VerifyPairs = "verify_pairs",
+    VerifyUnique = "verify_unique",
     VerifyExpiry = "verify_expiry",
 }
 

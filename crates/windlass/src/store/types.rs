@@ -9,12 +9,21 @@ use super::list::ListFilter;
 use crate::core::{Run, State};
 use crate::job::{JobId, Pressure, Priority, Timestamp};
 
+/// Why an enqueue is answered with an earlier job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It has the idempotency key.
+    Idempotency,
+    /// It holds the unique key.
+    Unique,
+}
+
 /// The answer to one enqueued job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) id: JobId,
-    /// False when an earlier job already had the idempotency key.
-    pub(crate) is_new: bool,
+    /// Why it is an earlier job.
+    pub(crate) existing: Option<Existing>,
     /// How full its queue is then, where that has a limit.
     pub(crate) pressure: Option<Pressure>,
 }

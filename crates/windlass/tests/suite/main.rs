@@ -26,4 +26,5 @@ mod snooze;
 mod sql_doors;
 mod stats;
 mod typed;
+mod unique;
 mod within;

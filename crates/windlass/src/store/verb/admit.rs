@@ -18,14 +18,14 @@ use crate::store::statements::Sql;
 const WAITING: [State; 3] = [State::Pending, State::Delayed, State::Retrying];
 
 impl Enqueue {
-    /// Takes out of `new` what is too much for its queue, answers so, and returns those jobs. The rest
-    /// is told how full its queue is.
+    /// Takes out of `new` what is too much for its queue, and answers so. The rest is
+    /// told how full its queue is.
     pub(super) async fn admit<T: Tx>(
         &self,
         tx: &mut T,
         new: &mut Vec<New>,
         replies: &mut [Result<Stored, Error>],
-    ) -> Result<Vec<JobId>, Error> {
+    ) -> Result<(), Error> {
         let mut queues: BTreeMap<i64, Pressure> = BTreeMap::new();
         for item in new.iter() {
             let max_depth =
@@ -38,7 +38,7 @@ impl Enqueue {
             }
         }
         if queues.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut full = Vec::new();
         new.retain(|item| match queues.get_mut(&item.queue_id) {
@@ -59,7 +59,7 @@ impl Enqueue {
             }
         }
         self.refuse_echoes(&full, &queues, replies);
-        Ok(full)
+        Ok(())
     }
 
     /// A key given twice in one batch leads to the first job of the two: refused with it.

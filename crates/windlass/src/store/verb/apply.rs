@@ -9,8 +9,9 @@ use crate::job::{FailureClass, JobId, Timestamp};
 use crate::store::Settled;
 use crate::store::driver::{Batch, Param, Tx};
 use crate::store::effects::Measure;
-use crate::store::rows::{JobRow, Room};
+use crate::store::rows::{JobRow, Room, read_unique};
 use crate::store::statements::Sql;
+use crate::store::verb::unique::release;
 use crate::{Error, sabotage};
 
 /// A settlement with the holder of the lease it ends.
@@ -63,6 +64,10 @@ pub(super) async fn apply<T: Tx>(
     write_history(tx, &accepted, now).await?;
     write_ended(tx, &accepted, now).await?;
     write_waiting(tx, &accepted).await?;
+    let ended = accepted.iter().map(|(item, _)| &item.settlement);
+    let ended = ended.filter(|settlement| matches!(settlement.next, Next::Ended { .. }));
+    let held = ended.filter_map(|settlement| Some((settlement.unique.clone()?, settlement.job)));
+    release(tx, held.collect()).await?;
     // After the writes: what is stale may repeat an item of this very batch.
     for (index, settlement) in stale {
         statuses[index] = echo(tx, &settlement).await?;
@@ -317,6 +322,7 @@ impl HeldLease {
             start_by: None,
             deadline: crate::store::rows::instant(row)?,
             started_at,
+            unique: read_unique(row)?,
         };
         Ok(Self { run, worker_id, worker, cancel_by })
     }

@@ -10,6 +10,7 @@ use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
+use crate::store::verb::unique::release;
 use crate::store::verb::{apply, locate};
 use crate::{Error, JobRecord};
 
@@ -95,6 +96,7 @@ impl Cancel {
         let mut settlement = self.settlement(row);
         settlement.counts.epoch += 1;
         settlement.started_at = row.record.started_at;
+        settlement.unique = row.unique().map(str::to_owned);
         let worker = row.record.worker.as_deref().unwrap_or_default();
         let fenced = apply::Fenced { settlement, worker_id, worker };
         apply::apply_all(tx, vec![fenced], self.now).await?;
@@ -132,6 +134,8 @@ pub(super) async fn leave_room<T: Tx>(
         Param::Null,
     ];
     tx.execute(Sql::OutcomeInsert, &outcome).await?;
+    let held = row.unique().map(|digest| (digest.to_owned(), row.record.id));
+    release(tx, held.into_iter().collect()).await?;
     let effects = tx.effects();
     effects.moved(row.pair(), row.record.state, *state);
     effects.count(row.queue_id, row.kind_id, Measure::of_end(*state), 1);

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, Run, State};
-use crate::job::{JobId, Priority, Timestamp};
+use crate::job::{Held, JobId, Priority, Timestamp, UniqueUntil};
 use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
 use crate::store::rows::{instant, read_backoff, read_json, read_millis};
 use crate::store::statements::Sql;
+use crate::store::verb::unique::{Holding, release};
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
 use crate::{Error, sabotage};
 
@@ -236,6 +237,7 @@ impl Claim {
         let mut leases = Batch::with_capacity(10, taken.len());
         let mut ended = Batch::with_capacity(13, 0);
         let mut claimed = Vec::with_capacity(taken.len());
+        let mut freed = Vec::new();
         for row in taken {
             let pair = &pairs[row.pair];
             let job = jobs
@@ -243,6 +245,8 @@ impl Claim {
                 .ok_or_else(|| Error::bug(format!("ready job {} does not exist", row.job)))?;
             if let Some(next) = job.too_late(self.now) {
                 end(tx, &mut ended, pair, &row, &next, self.now);
+                let id = JobId::from_i64(row.job);
+                freed.extend(job.unique().map(|digest| (digest.to_owned(), id)));
                 continue;
             }
             let counts = Counts {
@@ -265,6 +269,7 @@ impl Claim {
             let effects = tx.effects();
             effects.moved((pair.queue_id, pair.kind_id), State::Pending, State::Running);
             effects.count(pair.queue_id, pair.kind_id, Measure::Claims, 1);
+            freed.extend(job.until_started(row.job));
             claimed.push(job.claimed(row.job, counts, pair, self.now)?);
         }
         if !leases.is_empty() {
@@ -273,6 +278,7 @@ impl Claim {
         if !ended.is_empty() {
             tx.execute_each(Sql::OutcomeInsert, &ended).await?;
         }
+        release(tx, freed).await?;
         Ok(Claims::Jobs { jobs: claimed, more })
     }
 }
@@ -345,6 +351,7 @@ pub(super) struct JobPart {
     tags: std::collections::BTreeMap<String, String>,
     metadata: std::collections::BTreeMap<String, String>,
     payload: Vec<u8>,
+    uniqueness: Option<Held>,
 }
 
 impl JobPart {
@@ -362,7 +369,20 @@ impl JobPart {
             tags: read_json(row)?,
             metadata: read_json(row)?,
             payload: row.bytes()?,
+            uniqueness: read_json(row)?,
         })
+    }
+
+    /// The unique key that its end gives back.
+    pub(super) fn unique(&self) -> Option<&str> {
+        self.uniqueness.as_ref().and_then(Held::until_end)
+    }
+
+    /// The unique key that its start gives back.
+    pub(super) fn until_started(&self, job: i64) -> Option<Holding> {
+        let held = self.uniqueness.as_ref()?;
+        let is_until_started = held.unique.until == UniqueUntil::Started;
+        is_until_started.then(|| (held.digest.clone(), JobId::from_i64(job)))
     }
 
     pub(super) fn too_late(&self, now: Timestamp) -> Option<(Event, State, Reason)> {
@@ -376,6 +396,7 @@ impl JobPart {
         pair: &Pair,
         now: Timestamp,
     ) -> Result<Claimed, Error> {
+        let unique = self.unique().map(str::to_owned);
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),
@@ -386,6 +407,7 @@ impl JobPart {
                 start_by: self.start_by,
                 deadline: self.deadline,
                 started_at: now,
+                unique,
             },
             kind: pair.kind.clone(),
             queue: pair.queue.clone(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::apply::{Fenced, apply};
 use super::claim::{Claim, JobPart, Waiting};
+use super::unique::release;
 use crate::core::{Counts, Settlement, State};
 use crate::job::JobId;
 use crate::store::Claims;
@@ -157,6 +158,7 @@ impl Claim {
             rows.read(|row| Ok((row.int()?, JobPart::read(row)?)))?.into_iter().collect();
         let more = leased.len() >= self.limit;
         let (mut jobs, mut late) = (Vec::with_capacity(leased.len()), Vec::new());
+        let mut started = Vec::new();
         for row in leased {
             let pair = &pairs[lanes[row.lane].0.pair];
             let body = bodies
@@ -166,12 +168,15 @@ impl Claim {
             if let Some((event, state, reason)) = body.too_late(self.now) {
                 let id = JobId::from_i64(row.job);
                 tx.effects().count(pair.queue_id, pair.kind_id, Measure::Claims, -1);
-                late.push(Settlement::of_waiting(id, counts, event, (state, reason)));
+                let late_end = Settlement::of_waiting(id, counts, event, (state, reason));
+                late.push(late_end.giving_back(body.unique()));
                 continue;
             }
             let counts = Counts { attempt: row.counts.attempt + 1, ..counts };
+            started.extend(body.until_started(row.job));
             jobs.push(body.claimed(row.job, counts, pair, self.now)?);
         }
+        release(tx, started).await?;
         if !late.is_empty() {
             let late = late.into_iter().map(|settlement| Fenced {
                 settlement,

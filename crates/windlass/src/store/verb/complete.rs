@@ -11,6 +11,11 @@ use crate::store::effects::Measure;
 use crate::store::statements::Sql;
 use crate::{Error, sabotage};
 
+/// Completed, and nothing else follows from it.
+pub(super) fn is_plain(item: &Settlement) -> bool {
+    item.event == Event::Complete && item.unique.is_none()
+}
+
 /// Ends the leases of completed attempts as far as they are still this worker's, and returns their jobs.
 /// What is not among them has to go the long way.
 pub(super) async fn complete<T: Tx>(
@@ -20,14 +25,14 @@ pub(super) async fn complete<T: Tx>(
     now: Timestamp,
 ) -> Result<HashSet<JobId>, Error> {
     // Leases are ended in the order of their jobs, unless the others have a transaction of their own.
-    let in_order = tx.is_alone() || items.iter().all(|item| item.event == Event::Complete);
+    let in_order = tx.is_alone() || items.iter().all(is_plain);
     let defective = sabotage::on("no_fence") || sabotage::on("count_forgotten");
     if !tx.has_wholes() || !in_order || defective {
         return Ok(HashSet::new());
     }
     let mut seen = HashSet::with_capacity(items.len());
     let mut rows = Batch::with_capacity(7, items.len());
-    for item in items.iter().filter(|item| item.event == Event::Complete) {
+    for item in items.iter().filter(|item| is_plain(item)) {
         let Next::Ended { result, .. } = &item.next else { continue };
         if !seen.insert(item.job) {
             continue;

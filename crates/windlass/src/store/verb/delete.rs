@@ -60,7 +60,8 @@ pub(super) async fn cut_off<T: Tx>(
     now: Timestamp,
 ) -> Result<(), Error> {
     let end = (State::Cancelled, Reason::Request);
-    let settlement = Settlement::of_waiting(row.record.id, counts, Event::Cancel, end);
+    let settlement =
+        Settlement::of_waiting(row.record.id, counts, Event::Cancel, end).giving_back(row.unique());
     let worker = row.record.worker.as_deref().unwrap_or_default();
     let fenced = apply::Fenced { settlement, worker_id, worker };
     apply::apply_all(tx, vec![fenced], now).await?;

@@ -1,15 +1,16 @@
 //! Enqueue: makes jobs durable, in the order given.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::State;
-use crate::job::{ATTEMPTS_DEFAULT, JobId, NewJob, RunAt, Timestamp};
-use crate::store::Stored;
+use crate::job::{ATTEMPTS_DEFAULT, Held, JobId, NewJob, OnConflict, Place, RunAt, Timestamp};
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
+use crate::store::verb::unique::{Keys, release};
+use crate::store::{Existing, Stored};
 use crate::{Error, sabotage};
 
 /// Stores checked jobs. With `atomic`, one refused job refuses all.
@@ -23,6 +24,8 @@ pub(crate) struct Enqueue {
     pub(crate) settings: Arc<Settings>,
     /// Whether queues that are full refuse: not what was accepted before.
     pub(crate) admits: bool,
+    /// Each job's unique key, as its digest and as it is stored.
+    pub(crate) uniques: Vec<Option<(Held, String)>>,
     /// The ids of each job's queue and kind.
     pub(crate) pairs: Vec<(i64, i64)>,
     /// An id for each job, the same however often this runs: a repetition cannot store a job twice.
@@ -55,6 +58,23 @@ impl Prepared {
     }
 }
 
+/// The unique keys of jobs, as digests and as they are stored.
+pub(crate) fn uniques(
+    namespace_id: i64,
+    jobs: &[Prepared],
+) -> Result<Vec<Option<(Held, String)>>, Error> {
+    let each = jobs.iter().map(|prepared| {
+        let NewJob { kind, queue, payload, .. } = &prepared.job;
+        let Some(unique) = &prepared.job.unique else { return Ok(None) };
+        let place = Place { namespace_id, queue, kind, payload };
+        let digest = unique.digest(&place).map_err(|(_, detail)| Error::bug(detail))?;
+        let held = Held { digest, unique: unique.clone() };
+        let text = json_text(&held)?;
+        Ok(Some((held, text)))
+    });
+    each.collect()
+}
+
 /// A job of this batch that is to be inserted.
 pub(super) struct New {
     pub(super) index: usize,
@@ -85,23 +105,29 @@ impl Verb for Enqueue {
         let mut replies = Vec::with_capacity(all.len());
         for item in all {
             let reply = self.answer(&item, &holders)?;
-            if matches!(reply, Ok(Stored { is_new: true, .. })) {
+            if matches!(reply, Ok(Stored { existing: None, .. })) {
                 new.push(item);
             }
             replies.push(reply);
         }
-        let full =
-            if self.admits { self.admit(tx, &mut new, &mut replies).await? } else { Vec::new() };
+        let keys = self.take_unique(tx, &mut new, &mut replies).await?;
+        if self.admits {
+            self.admit(tx, &mut new, &mut replies).await?;
+        }
         let refusal = self.refuse_all_if_atomic(&mut replies);
-        let given_back = if refusal.is_err() { &self.ids } else { &full };
-        self.give_keys_back(tx, namespace_id, (&holders, given_back)).await?;
+        let stored: HashSet<JobId> = match &refusal {
+            Ok(()) => new.iter().map(|item| item.id).collect(),
+            Err(_) => HashSet::new(),
+        };
+        self.give_keys_back(tx, &holders, &keys, &stored).await?;
         refusal?;
+        self.change_holders(tx, keys, &replies).await?;
         self.insert(tx, &new).await?;
         Ok(replies)
     }
 
     async fn landed<T: Tx>(&self, reply: &Self::Reply, tx: &mut T) -> Result<bool, Error> {
-        let mut new = reply.iter().flatten().filter(|stored| stored.is_new);
+        let mut new = reply.iter().flatten().filter(|stored| stored.existing.is_none());
         let Some(first) = new.next() else { return Ok(false) };
         Ok(!tx.query(Sql::JobGet, &[first.id.as_i64().into()]).await?.is_empty())
     }
@@ -111,7 +137,17 @@ impl Verb for Enqueue {
     }
 
     fn waits(&self) -> Waits {
-        Waits::of_keys(self.jobs.iter().filter_map(|job| job.job.idempotency_key.as_deref()))
+        let changes_others = |held: &Held| held.unique.on_conflict != OnConflict::Keep;
+        let uniques = || self.uniques.iter().flatten().map(|(held, _)| held);
+        if uniques().any(changes_others) {
+            return Waits::Anything;
+        }
+        // Idempotency keys first, as they are taken first.
+        let keys = self.jobs.iter().filter_map(|job| job.job.idempotency_key.as_deref());
+        let keys = keys.map(|key| format!("1{key}"));
+        let all: Vec<String> =
+            keys.chain(uniques().map(|held| format!("2{}", held.digest))).collect();
+        Waits::of_keys(all.iter().map(String::as_str))
     }
 }
 
@@ -150,19 +186,27 @@ impl Enqueue {
         Ok(holders.into_iter().collect())
     }
 
-    /// Undoes [`take_keys`](Self::take_keys) for these jobs: the transaction may be the application's,
-    /// and go on.
+    /// Gives back the keys of jobs that are not stored after all: the transaction may be the
+    /// application's, and go on.
     async fn give_keys_back<T: Tx>(
         &self,
         tx: &mut T,
-        namespace_id: i64,
-        (holders, jobs): (&HashMap<String, Holder>, &[JobId]),
+        holders: &HashMap<String, Holder>,
+        keys: &Keys,
+        stored: &HashSet<JobId>,
     ) -> Result<(), Error> {
-        for (key, holder) in holders.iter().filter(|(_, holder)| jobs.contains(&holder.job)) {
-            let params = [namespace_id.into(), key.as_str().into(), holder.job.as_i64().into()];
+        if holders.is_empty() && keys.taken.is_empty() {
+            return Ok(());
+        }
+        let own: HashSet<&JobId> = self.ids.iter().collect();
+        let is_refused = |job: &JobId| own.contains(job) && !stored.contains(job);
+        for (key, holder) in holders.iter().filter(|(_, holder)| is_refused(&holder.job)) {
+            let params =
+                [self.namespace_id.into(), key.as_str().into(), holder.job.as_i64().into()];
             tx.execute(Sql::IdempotencyDelete, &params).await?;
         }
-        Ok(())
+        let unique = keys.taken.iter().filter(|(_, job)| is_refused(job));
+        release(tx, unique.cloned().collect()).await
     }
 
     fn key_of(&self, item: &New) -> Option<&str> {
@@ -176,7 +220,7 @@ impl Enqueue {
         item: &New,
         holders: &HashMap<String, Holder>,
     ) -> Result<Result<Stored, Error>, Error> {
-        let new = Ok(Stored { id: item.id, is_new: true, pressure: None });
+        let new = Ok(Stored { id: item.id, existing: None, pressure: None });
         let Some(key) = self.key_of(item) else { return Ok(new) };
         let Some(holder) = holders.get(key) else {
             // Given back between the two statements: the next run finds it free.
@@ -219,15 +263,15 @@ impl Enqueue {
     }
 
     async fn insert<T: Tx>(&self, tx: &mut T, new: &[New]) -> Result<(), Error> {
-        let mut jobs = Batch::with_capacity(17, new.len());
+        let mut jobs = Batch::with_capacity(18, new.len());
         let mut ready = Batch::with_capacity(9, new.len());
         let mut delayed = Batch::with_capacity(10, 0);
         let mut expiry = Batch::with_capacity(2, 0);
         for item in new {
             let prepared = &self.jobs[item.index];
             let job = &prepared.job;
-            let run_at = job.run_at.map(|when| when.resolve(self.now));
-            jobs.push(self.job_row(item, prepared));
+            let run_at = self.run_at(item);
+            jobs.push(self.job_row(item));
             let priority = Param::Int(i64::from(job.policy.priority.get()));
             let (queue, kind) = (item.queue_id.into(), item.kind_id.into());
             let (id, none) = (Param::Int(item.id.as_i64()), Param::Int(0));
@@ -243,9 +287,7 @@ impl Enqueue {
                     State::Pending
                 }
             };
-            let limits =
-                [self.start_by(item, job), job.deadline.map(|when| when.resolve(self.now))];
-            if let Some(limit) = limits.into_iter().flatten().min() {
+            if let Some(limit) = self.limit(item) {
                 expiry.push([limit.as_micros().into(), id]);
             }
             let effects = tx.effects();
@@ -270,6 +312,31 @@ impl Enqueue {
         Ok(())
     }
 
+    /// The job's unique key, if it is to have one.
+    pub(super) fn held(&self, item: &New) -> Option<&Held> {
+        self.uniques[item.index].as_ref().map(|(held, _)| held)
+    }
+
+    /// When it is to run, if that was said. One that waits for quiet waits at least once.
+    pub(super) fn run_at(&self, item: &New) -> Option<Timestamp> {
+        let run_at = self.jobs[item.index].job.run_at.map(|when| when.resolve(self.now));
+        let on_conflict = self.held(item).map(|held| held.unique.on_conflict);
+        let Some(OnConflict::Debounce { quiet, .. }) = on_conflict else { return run_at };
+        run_at.or(Some(self.now + quiet))
+    }
+
+    /// Its priority.
+    pub(super) fn priority(&self, item: &New) -> i64 {
+        i64::from(self.jobs[item.index].job.policy.priority.get())
+    }
+
+    /// When a look at it is due, if it has a limit.
+    pub(super) fn limit(&self, item: &New) -> Option<Timestamp> {
+        let job = &self.jobs[item.index].job;
+        let deadline = job.deadline.map(|when| when.resolve(self.now));
+        [self.start_by(item, job), deadline].into_iter().flatten().min()
+    }
+
     /// What the job says, or its queue: from when it may run.
     fn start_by(&self, item: &New, job: &NewJob) -> Option<Timestamp> {
         let resolve = |when: RunAt| when.resolve(self.now);
@@ -278,7 +345,9 @@ impl Enqueue {
         job.start_by.map(resolve).or_else(|| ttl.map(|ttl| from + ttl))
     }
 
-    fn job_row<'a>(&'a self, item: &New, prepared: &'a Prepared) -> [Param<'a>; 17] {
+    /// The columns of its row.
+    pub(super) fn job_row<'a>(&'a self, item: &New) -> [Param<'a>; 18] {
+        let prepared = &self.jobs[item.index];
         let job = &prepared.job;
         let policy = &job.policy;
         let kept = self.settings.of(item.queue_id);
@@ -299,7 +368,7 @@ impl Enqueue {
             policy.max_crashes.into(),
             timeout_ms.into(),
             self.now.as_micros().into(),
-            instant(job.run_at),
+            self.run_at(item).map(Timestamp::as_micros).into(),
             self.start_by(item, job).map(Timestamp::as_micros).into(),
             instant(job.deadline),
             backoff.into(),
@@ -308,13 +377,14 @@ impl Enqueue {
             prepared.tags.as_deref().into(),
             prepared.metadata.as_deref().into(),
             job.payload.as_slice().into(),
+            self.uniques[item.index].as_ref().map(|(_, text)| text.as_str()).into(),
         ]
     }
 }
 
 fn existing(holder: JobId, same: bool, key: &str) -> Result<Stored, Error> {
     if same {
-        return Ok(Stored { id: holder, is_new: false, pressure: None });
+        return Ok(Stored { id: holder, existing: Some(Existing::Idempotency), pressure: None });
     }
     Err(Error::Conflict {
         code: "idempotency_mismatch",

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::enqueue::{Enqueue, Prepared};
+use super::enqueue::{Enqueue, Prepared, uniques};
 use crate::Error;
 use crate::job::Timestamp;
 use crate::store::driver::{Tx, Verb as _};
@@ -33,6 +33,9 @@ impl EnqueueHere {
         let settings = shared.settings.at(tx, None).await?;
         let ids = jobs.iter().map(|_| ids.next(now)).collect::<Result<_, _>>()?;
         let (atomic, admits) = (true, true);
-        Enqueue { jobs, namespace_id, atomic, now, settings, admits, pairs, ids }.run(tx).await
+        let uniques = uniques(namespace_id, &jobs)?;
+        let verb =
+            Enqueue { jobs, namespace_id, atomic, now, settings, admits, uniques, pairs, ids };
+        verb.run(tx).await
     }
 }

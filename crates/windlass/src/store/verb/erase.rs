@@ -6,6 +6,7 @@ use crate::job::JobId;
 use crate::store::driver::{Batch, Tx};
 use crate::store::effects::Measure;
 use crate::store::statements::Sql;
+use crate::store::verb::unique::release;
 
 /// A job that was taken out of its room, to be deleted.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(super) struct Gone {
     pub(super) kind_id: i64,
     pub(super) namespace_id: i64,
     pub(super) idempotency_key: Option<String>,
+    /// The unique key that it may still hold.
+    pub(super) unique: Option<String>,
     pub(super) state: State,
 }
 
@@ -39,6 +42,9 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
     if !keys.is_empty() {
         tx.execute_each(Sql::IdempotencyDelete, &keys).await?;
     }
+    let held =
+        jobs.iter().filter_map(|gone| Some((gone.unique.clone()?, JobId::from_i64(gone.job))));
+    release(tx, held.collect()).await?;
     let effects = tx.effects();
     for gone in &jobs {
         effects.count(gone.queue_id, gone.kind_id, Measure::In(gone.state), -1);

@@ -27,6 +27,7 @@ mod relay;
 mod rescue;
 mod retry;
 mod settle;
+mod unique;
 mod verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod watch;
@@ -37,7 +38,7 @@ pub(crate) use add_days::AddDays;
 pub(crate) use cancel::Cancel;
 pub(crate) use claim::Claim;
 pub(crate) use delete::Delete;
-pub(crate) use enqueue::{Enqueue, Prepared};
+pub(crate) use enqueue::{Enqueue, Prepared, uniques};
 pub(crate) use enqueue_here::EnqueueHere;
 pub(crate) use expire::Expire;
 pub(crate) use fold::Fold;

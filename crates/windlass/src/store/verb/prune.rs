@@ -42,11 +42,12 @@ impl Verb for Prune {
     type Reply = Pruned;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Pruned, Error> {
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        tx.execute(Sql::UniqueExpire, &[self.now.as_micros().into(), limit.into()]).await?;
         let settings = self.shared.settings.at(tx, None).await?;
         let Some(horizon) = self.horizon(&settings) else {
             return Ok(Pruned { deleted: 0, next: None });
         };
-        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let params = [self.state.code().into(), self.after.into(), horizon.into(), limit.into()];
         let rows = tx.query(Sql::PruneFind, &params).await?;
         let mut found = rows.read(|row| self.read(row))?;
@@ -126,6 +127,8 @@ impl Prune {
             kind_id: row.int()?,
             namespace_id: row.int()?,
             idempotency_key: row.opt_text()?,
+            // Given back when the job ended, or with the end of its period.
+            unique: None,
             state: self.state,
         };
         Ok(Found { epoch, finished_at, gone, bytes: row.int()? })

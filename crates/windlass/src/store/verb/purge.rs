@@ -86,6 +86,7 @@ impl From<JobRow> for Gone {
             kind_id: row.kind_id,
             namespace_id: row.namespace_id,
             state: row.record.state,
+            unique: row.record.uniqueness.map(|held| held.digest),
             idempotency_key: row.record.idempotency_key,
         }
     }

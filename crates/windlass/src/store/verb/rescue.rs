@@ -102,5 +102,6 @@ pub(super) fn force_cancel(lease: &HeldLease) -> Settlement {
         next: Next::ended(State::Cancelled, Reason::Request),
         failure: None,
         started_at: Some(lease.run.started_at),
+        unique: lease.run.unique.clone(),
     }
 }

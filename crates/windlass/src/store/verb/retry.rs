@@ -11,6 +11,7 @@ use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::remove_from_room;
 use crate::store::verb::locate;
+use crate::store::verb::unique::take_again;
 use crate::store::{RetryOptions, Shared};
 
 /// Retries one job and returns it as it stands then.
@@ -71,6 +72,7 @@ impl Retry {
     async fn revive<T: Tx>(&self, tx: &mut T, row: &JobRow, old: Counts) -> Result<(), Error> {
         // Whoever moves a job takes its room first: a delete does so too.
         remove_from_room(tx, row).await?;
+        take_again(tx, row, self.now).await?;
         self.keep_outcome(tx, row, old).await?;
         let attempt = if self.options.reset_attempts { 0 } else { old.attempt };
         // One more attempt than were used, if they were used up.

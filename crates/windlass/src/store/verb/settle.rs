@@ -1,12 +1,12 @@
 //! Settle: writes the ends of attempts, each under its fence.
 
 use crate::Error;
-use crate::core::{Event, Next, Settlement, State};
+use crate::core::{Next, Settlement, State};
 use crate::job::Timestamp;
 use crate::store::driver::{BYTES_PER_ROW, Lane, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, apply};
-use crate::store::verb::complete::complete;
+use crate::store::verb::complete::{complete, is_plain};
 use crate::store::{Settled, WorkerKey};
 
 /// Settles attempts of one worker.
@@ -28,7 +28,7 @@ impl Verb for Settle {
         let mut rest = Vec::new();
         for (place, item) in self.items.iter().enumerate() {
             // An item that repeats another one of this batch goes the long way.
-            if item.event == Event::Complete && completed.remove(&item.job) {
+            if is_plain(item) && completed.remove(&item.job) {
                 statuses.push(Settled::Applied(State::Completed));
             } else {
                 statuses.push(Settled::Lost);
