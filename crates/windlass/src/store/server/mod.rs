@@ -16,11 +16,17 @@ use super::driver::{Driver, Lane, Verb};
 use super::floors::Floors;
 use super::verb;
 use super::within::Dialect;
-use crate::Error;
 use crate::runtime::{Clock, Tasks};
+use crate::{Error, JobId, Timestamp};
 
 /// Connections for reading, at most: enough to keep two cores busy beside the writers.
 const READERS: usize = 2;
+
+const MS_PER_DAY: i64 = 24 * 3600 * 1000;
+
+/// A day is looked at when even its last job can have been kept for so long: the default for jobs that
+/// completed.
+const SHORTEST_MS: i64 = MS_PER_DAY;
 
 /// An open database server.
 pub(crate) struct ServerDriver<S: Server> {
@@ -33,6 +39,8 @@ pub(crate) struct ServerDriver<S: Server> {
     claim: CallLane<S>,
     settle: CallLane<S>,
     upkeep: CallLane<S>,
+    /// What may take seconds and must hold up nobody.
+    days: CallLane<S>,
     read: Arc<CallLane<S>>,
 }
 
@@ -49,6 +57,7 @@ impl<S: Server> ServerDriver<S> {
             claim: lane(Mode::Write, 1),
             settle: lane(Mode::Write, 1),
             upkeep: lane(Mode::Write, 1),
+            days: lane(Mode::Write, 1),
             read: Arc::clone(&read),
             server: Arc::clone(&server),
             shared: Arc::clone(&shared),
@@ -100,6 +109,18 @@ impl<S: Server> Driver for ServerDriver<S> {
         }
     }
 
+    async fn drop_days(&self, now: Timestamp) -> Result<Option<usize>, Error> {
+        if self.server.days().is_none() {
+            return Ok(None);
+        }
+        let before = (JobId::ms_at(now) - SHORTEST_MS) / MS_PER_DAY;
+        let mut gone = 0;
+        for day in self.days.run(verb::ListDays { before }).await? {
+            gone += self.days.run(verb::DropDay { day, now }).await?.unwrap_or(0);
+        }
+        Ok(Some(gone))
+    }
+
     fn dialect(&self) -> Dialect {
         self.server.dialect()
     }
@@ -118,7 +139,9 @@ impl<S: Server> Driver for ServerDriver<S> {
 
     async fn close(&self) {
         self.tasks.cancel();
-        for lane in [&self.enqueue, &self.claim, &self.settle, &self.upkeep, &*self.read] {
+        for lane in
+            [&self.enqueue, &self.claim, &self.settle, &self.upkeep, &self.days, &*self.read]
+        {
             lane.stop().await;
         }
         self.tasks.stop().await;

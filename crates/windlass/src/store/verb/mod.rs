@@ -7,6 +7,8 @@ mod apply;
 mod cancel;
 mod claim;
 mod delete;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod drop_day;
 mod enqueue;
 mod enqueue_here;
 mod erase;
@@ -35,6 +37,8 @@ pub(crate) use add_days::AddDays;
 pub(crate) use cancel::Cancel;
 pub(crate) use claim::Claim;
 pub(crate) use delete::Delete;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use drop_day::{DropDay, ListDays};
 pub(crate) use enqueue::{Enqueue, Prepared};
 pub(crate) use enqueue_here::EnqueueHere;
 pub(crate) use expire::Expire;
