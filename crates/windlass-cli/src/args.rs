@@ -85,6 +85,35 @@ pub(crate) struct ClientArgs {
     pub(crate) output: Format,
 }
 
+/// Which page of a list of names.
+#[derive(Debug, Args)]
+pub(crate) struct PageArgs {
+    /// Continue after this name
+    #[arg(long, value_name = "NAME", default_value = "")]
+    pub(crate) cursor: String,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
+/// What to delete by its name.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteNamedArgs {
+    /// Its name
+    pub(crate) name: String,
+
+    /// Delete everything in it as well, running jobs included
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+}
+
 /// Which jobs to list.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct FilterArgs {

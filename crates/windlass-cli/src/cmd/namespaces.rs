@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::args::ClientArgs;
+use crate::args::{ClientArgs, DeleteNamedArgs, PageArgs};
 use crate::client::{Missing, Target};
 use crate::cmd::confirm::confirm;
 use crate::exit::Failure;
@@ -17,44 +17,17 @@ pub(crate) struct NamespacesArgs {
 #[derive(Debug, Subcommand)]
 enum NamespacesCommand {
     /// List namespaces by name
-    List(ListArgs),
+    List(PageArgs),
     /// Create a namespace
     Create(CreateArgs),
     /// Delete a namespace
-    Delete(DeleteArgs),
-}
-
-#[derive(Debug, Args)]
-struct ListArgs {
-    /// Continue after this name
-    #[arg(long, value_name = "NAME", default_value = "")]
-    cursor: String,
-
-    #[command(flatten)]
-    client: ClientArgs,
+    Delete(DeleteNamedArgs),
 }
 
 #[derive(Debug, Args)]
 struct CreateArgs {
     /// Its name
     name: String,
-
-    #[command(flatten)]
-    client: ClientArgs,
-}
-
-#[derive(Debug, Args)]
-struct DeleteArgs {
-    /// Its name
-    name: String,
-
-    /// Delete its queues and all their jobs with it
-    #[arg(long)]
-    force: bool,
-
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
 
     #[command(flatten)]
     client: ClientArgs,

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 use windlass::{State, format_duration};
 
-use crate::args::{ClientArgs, When, duration, when};
+use crate::args::{ClientArgs, DeleteNamedArgs, PageArgs, When, duration, when};
 use crate::client::{Missing, Scope, Target};
 use crate::cmd::confirm::confirm;
 use crate::exit::Failure;
@@ -30,7 +30,7 @@ pub(crate) struct QueuesArgs {
 #[derive(Debug, Subcommand)]
 enum QueuesCommand {
     /// List queues by name
-    List(ListArgs),
+    List(PageArgs),
     /// Show one queue with its settings
     Get(NameArgs),
     /// Create a queue; one that is not created is made by its first job
@@ -44,19 +44,9 @@ enum QueuesCommand {
     /// Delete waiting jobs of a queue, or those in the states named
     Purge(PurgeArgs),
     /// Delete a queue with its settings
-    Delete(DeleteArgs),
+    Delete(DeleteNamedArgs),
     /// Show the counts of a queue
     Stats(NameArgs),
-}
-
-#[derive(Debug, Args)]
-struct ListArgs {
-    /// Continue after this name
-    #[arg(long, value_name = "NAME", default_value = "")]
-    cursor: String,
-
-    #[command(flatten)]
-    client: ClientArgs,
 }
 
 #[derive(Debug, Args)]
@@ -89,19 +79,19 @@ struct SettingsArgs {
     #[arg(long, value_name = "N")]
     max_depth: Option<u32>,
 
-    /// How long completed jobs are kept, or `forever` [default: 24h]
+    /// How long completed jobs are kept, or `forever` [default: 1d]
     #[arg(long, value_name = "SPAN", value_parser = keep)]
     keep_completed: Option<Keep>,
 
-    /// How long failed jobs are kept, or `forever` [default: 720h]
+    /// How long failed jobs are kept, or `forever` [default: 30d]
     #[arg(long, value_name = "SPAN", value_parser = keep)]
     keep_failed: Option<Keep>,
 
-    /// How long dead letters are kept, or `forever` [default: 720h]
+    /// How long dead letters are kept, or `forever` [default: 30d]
     #[arg(long, value_name = "SPAN", value_parser = keep)]
     keep_dead_letter: Option<Keep>,
 
-    /// How long cancelled jobs are kept, or `forever` [default: 168h]
+    /// How long cancelled jobs are kept, or `forever` [default: 7d]
     #[arg(long, value_name = "SPAN", value_parser = keep)]
     keep_cancelled: Option<Keep>,
 
@@ -167,23 +157,6 @@ struct PurgeArgs {
     /// Jobs in this state; repeat it for several [default: pending, delayed, retrying]
     #[arg(long, value_name = "STATE")]
     state: Vec<State>,
-
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
-
-    #[command(flatten)]
-    client: ClientArgs,
-}
-
-#[derive(Debug, Args)]
-struct DeleteArgs {
-    /// The queue
-    name: String,
-
-    /// Delete its jobs with it, running ones included
-    #[arg(long)]
-    force: bool,
 
     /// Do not ask
     #[arg(short, long)]

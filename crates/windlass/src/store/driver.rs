@@ -13,7 +13,7 @@ use super::effects::Effects;
 use super::list::ListFilter;
 use super::statements::Sql;
 use super::within::Dialect;
-use crate::{Error, JobId};
+use crate::{Error, JobId, Timestamp};
 
 /// A value on its way into a statement.
 #[derive(Debug, Clone, Copy)]
@@ -482,6 +482,15 @@ pub(crate) trait Driver: Send + Sync + 'static {
     /// Makes sure that jobs of the day `first`, counted from 2025, can be stored; returns the last
     /// day that needs no further call, or none where days do not matter.
     fn make_days(&self, _first: i64) -> impl Future<Output = Result<Option<i64>, Error>> + Send {
+        async { Ok(None) }
+    }
+
+    /// Drops days whose jobs are kept no longer, and says how many jobs went; none where days do not
+    /// matter.
+    fn drop_days(
+        &self,
+        _now: Timestamp,
+    ) -> impl Future<Output = Result<Option<usize>, Error>> + Send {
         async { Ok(None) }
     }
 

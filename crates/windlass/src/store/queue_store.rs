@@ -40,7 +40,9 @@ pub(crate) trait QueueStore {
     fn kinds(&self, namespace: &Arc<str>, page: QueuePage) -> Reply<'_, Vec<KindRecord>>;
 
     /// Deletes jobs that ended in `state` and are kept no longer, looking at `limit` of them.
-    fn prune(&self, state: State, after: i64, limit: usize) -> Reply<'_, Pruned>;
+    fn prune(&self, state: State, after: i64, limit: usize, by_day: bool) -> Reply<'_, Pruned>;
+    /// Drops whole days, where the database keeps jobs by day and nobody uses them; none elsewhere.
+    fn drop_days(&self) -> Reply<'_, Option<usize>>;
 
     fn namespaces(&self, page: QueuePage) -> Reply<'_, Vec<String>>;
     fn add_namespace(&self, name: &str) -> Reply<'_, ()>;
@@ -104,9 +106,13 @@ impl<D: Driver> QueueStore for SqlStore<D> {
         Box::pin(self.driver().read(verb::ListKinds { namespace, after, limit, now, shared }))
     }
 
-    fn prune(&self, state: State, after: i64, limit: usize) -> Reply<'_, Pruned> {
+    fn prune(&self, state: State, after: i64, limit: usize, by_day: bool) -> Reply<'_, Pruned> {
         let (now, shared) = (self.now(), self.shared());
-        Box::pin(self.driver().write(verb::Prune { state, after, limit, now, shared }))
+        Box::pin(self.driver().write(verb::Prune { state, after, limit, by_day, now, shared }))
+    }
+
+    fn drop_days(&self) -> Reply<'_, Option<usize>> {
+        Box::pin(self.driver().drop_days(self.now()))
     }
 
     fn namespaces(&self, page: QueuePage) -> Reply<'_, Vec<String>> {

@@ -22,12 +22,14 @@ pub(super) struct Prune {
     queue: Queue,
     /// Where the next round goes on, by state.
     after: [i64; ENDED.len()],
-    full_at: Timestamp,
+    full_at: Option<Timestamp>,
+    /// Whole days go at once here.
+    by_day: bool,
 }
 
 impl Prune {
     pub(super) fn new(queue: &Queue) -> Self {
-        Self { queue: queue.clone(), after: [0; ENDED.len()], full_at: queue.clock().now() }
+        Self { queue: queue.clone(), after: [0; ENDED.len()], full_at: None, by_day: false }
     }
 }
 
@@ -36,12 +38,13 @@ impl Round for Prune {
 
     async fn tick(&mut self) -> Result<Duration, Error> {
         let now = self.queue.clock().now();
-        if now.since(self.full_at) >= FULL_EVERY {
-            (self.after, self.full_at) = ([0; ENDED.len()], now);
+        if self.full_at.is_none_or(|at| now.since(at) >= FULL_EVERY) {
+            (self.after, self.full_at) = ([0; ENDED.len()], Some(now));
+            self.by_day = drop_days(&self.queue).await?.is_some();
         }
         let mut more = false;
         for (state, after) in ENDED.into_iter().zip(&mut self.after) {
-            let pruned = self.queue.store().prune(state, *after, ROUND_MAX).await?;
+            let pruned = self.queue.store().prune(state, *after, ROUND_MAX, self.by_day).await?;
             if let Some(next) = pruned.next {
                 (*after, more) = (next, true);
             }
@@ -54,13 +57,24 @@ impl Round for Prune {
     }
 }
 
+/// Drops whole days where the database can; where it may not, jobs go one by one.
+async fn drop_days(queue: &Queue) -> Result<Option<usize>, Error> {
+    match queue.store().drop_days().await {
+        Err(error @ Error::Bug { .. }) => {
+            tracing::warn!(%error, "days cannot be dropped: their jobs are deleted one by one");
+            Ok(None)
+        }
+        done => done,
+    }
+}
+
 /// Deletes everything that is kept no longer, and says how much.
 pub(crate) async fn prune_all(queue: &Queue) -> Result<usize, Error> {
-    let mut deleted = 0;
+    let mut deleted = drop_days(queue).await?.unwrap_or(0);
     for state in ENDED {
         let mut after = 0;
         loop {
-            let pruned = queue.store().prune(state, after, ROUND_MAX).await?;
+            let pruned = queue.store().prune(state, after, ROUND_MAX, false).await?;
             deleted += pruned.deleted;
             match pruned.next {
                 Some(next) => after = next,

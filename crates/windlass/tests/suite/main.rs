@@ -7,6 +7,7 @@ mod cancel;
 mod claim;
 mod clients;
 mod complete;
+mod days;
 mod delete;
 mod enqueue;
 mod expire;

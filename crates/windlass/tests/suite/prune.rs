@@ -13,6 +13,7 @@ every_backend!(
     a_job_that_got_another_life_stays,
     a_worker_prunes_by_itself,
     many_jobs_go_batch_by_batch,
+    two_processes_prune_beside_each_other,
 );
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -163,4 +164,22 @@ async fn many_jobs_go_batch_by_batch(t: &Harness) {
     assert_eq!(t.get(kept).await.state, State::Pending);
     let stats = t.queue.stats().await.expect("stats");
     assert_eq!((stats.jobs(State::Cancelled), stats.jobs(State::Pending)), (0, 1));
+}
+
+async fn two_processes_prune_beside_each_other(t: &Harness) {
+    let Some(other) = t.reopen().await else { return };
+    let job = |n: usize| windlass::NewJob::new("unknown", "1").idempotency_key(n.to_string());
+    let jobs = (0..200).map(job).collect();
+    for stored in t.queue.enqueue_batch(jobs, true).await.expect("stored") {
+        t.queue.cancel(stored.expect("stored").id(), None).await.expect("cancelled");
+    }
+    t.advance(8 * DAY);
+
+    let (one, two) = tokio::join!(t.queue.prune(), other.prune());
+    let rest = t.queue.prune().await.expect("what one left to the other");
+
+    assert_eq!(one.expect("pruned") + two.expect("pruned") + rest, 200);
+    let stats = t.queue.stats().await.expect("stats");
+    assert_eq!((stats.sum(|kind| kind.prunes), stats.jobs(State::Cancelled)), (200, 0));
+    other.close().await;
 }

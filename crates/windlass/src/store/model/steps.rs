@@ -174,7 +174,7 @@ impl Player {
     async fn prune(&mut self, model: &mut Reference) {
         let mut deleted = 0;
         for state in State::ALL.into_iter().filter(|state| state.is_terminal()) {
-            deleted += self.store.prune(state, 0, 1000).await.unwrap().deleted;
+            deleted += self.store.prune(state, 0, 1000, false).await.unwrap().deleted;
         }
         assert_eq!(deleted, model.prune(), "pruned");
         self.forget_lost(model);

@@ -20,8 +20,8 @@ use super::floors::Floors;
 use super::verb;
 use super::within::Dialect;
 use super::{Reply, Shared};
-use crate::Error;
 use crate::runtime::{Clock, Tasks, at_most};
+use crate::{Error, JobId, Timestamp};
 
 /// Connections for reading, at most: enough to keep two cores busy beside the writers.
 const READERS: usize = 2;
@@ -40,6 +40,11 @@ pub(crate) fn answered<'a, T: 'a>(
     let work = Box::pin(work);
     Box::pin(async move { at_most(ANSWER_MAX, work).await.unwrap_or_else(silent) })
 }
+const MS_PER_DAY: i64 = 24 * 3600 * 1000;
+
+/// A day is looked at when even its last job can have been kept for so long: the default for jobs that
+/// completed.
+const SHORTEST_MS: i64 = MS_PER_DAY;
 
 /// An open database server.
 pub(crate) struct ServerDriver<S: Server> {
@@ -53,6 +58,8 @@ pub(crate) struct ServerDriver<S: Server> {
     settle: CallLane<S>,
     heartbeat: CallLane<S>,
     upkeep: CallLane<S>,
+    /// What may take seconds and must hold up nobody.
+    days: CallLane<S>,
     read: Arc<CallLane<S>>,
 }
 
@@ -71,6 +78,7 @@ impl<S: Server> ServerDriver<S> {
             settle: lane(Mode::Write, 1),
             heartbeat: lane(Mode::Write, 1),
             upkeep: lane(Mode::Write, 1),
+            days: lane(Mode::Write, 1),
             read: Arc::clone(&read),
             server: Arc::clone(&server),
             shared: Arc::clone(&shared),
@@ -125,6 +133,18 @@ impl<S: Server> Driver for ServerDriver<S> {
         }
     }
 
+    async fn drop_days(&self, now: Timestamp) -> Result<Option<usize>, Error> {
+        if self.server.days().is_none() {
+            return Ok(None);
+        }
+        let before = (JobId::ms_at(now) - SHORTEST_MS) / MS_PER_DAY;
+        let mut gone = 0;
+        for day in self.days.run(verb::ListDays { before }).await? {
+            gone += self.days.run(verb::DropDay { day, now }).await?.unwrap_or(0);
+        }
+        Ok(Some(gone))
+    }
+
     fn dialect(&self) -> Dialect {
         self.server.dialect()
     }
@@ -144,8 +164,8 @@ impl<S: Server> Driver for ServerDriver<S> {
     async fn close(&self) {
         self.tasks.cancel();
         let reporting = [&self.settle, &self.heartbeat];
-        for lane in
-            [&self.enqueue, &self.claim, &self.upkeep, &*self.read].into_iter().chain(reporting)
+        let others = [&self.enqueue, &self.claim, &self.upkeep, &self.days, &*self.read];
+        for lane in others.into_iter().chain(reporting)
         {
             lane.stop().await;
         }

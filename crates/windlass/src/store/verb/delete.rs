@@ -31,6 +31,7 @@ impl Verb for Delete {
     }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+        tx.query(Sql::EndedLock, &[]).await?;
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let mut row = locate(tx, namespace_id, self.job).await?;
         if let Room::Lease { worker_id, counts, .. } = row.room {

@@ -29,12 +29,17 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
     // One order for everyone who waits for jobs.
     jobs.sort_unstable_by_key(|gone| gone.job);
     let mut ids = Batch::with_capacity(1, jobs.len());
-    let mut keys = Batch::with_capacity(3, 0);
+    let mut held = Vec::new();
     for gone in &jobs {
         ids.push([gone.job.into()]);
-        if let Some(key) = gone.idempotency_key.as_deref() {
-            keys.push([gone.namespace_id.into(), key.into(), gone.job.into()]);
-        }
+        let key = gone.idempotency_key.as_deref();
+        held.extend(key.map(|key| (gone.namespace_id, key, gone.job)));
+    }
+    // As an enqueue takes them.
+    held.sort_unstable();
+    let mut keys = Batch::with_capacity(3, held.len());
+    for (namespace_id, key, job) in held {
+        keys.push([namespace_id.into(), key.into(), job.into()]);
     }
     for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete] {
         tx.execute_each(sql, &ids).await?;

@@ -9,6 +9,8 @@ mod claim;
 mod claim_whole;
 mod complete;
 mod delete;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod drop_day;
 mod enqueue;
 mod enqueue_here;
 mod erase;
@@ -38,6 +40,8 @@ pub(crate) use add_days::AddDays;
 pub(crate) use cancel::Cancel;
 pub(crate) use claim::Claim;
 pub(crate) use delete::Delete;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use drop_day::{DropDay, ListDays};
 pub(crate) use enqueue::{Enqueue, Prepared, uniques};
 pub(crate) use enqueue_here::EnqueueHere;
 pub(crate) use expire::Expire;

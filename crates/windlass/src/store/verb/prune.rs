@@ -20,12 +20,17 @@ use crate::store::{Pruned, Shared};
 /// Bytes of payloads and results in one batch: deleting them takes time in proportion.
 const BYTES_MAX: i64 = 4 << 20;
 
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const MS_PER_DAY: i64 = 24 * 3600 * 1000;
+
 /// Looks at up to `limit` jobs that ended in `state`, in the order of their ids.
 #[derive(Debug)]
 pub(crate) struct Prune {
     pub(crate) state: State,
     pub(crate) after: i64,
     pub(crate) limit: usize,
+    /// Leave what is kept for a day or longer until all of its day may go: then that goes at once.
+    pub(crate) by_day: bool,
     pub(crate) now: Timestamp,
     pub(crate) shared: Arc<Shared>,
 }
@@ -44,6 +49,7 @@ impl Verb for Prune {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Pruned, Error> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         tx.execute(Sql::UniqueExpire, &[self.now.as_micros().into(), limit.into()]).await?;
+        tx.query(Sql::EndedLock, &[]).await?;
         let settings = self.shared.settings.at(tx, None).await?;
         let Some(horizon) = self.horizon(&settings) else {
             return Ok(Pruned { deleted: 0, next: None });
@@ -93,7 +99,13 @@ impl Prune {
     fn is_over(&self, found: &Found, settings: &Settings) -> bool {
         let kept = settings.of(found.gone.queue_id).map(|kept| kept.settings.retention);
         match kept.unwrap_or_default().of(self.state) {
-            Keep::For(span) => self.now.since(found.finished_at) >= span.max(Duration::ZERO),
+            Keep::For(span) if self.now.since(found.finished_at) < span => false,
+            Keep::For(span) if self.by_day && span >= DAY => {
+                let made = JobId::ms_at(JobId::from_i64(found.gone.job).made_at());
+                let ends = (made / MS_PER_DAY + 1) * MS_PER_DAY;
+                JobId::ms_at(self.now) - i64::try_from(span.as_millis()).unwrap_or(i64::MAX) >= ends
+            }
+            Keep::For(_) => true,
             Keep::Forever => false,
         }
     }

@@ -29,6 +29,7 @@ impl Verb for Purge {
     type Reply = Purged;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Purged, Error> {
+        tx.query(Sql::EndedLock, &[]).await?;
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let queue = QueueRow::locate(tx, namespace_id, &self.queue).await?;
         let mut filter = ListFilter::over("j.id");

@@ -39,6 +39,7 @@ impl Verb for Retry {
     }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRow, Error> {
+        tx.query(Sql::EndedLock, &[]).await?;
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
         match row.room {
