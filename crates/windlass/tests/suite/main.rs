@@ -16,6 +16,7 @@ mod listing;
 mod migrate;
 mod processes;
 mod retry;
+mod rights;
 mod shutdown;
 mod snooze;
 mod sql_doors;

@@ -96,6 +96,6 @@ async fn nothing_is_made_where_that_is_not_wanted() {
 
         assert!(error.to_string().contains("run `windlass db migrate`"), "{error}");
         let status = schema::status(&url).await.expect("a status");
-        assert_eq!((status.number, status.pending), (0, vec![1, 2]));
+        assert_eq!((status.number, status.pending.last()), (0, Some(&status.known)));
     }
 }

@@ -13,9 +13,10 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
+    (4, include_str!("../../../migrations/mysql/0004_rights.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

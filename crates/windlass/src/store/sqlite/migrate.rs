@@ -8,9 +8,10 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
+    (4, include_str!("../../../migrations/sqlite/0004_rights.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is

@@ -1,0 +1,1 @@
+-- Version 4: only PostgreSQL makes tables at work, and changes who may.
