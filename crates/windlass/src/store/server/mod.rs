@@ -90,6 +90,7 @@ impl<S: Server> ServerDriver<S> {
     }
 
     /// Starts what else the server needs beside its lanes.
+    #[cfg(feature = "postgres")]
     pub(crate) fn with(&self, start: impl FnOnce(&Tasks, &Arc<Shared>)) {
         start(&self.tasks, &self.shared);
     }
