@@ -45,23 +45,19 @@ impl Clock {
     /// # Panics
     /// If this is the system clock.
     pub fn advance(&self, span: Duration) {
-        match &self.0 {
-            Source::Manual(time) => time.send_modify(|now| *now = *now + span),
-            _ => unreachable!("only a manual clock can be advanced"),
-        }
+        let Source::Manual(time) = &self.0 else {
+            unreachable!("only a manual clock can be advanced")
+        };
+        time.send_modify(|now| *now = *now + span);
     }
 
     /// Waits for `span`.
     pub async fn sleep(&self, span: Duration) {
-        match &self.0 {
-            Source::Manual(time) => {
-                let end = self.now() + span;
-                let mut time = time.subscribe();
-                // The sender lives in `self`, so the wait cannot fail.
-                drop(time.wait_for(|now| *now >= end).await);
-            }
-            _ => tokio::time::sleep(span).await,
-        }
+        let Source::Manual(time) = &self.0 else { return tokio::time::sleep(span).await };
+        let end = self.now() + span;
+        let mut time = time.subscribe();
+        // The sender lives in `self`, so the wait cannot fail.
+        drop(time.wait_for(|now| *now >= end).await);
     }
 }
 

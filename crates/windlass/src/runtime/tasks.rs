@@ -100,6 +100,7 @@ impl Patience {
 }
 
 /// Runs blocking work on the runtime's threads for that.
+#[cfg(feature = "sqlite")]
 pub(crate) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> R + Send + 'static,
 ) -> Result<R, crate::Error> {

@@ -158,6 +158,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) const fn new(width: usize) -> Self {
         Self { width, values: Vec::new() }
     }
@@ -430,6 +431,10 @@ impl Waits {
 }
 
 /// A unit of work that runs inside one transaction, and may run again if that one is rolled back.
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "mysql")),
+    expect(dead_code, reason = "what only servers ask")
+)]
 pub(crate) trait Verb: Send + Sync + 'static {
     type Reply: Send + Sync + 'static;
 

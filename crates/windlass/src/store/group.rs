@@ -66,6 +66,7 @@ pub(crate) type Answer<R> = oneshot::Receiver<Result<R, Error>>;
 pub(crate) struct VerbCall<V: Verb> {
     verb: V,
     reply: Option<Result<V::Reply, Error>>,
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     doubtful: Option<Result<V::Reply, Error>>,
     caller: oneshot::Sender<Result<V::Reply, Error>>,
     _room: OwnedSemaphorePermit,
@@ -75,7 +76,15 @@ impl<V: Verb> VerbCall<V> {
     /// A call that holds `room` until it is answered.
     pub(crate) fn new(verb: V, room: OwnedSemaphorePermit) -> (Self, Answer<V::Reply>) {
         let (caller, answer) = oneshot::channel();
-        (Self { verb, reply: None, doubtful: None, caller, _room: room }, answer)
+        let call = Self {
+            verb,
+            reply: None,
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            doubtful: None,
+            caller,
+            _room: room,
+        };
+        (call, answer)
     }
 }
 

@@ -11,7 +11,7 @@ use super::context::StopCause;
 use super::engine::{Engine, InFlight};
 use super::fetcher::Share;
 use super::heartbeat::{Heartbeat, register};
-use super::settler::{self, Done, REPORTS_MAX};
+use super::settler::{self, Desk, Done, REPORTS_MAX};
 use super::shares::shares;
 use super::slot::GIVE_UP_GRACE;
 use super::{Worker, dispatcher, fetcher, guard, progress};
@@ -103,11 +103,11 @@ fn start_loops<S: Send + Sync + 'static>(
     worker: NewWorker,
     outcomes: mpsc::Receiver<Done>,
 ) {
-    let reports = Arc::new(tokio::sync::Mutex::new(outcomes));
+    let desk = Desk::new(outcomes);
     let of = Arc::clone(engine);
-    tasks.settler.supervise("settler", move |stop| {
-        settler::run(Arc::clone(&of), Arc::clone(&reports), stop)
-    });
+    tasks
+        .settler
+        .supervise("settler", move |stop| settler::run(Arc::clone(&of), Arc::clone(&desk), stop));
     let of = Arc::clone(engine);
     tasks.heartbeat.supervise("heartbeat", move |stop| {
         Heartbeat::new(Arc::clone(&of), worker.clone()).run(stop)

@@ -22,6 +22,7 @@ mod processes;
 mod prune;
 mod queues;
 mod retry;
+mod rights;
 mod shutdown;
 mod snooze;
 mod sql_doors;

@@ -98,6 +98,7 @@ impl<S: Server> ServerDriver<S> {
     }
 
     /// Starts what else the server needs beside its lanes.
+    #[cfg(feature = "postgres")]
     pub(crate) fn with(&self, start: impl FnOnce(&Tasks, &Arc<Shared>)) {
         start(&self.tasks, &self.shared);
     }
@@ -165,8 +166,7 @@ impl<S: Server> Driver for ServerDriver<S> {
         self.tasks.cancel();
         let reporting = [&self.settle, &self.heartbeat];
         let others = [&self.enqueue, &self.claim, &self.upkeep, &self.days, &*self.read];
-        for lane in others.into_iter().chain(reporting)
-        {
+        for lane in others.into_iter().chain(reporting) {
             lane.stop().await;
         }
         self.tasks.stop().await;

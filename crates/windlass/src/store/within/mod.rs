@@ -50,6 +50,10 @@ impl Dialect {
         }
     }
 
+    #[cfg(any(
+        all(feature = "sqlite", any(feature = "postgres", feature = "mysql")),
+        all(feature = "postgres", feature = "mysql"),
+    ))]
     const fn name(&self) -> &'static str {
         match self {
             #[cfg(feature = "sqlite")]
@@ -62,6 +66,10 @@ impl Dialect {
     }
 
     /// The transaction is of another kind of database than the queue.
+    #[cfg(any(
+        all(feature = "sqlite", any(feature = "postgres", feature = "mysql")),
+        all(feature = "postgres", feature = "mysql"),
+    ))]
     fn mismatch<T>(&self, given: &str) -> Result<T, Error> {
         let detail = format!("is of {given}, but the queue lives in {}", self.name());
         Err(Error::invalid("/transaction", detail))

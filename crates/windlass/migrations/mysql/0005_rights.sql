@@ -1,0 +1,1 @@
+-- Version 5: only PostgreSQL makes tables at work, and changes who may.
