@@ -7,5 +7,6 @@ from {prefix}outcome o
 join {prefix}job j on j.id = o.job_id
 join {prefix}queue q on q.id = j.queue_id
 where o.state = $1 and o.job_id > $2 and o.job_id < $3
+  and not exists (select 1 from {prefix}dependency d where d.parent_id = o.job_id)
 order by o.job_id
 limit $4

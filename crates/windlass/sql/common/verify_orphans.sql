@@ -4,6 +4,8 @@ select t, job_id from (
   select 'ready' as t, job_id from {prefix}ready
   union all select 'lease', job_id from {prefix}lease
   union all select 'delayed', job_id from {prefix}delayed
+  union all select 'blocked', job_id from {prefix}blocked
+  union all select 'dependency', child_id from {prefix}dependency
   union all select 'outcome', job_id from {prefix}outcome
   union all select 'attempt', job_id from {prefix}attempt
   union all select 'idempotency', job_id from {prefix}idempotency

@@ -57,6 +57,8 @@ pub enum Event {
     PassDeadline,
     /// It was cancelled.
     Cancel,
+    /// A job it waited for ended without success.
+    LoseParent,
     /// Someone asked for it to run at once.
     RunNow,
     /// Someone asked for a new attempt at an ended job.
@@ -106,7 +108,7 @@ impl State {
     const fn pending_after(self, event: Event) -> Result<Self, IllegalEvent> {
         match event {
             Event::Claim => Ok(Self::Running),
-            Event::Expire => Ok(Self::Failed),
+            Event::Expire | Event::LoseParent => Ok(Self::Failed),
             Event::PassDeadline => Ok(Self::DeadLetter),
             Event::Cancel => Ok(Self::Cancelled),
             Event::Promote
@@ -142,6 +144,7 @@ impl State {
             | Event::CrashAgain
             | Event::Quarantine
             | Event::Revive
+            | Event::LoseParent
             | Event::ReviveLater => Err(IllegalEvent { state: self, event }),
         }
     }
@@ -160,6 +163,7 @@ impl State {
             | Event::Expire
             | Event::RunNow
             | Event::Revive
+            | Event::LoseParent
             | Event::ReviveLater => Err(IllegalEvent { state: self, event }),
         }
     }
@@ -182,6 +186,7 @@ impl State {
             | Event::Expire
             | Event::PassDeadline
             | Event::Cancel
+            | Event::LoseParent
             | Event::RunNow => Err(IllegalEvent { state: self, event }),
         }
     }
@@ -248,6 +253,8 @@ pub enum Reason {
     Ready,
     /// pending: no live worker serves its kind (computed, never stored).
     NoWorker,
+    /// pending: waits for other jobs.
+    Blocked,
     /// delayed: its time was set.
     Scheduled,
     /// delayed: the handler put it off.
@@ -276,14 +283,17 @@ pub enum Reason {
     Request,
     /// cancelled: its handler asked.
     Handler,
+    /// failed or cancelled: a job it waited for ended without success.
+    Dependency,
     /// cancelled: a later job with its unique key took its place.
     Superseded,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Ready,
         Self::NoWorker,
+        Self::Blocked,
         Self::Scheduled,
         Self::Snoozed,
         Self::RateLimited,
@@ -299,6 +309,7 @@ impl Reason {
         Self::Request,
         Self::Handler,
         Self::Superseded,
+        Self::Dependency,
     ];
 
     /// The public word.
@@ -321,6 +332,8 @@ impl Reason {
             Self::Request => "request",
             Self::Handler => "handler",
             Self::Superseded => "superseded",
+            Self::Blocked => "blocked",
+            Self::Dependency => "dependency",
         }
     }
 
@@ -330,6 +343,7 @@ impl Reason {
         match self {
             Self::Ready => 1,
             Self::NoWorker => 2,
+            Self::Blocked => 3,
             Self::Scheduled => 10,
             Self::Snoozed => 11,
             Self::RateLimited => 12,
@@ -338,6 +352,7 @@ impl Reason {
             Self::Crashed => 31,
             Self::Permanent => 40,
             Self::Expired => 41,
+            Self::Dependency => 42,
             Self::Exhausted => 50,
             Self::CrashLoop => 51,
             Self::Deadline => 52,
@@ -379,7 +394,8 @@ impl fmt::Display for Reason {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 17] = [
+    const EVENTS: [Event; 18] = [
+        Event::LoseParent,
         Event::Promote,
         Event::Claim,
         Event::Complete,

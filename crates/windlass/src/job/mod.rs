@@ -3,6 +3,7 @@
 //! Invariant: a [`NewJob`] that passed `check` can be stored without a further question.
 
 mod backoff;
+mod dependency;
 mod duration;
 mod id;
 mod limits;
@@ -19,6 +20,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use backoff::{Backoff, Strategy};
+pub use dependency::{DEPENDENCIES_MAX, Dependency};
+pub(crate) use dependency::{ParentEnd, ParentFailure};
 pub use duration::{format_duration, parse_duration};
 pub use id::JobId;
 pub use limits::*;

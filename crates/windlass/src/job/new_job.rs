@@ -1,14 +1,14 @@
 //! A job as it is asked for: kind, payload bytes and options, checked before anything is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{
-    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, Job, KEY_BYTES_MAX, NAME_BYTES_MAX,
-    PAYLOAD_BYTES_MAX, Place, Policy, Priority, TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX,
-    TIMEOUT_MAX, Timestamp, Unique,
+    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, DEPENDENCIES_MAX, Dependency, Job, JobId,
+    KEY_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority, TAG_KEY_BYTES_MAX,
+    TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, Unique,
 };
 use crate::{Error, FieldError};
 
@@ -26,6 +26,7 @@ pub struct NewJob {
     pub(crate) deadline: Option<RunAt>,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) unique: Option<Unique>,
+    pub(crate) depends_on: Vec<Dependency>,
     pub(crate) correlation_id: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
@@ -60,6 +61,7 @@ impl NewJob {
             deadline: None,
             idempotency_key: None,
             unique: None,
+            depends_on: Vec::new(),
             correlation_id: None,
             tags: BTreeMap::new(),
             metadata: BTreeMap::new(),
@@ -169,6 +171,19 @@ impl NewJob {
         self
     }
 
+    /// Runs after `job` has completed ([`Dependency::on`]).
+    #[must_use]
+    pub fn after(self, job: JobId) -> Self {
+        self.depends_on(Dependency::on(job))
+    }
+
+    /// Waits for another job (at most 1,000 of them).
+    #[must_use]
+    pub fn depends_on(mut self, dependency: Dependency) -> Self {
+        self.depends_on.push(dependency);
+        self
+    }
+
     /// Is stored only if no live job has the same unique key.
     #[must_use]
     pub fn unique(mut self, unique: Unique) -> Self {
@@ -216,6 +231,7 @@ impl NewJob {
         self.check_times(&mut refuse);
         self.check_texts(&mut refuse);
         self.check_unique(&mut refuse);
+        self.check_dependencies(&mut refuse);
         if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
     }
 
@@ -250,6 +266,19 @@ impl NewJob {
                     refuse(pointer, format!("is {instant} (years 2000 to 2200 allowed)"));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn check_dependencies(&self, refuse: &mut impl FnMut(&str, String)) {
+        let count = self.depends_on.len();
+        if count > DEPENDENCIES_MAX {
+            refuse("/depends_on", format!("names {count} jobs (at most {DEPENDENCIES_MAX})"));
+        }
+        let mut seen = HashSet::with_capacity(count);
+        for (index, dependency) in self.depends_on.iter().enumerate() {
+            if !seen.insert(dependency.id) {
+                refuse(&format!("/depends_on/{index}"), "is named twice".to_owned());
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Backoff, Held, JobId, Priority, Timestamp, Unique};
+use super::{Backoff, Dependency, Held, JobId, Priority, Timestamp, Unique};
 use crate::core::{Reason, State};
 
 /// Everything known of a job at one moment.
@@ -48,6 +48,10 @@ pub struct JobRecord {
     pub correlation_id: Option<String>,
     /// The caller's idempotency key.
     pub idempotency_key: Option<String>,
+    /// The jobs it waited or waits for.
+    pub depends_on: Vec<Dependency>,
+    /// Those of them that have not ended yet; known where one job is read by its id.
+    pub blocked_by: Vec<JobId>,
     /// Its unique key, as it was asked for.
     pub(crate) uniqueness: Option<Held>,
     /// Longest run of one attempt.

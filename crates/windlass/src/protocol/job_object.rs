@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::depth::as_json;
-use crate::job::{AttemptRecord, Backoff, JobId, JobRecord, Timestamp, Unique};
+use crate::job::{AttemptRecord, Backoff, Dependency, JobId, JobRecord, Timestamp, Unique};
 use crate::queue::Page;
 
 /// A job as the API shows it. Members that are not set are absent.
@@ -106,6 +106,10 @@ struct Members<'a> {
     correlation_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    depends_on: &'a [Dependency],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    blocked_by: &'a [JobId],
     #[serde(skip_serializing_if = "Option::is_none")]
     unique: Option<&'a Unique>,
     timeout_ms: u64,
@@ -159,6 +163,8 @@ impl Serialize for JobObject<'_> {
             metadata: &job.metadata,
             correlation_id: job.correlation_id.as_deref(),
             idempotency_key: job.idempotency_key.as_deref(),
+            depends_on: &job.depends_on,
+            blocked_by: &job.blocked_by,
             unique: job.unique(),
             timeout_ms: u64::try_from(job.timeout.as_millis()).unwrap_or(u64::MAX),
             start_by: job.start_by,
@@ -250,6 +256,8 @@ pub(super) mod tests {
             correlation_id: None,
             idempotency_key: None,
             uniqueness: None,
+            depends_on: Vec::new(),
+            blocked_by: Vec::new(),
             timeout: Duration::from_secs(1800),
             start_by: None,
             deadline: None,

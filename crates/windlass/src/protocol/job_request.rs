@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::Refusal;
+use super::dependency_request::read_dependencies;
 use super::depth::depth;
 use super::members::Object;
 use super::unique_request::read_unique;
@@ -35,6 +36,7 @@ pub fn read_job(body: &RawValue, idempotency_key: Option<&str>) -> Result<NewJob
     read_times(&mut object, &mut job);
     read_key(&mut object, &mut job, idempotency_key);
     job.unique = object.object("unique", read_unique).flatten();
+    set(&mut job.depends_on, read_dependencies(&mut object));
     if let Err(Error::Invalid(broken)) = job.check() {
         for error in broken {
             if !object.is_broken(&error.pointer) {

@@ -3,6 +3,7 @@
 //! Invariant: no I/O here, and the bytes of a payload or result pass through unchanged.
 
 mod batch;
+mod dependency_request;
 mod depth;
 mod job_object;
 mod job_request;

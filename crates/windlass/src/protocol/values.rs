@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use crate::job::{Priority, Timestamp, parse_duration};
+use crate::job::{JobId, Priority, Timestamp, parse_duration};
 
 /// Characters of a refused value that are repeated in the error.
 const CHARS_SHOWN: usize = 40;
@@ -70,6 +70,15 @@ pub(super) fn durations(json: &RawValue) -> Read<Vec<Duration>> {
     let list: Vec<&RawValue> = serde_json::from_str(json.get())
         .map_err(|_| format!("is {} (a list of durations allowed)", shown(json)))?;
     list.into_iter().map(duration).collect()
+}
+
+/// A job's id: a string of digits, as replies have it.
+pub(super) fn job_id(json: &RawValue) -> Read<JobId> {
+    let wrong = || format!("is {} (a job id such as \"812\" allowed)", shown(json));
+    if !is_text(json) {
+        return Err(wrong());
+    }
+    text(json)?.parse().map_err(|_| wrong())
 }
 
 /// A list of strings.

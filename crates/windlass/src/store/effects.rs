@@ -117,6 +117,7 @@ pub(crate) struct Effects {
     learned: Vec<Pair>,
     settings: Option<Arc<Settings>>,
     returned: Vec<(LaneKey, i64)>,
+    blocked: bool,
     deferred: Vec<Deferred>,
 }
 
@@ -158,6 +159,11 @@ impl Effects {
     /// A job waits for its time, perhaps an earlier one than any before.
     pub(crate) const fn delayed(&mut self) {
         self.delayed = true;
+    }
+
+    /// A job waits for others, which may have ended already.
+    pub(crate) const fn blocked(&mut self) {
+        self.blocked = true;
     }
 
     /// A worker is to stop a job.
@@ -281,6 +287,12 @@ impl Effects {
         }
         if self.cancelling {
             signals.cancelling.raise();
+        }
+        if self.blocked {
+            shared.edges.set(true);
+        }
+        if shared.edges.ended(&self.ended) || self.blocked {
+            signals.resolving.raise();
         }
         signals.ended.announce(&self.ended);
     }

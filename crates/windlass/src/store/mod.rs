@@ -5,6 +5,7 @@
 
 mod catalog;
 mod driver;
+mod edges;
 mod effects;
 mod floors;
 mod group;
@@ -48,7 +49,8 @@ pub(crate) use effects::Measure;
 pub(crate) use queue_store::QueueStore;
 pub(crate) use types::{
     Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
-    Pruned, PurgeBatch, Purged, QueuePage, Served, Settled, Stored, Tally, WorkerKey, WorkerRecord,
+    Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served, Settled, Stored, Tally, WorkerKey,
+    WorkerRecord,
 };
 pub use types::{Existing, RetryOptions};
 
@@ -59,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) catalog: catalog::Catalog,
     pub(crate) floors: floors::Floors,
     pub(crate) settings: settings::SettingsCache,
+    pub(crate) edges: edges::Edges,
 }
 
 /// The answer of a verb, some time later.
@@ -100,6 +103,11 @@ pub(crate) trait Store: QueueStore + Send + Sync + 'static {
     fn has_lapsed(&self) -> Reply<'_, bool>;
     fn rescue(&self, limit: usize) -> Reply<'_, usize>;
     fn expire(&self, limit: usize) -> Reply<'_, usize>;
+    /// Lets jobs run whose parents have ended, or ends them; without parents it looks at all, from the
+    /// one after `after`.
+    fn resolve(&self, parents: Vec<JobId>, after: i64, limit: usize) -> Reply<'_, Resolved>;
+    /// What this process knows of jobs that wait for others.
+    fn edges(&self) -> &edges::Edges;
 
     /// Turns what applications left in the inbox into jobs; says how many rows it looked at.
     fn relay(&self, limit: usize) -> Reply<'_, usize>;

@@ -20,10 +20,26 @@ pub(crate) struct JobRow {
 /// Where a job stands, with the key of its row there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
-    Ready { seq: i64, counts: Counts },
-    Lease { worker_id: i64, counts: Counts, cancelling: bool },
-    Delayed { run_at: Timestamp, counts: Counts },
-    Ended { counts: Counts },
+    Ready {
+        seq: i64,
+        counts: Counts,
+    },
+    Lease {
+        worker_id: i64,
+        counts: Counts,
+        cancelling: bool,
+    },
+    Delayed {
+        run_at: Timestamp,
+        counts: Counts,
+    },
+    Ended {
+        counts: Counts,
+    },
+    /// Waits for others, and to run no earlier than this.
+    Blocked {
+        run_at: Option<Timestamp>,
+    },
 }
 
 impl Room {
@@ -33,6 +49,7 @@ impl Room {
             | Self::Lease { counts, .. }
             | Self::Delayed { counts, .. }
             | Self::Ended { counts } => counts,
+            Self::Blocked { .. } => Counts { epoch: 0, attempt: 0, crashes: 0, snoozes: 0 },
         }
     }
 }
@@ -45,8 +62,9 @@ impl JobRow {
         let leased = read_leased(row, &mut job, ended.is_some())?;
         let delayed = read_delayed(row, &mut job)?;
         let ready = read_ready(row, &mut job)?;
+        let blocked = read_blocked(row, &mut job)?;
         read_extras(row, &mut job)?;
-        let room = ended.or(leased).or(delayed).or(ready).ok_or_else(|| {
+        let room = ended.or(leased).or(delayed).or(ready).or(blocked).ok_or_else(|| {
             Error::bug(format!("job {} is in no room (run `windlass doctor --deep`)", job.id))
         })?;
         let counts = room.counts();
@@ -112,6 +130,8 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         metadata: read_json(row)?,
         payload: row.bytes()?,
         uniqueness: read_json(row)?,
+        depends_on: read_json(row)?,
+        blocked_by: Vec::new(),
         started_at: None,
         completed_at: None,
         last_error: None,
@@ -187,6 +207,16 @@ fn read_ready(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Er
     };
     job.reason = Some(Reason::Ready);
     Ok(Some(Room::Ready { seq, counts }))
+}
+
+fn read_blocked(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Error> {
+    let pending = row.opt_int()?;
+    let run_at = instant(row)?;
+    if pending.is_none() {
+        return Ok(None);
+    }
+    job.reason = Some(Reason::Blocked);
+    Ok(Some(Room::Blocked { run_at }))
 }
 
 /// Progress and the last failed attempt.

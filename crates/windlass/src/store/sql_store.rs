@@ -252,6 +252,15 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(self.driver.write(verb::Expire { limit, now: self.clock.now() }))
     }
 
+    fn resolve(&self, parents: Vec<JobId>, after: i64, limit: usize) -> Reply<'_, super::Resolved> {
+        let now = self.clock.now();
+        Box::pin(self.driver.write(verb::Resolve { parents, after, limit, now }))
+    }
+
+    fn edges(&self) -> &super::edges::Edges {
+        &self.driver.shared().edges
+    }
+
     fn relay(&self, limit: usize) -> Reply<'_, usize> {
         Box::pin(async move {
             let letters = self.driver.read(verb::Peek { limit }).await?;

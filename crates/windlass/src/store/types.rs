@@ -141,6 +141,15 @@ pub(crate) struct ProgressNote {
     pub(crate) message: Option<String>,
 }
 
+/// The answer to a round of resolving dependencies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resolved {
+    /// Whether any job waited for another.
+    pub(crate) any: bool,
+    /// Where the look at everything goes on, if there is more.
+    pub(crate) next: Option<i64>,
+}
+
 /// The answer to a round of promotion.
 #[derive(Debug)]
 pub(crate) struct Promoted {

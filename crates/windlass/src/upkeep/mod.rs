@@ -7,6 +7,7 @@ mod promote;
 mod prune;
 mod relay;
 mod rescue;
+mod resolve;
 
 pub(crate) use prune::prune_all;
 
@@ -72,6 +73,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration) {
     supervise(queue, tasks, move || rescue::Rescue::new(&of, sweep));
     let of = queue.clone();
     supervise(queue, tasks, move || expire::Expire::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || resolve::Resolve::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || relay::Relay::new(&of));
     let of = queue.clone();

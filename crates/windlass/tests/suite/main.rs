@@ -9,6 +9,7 @@ mod clients;
 mod complete;
 mod days;
 mod delete;
+mod depends;
 mod enqueue;
 mod expire;
 mod faults;

@@ -214,7 +214,7 @@ impl PgTx<PgConnection> {
             return Ok(false);
         }
         let Some((jobs, counts)) = self.effects.take_new_jobs() else { return Ok(false) };
-        let jobs = Batch::of_rows(18, jobs.iter().map(Value::as_param).collect());
+        let jobs = Batch::of_rows(19, jobs.iter().map(Value::as_param).collect());
         let counts = Batch::of_rows(4, counts.into_iter().map(Param::Int).collect());
         self.commit_whole(Sql::EnqueueAll, &[&jobs, &counts]).await?;
         Ok(true)

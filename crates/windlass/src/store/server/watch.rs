@@ -72,6 +72,10 @@ async fn look<S: Server>(
     if seen.has_changes {
         shared.signals.counted.raise();
     }
+    if seen.has_dependencies && !shared.edges.any() {
+        shared.edges.set(true);
+        shared.signals.resolving.raise();
+    }
     if seen.has_mail {
         shared.signals.inbox.raise();
     }

@@ -52,7 +52,7 @@ impl Verb for Cancel {
                     self.job
                 )));
             }
-            Room::Ready { .. } | Room::Delayed { .. } => {
+            Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. } => {
                 leave_room(tx, &row, &self.settlement(&row), self.now).await?;
             }
             Room::Lease { counts, cancelling, .. } if !self.force => {
@@ -159,6 +159,10 @@ pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<
         }
         Room::Ended { counts } => {
             tx.execute(Sql::OutcomeRemove, &[job.into(), counts.epoch.into()]).await?
+        }
+        Room::Blocked { .. } => {
+            tx.execute(Sql::DependencyForget, &[job.into()]).await?;
+            tx.execute(Sql::BlockedRemove, &[job.into()]).await?
         }
         Room::Lease { .. } => 0,
     };

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::State;
-use crate::job::{ATTEMPTS_DEFAULT, Held, JobId, NewJob, OnConflict, Place, RunAt, Timestamp};
+use crate::job::{
+    ATTEMPTS_DEFAULT, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt, Timestamp,
+};
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
 use crate::store::verb::unique::{Keys, release};
 use crate::store::{Existing, Stored};
-use crate::{Error, sabotage};
+use crate::{Error, FieldError, sabotage};
 
 /// Stores checked jobs. With `atomic`, one refused job refuses all.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub(crate) struct Prepared {
     backoff: Option<String>,
     tags: Option<String>,
     metadata: Option<String>,
+    depends_on: Option<String>,
 }
 
 impl Prepared {
@@ -52,6 +55,11 @@ impl Prepared {
         Ok(Self {
             backoff: job.policy.backoff.as_ref().map(json_text).transpose()?,
             tags: if job.tags.is_empty() { None } else { Some(json_text(&job.tags)?) },
+            depends_on: if job.depends_on.is_empty() {
+                None
+            } else {
+                Some(json_text(&job.depends_on)?)
+            },
             metadata: if job.metadata.is_empty() { None } else { Some(json_text(&job.metadata)?) },
             job,
         })
@@ -110,6 +118,7 @@ impl Verb for Enqueue {
             }
             replies.push(reply);
         }
+        self.refuse_orphans(tx, &mut new, &mut replies).await?;
         let keys = self.take_unique(tx, &mut new, &mut replies).await?;
         if self.admits {
             self.admit(tx, &mut new, &mut replies).await?;
@@ -209,6 +218,37 @@ impl Enqueue {
         release(tx, unique.cloned().collect()).await
     }
 
+    /// Takes out of `new` what waits for jobs that do not exist, and says so.
+    async fn refuse_orphans<T: Tx>(
+        &self,
+        tx: &mut T,
+        new: &mut Vec<New>,
+        replies: &mut [Result<Stored, Error>],
+    ) -> Result<(), Error> {
+        let parents = |item: &New| self.jobs[item.index].job.depends_on.iter().map(|on| on.id);
+        let wanted: HashSet<JobId> = new.iter().flat_map(parents).collect();
+        let mut known: HashSet<JobId> = self.ids.iter().copied().collect();
+        for parent in wanted.into_iter().filter(|id| !self.ids.contains(id)) {
+            let rows = tx.query(Sql::JobNamespace, &[parent.as_i64().into()]).await?;
+            if rows.first_int()? == Some(self.namespace_id) {
+                known.insert(parent);
+            }
+        }
+        new.retain(|item| {
+            let unknown = parents(item).enumerate().filter(|(_, id)| !known.contains(id));
+            let broken = unknown.map(|(place, id)| {
+                FieldError::new(format!("/depends_on/{place}"), format!("job {id} does not exist"))
+            });
+            let broken: Vec<FieldError> = broken.collect();
+            if broken.is_empty() {
+                return true;
+            }
+            replies[item.index] = Err(Error::Invalid(broken));
+            false
+        });
+        Ok(())
+    }
+
     fn key_of(&self, item: &New) -> Option<&str> {
         let key = self.jobs[item.index].job.idempotency_key.as_deref();
         key.filter(|_| !sabotage::on("idempotency_forgotten"))
@@ -251,6 +291,10 @@ impl Enqueue {
                 let refused = std::mem::replace(&mut replies[index], Err(Error::bug("refused")));
                 match refused {
                     Err(full @ Error::Full { .. }) => Err(full),
+                    Err(Error::Invalid(broken)) => {
+                        let under = |field: FieldError| field.under(&format!("/jobs/{index}"));
+                        Err(Error::Invalid(broken.into_iter().map(under).collect()))
+                    }
                     refused => {
                         let detail = refused.err().map(|error| error.to_string());
                         let pointer = format!("/jobs/{index}/idempotency_key");
@@ -263,10 +307,12 @@ impl Enqueue {
     }
 
     async fn insert<T: Tx>(&self, tx: &mut T, new: &[New]) -> Result<(), Error> {
-        let mut jobs = Batch::with_capacity(18, new.len());
+        let mut jobs = Batch::with_capacity(19, new.len());
         let mut ready = Batch::with_capacity(9, new.len());
         let mut delayed = Batch::with_capacity(10, 0);
         let mut expiry = Batch::with_capacity(2, 0);
+        let mut blocked = Batch::with_capacity(6, 0);
+        let mut dependencies = Batch::with_capacity(4, 0);
         for item in new {
             let prepared = &self.jobs[item.index];
             let job = &prepared.job;
@@ -276,6 +322,18 @@ impl Enqueue {
             let (queue, kind) = (item.queue_id.into(), item.kind_id.into());
             let (id, none) = (Param::Int(item.id.as_i64()), Param::Int(0));
             let state = match run_at.filter(|run_at| *run_at > self.now) {
+                run_at if !job.depends_on.is_empty() => {
+                    let pending = i64::try_from(job.depends_on.len()).unwrap_or(i64::MAX);
+                    let at = run_at.map(Timestamp::as_micros).into();
+                    blocked.push([id, pending.into(), at, queue, kind, priority]);
+                    for on in &job.depends_on {
+                        let any_end = i64::from(on.on == ParentEnd::Any);
+                        let ignores = i64::from(on.ignores_failure());
+                        let parent = on.id.as_i64();
+                        dependencies.push([parent.into(), id, any_end.into(), ignores.into()]);
+                    }
+                    State::Pending
+                }
                 Some(run_at) => {
                     let reason = Param::Int(crate::Reason::Scheduled.code());
                     let at = run_at.as_micros().into();
@@ -305,6 +363,11 @@ impl Enqueue {
         if !delayed.is_empty() {
             Effects::insert(tx, Sql::DelayedInsert, &delayed).await?;
             tx.effects().delayed();
+        }
+        if !blocked.is_empty() {
+            Effects::insert(tx, Sql::BlockedInsert, &blocked).await?;
+            Effects::insert(tx, Sql::DependencyInsert, &dependencies).await?;
+            tx.effects().blocked();
         }
         if !expiry.is_empty() {
             Effects::insert(tx, Sql::ExpiryInsert, &expiry).await?;
@@ -346,7 +409,7 @@ impl Enqueue {
     }
 
     /// The columns of its row.
-    pub(super) fn job_row<'a>(&'a self, item: &New) -> [Param<'a>; 18] {
+    pub(super) fn job_row<'a>(&'a self, item: &New) -> [Param<'a>; 19] {
         let prepared = &self.jobs[item.index];
         let job = &prepared.job;
         let policy = &job.policy;
@@ -378,6 +441,7 @@ impl Enqueue {
             prepared.metadata.as_deref().into(),
             job.payload.as_slice().into(),
             self.uniques[item.index].as_ref().map(|(_, text)| text.as_str()).into(),
+            prepared.depends_on.as_deref().into(),
         ]
     }
 }

@@ -58,7 +58,10 @@ impl Expire {
         }
         let late = too_late(job.start_by, job.deadline, self.now);
         match (late, row.room) {
-            (Some((event, state, reason)), Room::Ready { .. } | Room::Delayed { .. }) => {
+            (
+                Some((event, state, reason)),
+                Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. },
+            ) => {
                 let settlement =
                     Settlement::of_waiting(job.id, row.room.counts(), event, (state, reason));
                 leave_room(tx, row, &settlement, self.now).await

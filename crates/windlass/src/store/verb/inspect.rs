@@ -33,6 +33,11 @@ impl Verb for Get {
         let ids: Vec<i64> = self.jobs.iter().map(|job| job.as_i64()).collect();
         let mut rows = rows(tx, &ids, self.now).await?;
         rows.retain(|row| row.namespace_id == namespace_id);
+        for row in rows.iter_mut().filter(|row| matches!(row.room, Room::Blocked { .. })) {
+            let id = row.record.id.as_i64();
+            let parents = tx.query(Sql::DependencyParents, &[id.into()]).await?.ints()?;
+            row.record.blocked_by = parents.into_iter().map(JobId::from_i64).collect();
+        }
         Ok(rows.into_iter().map(|row| row.record).collect())
     }
 }
@@ -224,7 +229,10 @@ fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
     let mut sources = Vec::new();
     for state in &query.states {
         match state {
-            State::Pending => sources.push((Sql::ListReady, ListFilter::over("r.job_id"))),
+            State::Pending => {
+                sources.push((Sql::ListReady, ListFilter::over("r.job_id")));
+                sources.push((Sql::ListBlocked, ListFilter::over("b.job_id")));
+            }
             State::Running => sources.push((Sql::ListRunning, ListFilter::over("l.job_id"))),
             State::Delayed | State::Retrying => {
                 let mut filter = ListFilter::over("d.job_id");

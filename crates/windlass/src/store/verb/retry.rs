@@ -43,7 +43,7 @@ impl Verb for Retry {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
         match row.room {
-            Room::Ready { .. } | Room::Lease { .. } => {
+            Room::Ready { .. } | Room::Lease { .. } | Room::Blocked { .. } => {
                 let state = row.record.state;
                 return Err(Error::conflict(format!(
                     "job {} is {state}: nothing to retry",

@@ -49,6 +49,7 @@ impl Verb for Verify {
             (Sql::VerifyEpochs, "has history beyond its epoch"),
             (Sql::VerifyPairs, "waits where no claim looks"),
             (Sql::VerifyExpiry, "has a limit that nothing watches"),
+            (Sql::VerifyBlocked, "does not wait for what it says it waits for"),
             (Sql::VerifyUnique, "holds a unique key after its end"),
         ] {
             let rows = tx.query(sql, &[FINDINGS_MAX.into()]).await?;

@@ -19,6 +19,7 @@ pub(crate) struct Seen {
     pub(crate) has_mail: bool,
     pub(crate) next_expiry: Option<i64>,
     pub(crate) has_changes: bool,
+    pub(crate) has_dependencies: bool,
 }
 
 impl Verb for Watch {
@@ -37,6 +38,7 @@ impl Verb for Watch {
                 has_mail: row.int()? > 0,
                 next_expiry: row.opt_int()?,
                 has_changes: row.int()? > 0,
+                has_dependencies: row.int()? > 0,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))

@@ -1,0 +1,10 @@
+-- Dependencies on these jobs, where they have ended or are gone (one row per job, batched by the driver).
+-- $1 parent_id
+-- returns: parent_id, child_id, any_end, ignores_failure, state of the parent, 1 if it is gone
+-- index: primary key of dependency
+-- differs: one statement for the whole batch.
+select d.parent_id, d.child_id, d.any_end, d.ignores_failure, o.state, case when j.id is null then 1 else 0 end
+from {prefix}dependency d
+left join {prefix}job j on j.id = d.parent_id
+left join {prefix}outcome o on o.job_id = d.parent_id
+where (o.job_id is not null or j.id is null) and {any d.parent_id = $1}

@@ -1,0 +1,53 @@
+//! Whether jobs wait for others, and which of those have ended: so that plain jobs cost nothing.
+//!
+//! Invariant: all of this is a hint. Whoever resolves looks at everything once a second while any job
+//! waits.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::JobId;
+
+/// Ended jobs that are remembered; more are found by looking at everything.
+const ENDED_MAX: usize = 10_000;
+
+/// What one process knows.
+#[derive(Debug, Default)]
+pub(crate) struct Edges {
+    any: AtomicBool,
+    ended: Mutex<Vec<JobId>>,
+}
+
+impl Edges {
+    /// Whether any job is known to wait for another.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
+    /// Some job waits for another one, or none does.
+    pub(crate) fn set(&self, any: bool) {
+        self.any.store(any, Ordering::Relaxed);
+    }
+
+    /// Jobs ended: true when someone may have waited for them.
+    pub(crate) fn ended(&self, jobs: &[JobId]) -> bool {
+        if !self.any() || jobs.is_empty() {
+            return false;
+        }
+        let mut ended = self.lock();
+        let room = ENDED_MAX.saturating_sub(ended.len());
+        ended.extend(jobs.iter().take(room));
+        true
+    }
+
+    /// The jobs that ended since the last call, at most so many.
+    pub(crate) fn take(&self, limit: usize) -> Vec<JobId> {
+        let mut ended = self.lock();
+        let rest = ended.len().saturating_sub(limit);
+        ended.split_off(rest)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<JobId>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
