@@ -65,6 +65,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "ID")]
     correlation_id: Option<String>,
 
+    /// Run only after this job has completed; repeat it for more
+    #[arg(long, value_name = "ID")]
+    after: Vec<JobId>,
+
     /// A tag to filter by; repeat it for more
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     tag: Vec<(String, String)>,
@@ -117,6 +121,7 @@ fn request(args: &SubmitArgs) -> Result<JobRequest, Failure> {
         max_attempts: args.max_attempts,
         idempotency_key: args.idempotency_key.clone(),
         correlation_id: args.correlation_id.clone(),
+        depends_on: args.after.clone(),
         tags: args.tag.iter().cloned().collect(),
     })
 }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use windlass::protocol::{AttemptsObject, JobObject, read_cancel, read_retry};
+use windlass::protocol::{AttemptsObject, DependenciesObject, JobObject, read_cancel, read_retry};
 
 use super::Answer;
 use crate::request::{Id, Namespaced, Pairs, RequestBody};
@@ -45,4 +45,12 @@ pub(crate) async fn retry(
 pub(crate) async fn attempts(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
     let attempts = queue.attempts(id).await?;
     Ok(Json(AttemptsObject::from(attempts.as_slice())).into_response())
+}
+
+pub(crate) async fn dependencies(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
+    let job = queue.get(id).await?;
+    let parents = job.depends_on.iter().map(|dependency| dependency.id).collect();
+    let parents = queue.get_many(parents).await?;
+    let dependents = queue.dependents(id).await?;
+    Ok(Json(DependenciesObject::new(&job, &parents, &dependents)).into_response())
 }

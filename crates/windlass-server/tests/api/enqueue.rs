@@ -83,3 +83,31 @@ async fn a_unique_key_that_is_held_is_answered_with_its_job() {
     assert_eq!(first["unique"]["on_conflict"]["debounce"]["quiet"], 5000);
     assert_eq!(wrong.json()["errors"][0]["pointer"], "/unique/key");
 }
+
+#[tokio::test]
+async fn a_job_waits_for_others_and_says_so() {
+    let api = Api::start().await;
+    let parent = api.enqueue(r#"{"type":"rare","delay":"1h"}"#).await;
+    let body =
+        format!(r#"{{"type":"rare","depends_on":["{parent}",{{"id":"{parent}0","on":"any"}}]}}"#);
+    let unknown = api.post("/api/v1/jobs", &body).await;
+    let body =
+        format!(r#"{{"type":"rare","depends_on":[{{"id":"{parent}","on_failure":"run"}}]}}"#);
+
+    let child = api.enqueue(&body).await;
+
+    assert_eq!(unknown.status, 422);
+    assert_eq!(unknown.json()["errors"][0]["pointer"], "/depends_on/1");
+    let job = api.get(&format!("/api/v1/jobs/{child}")).await.json();
+    assert_eq!((&job["state"], &job["reason"]), (&"pending".into(), &"blocked".into()));
+    assert_eq!(job["depends_on"][0]["on_failure"], "run");
+    assert_eq!(job["blocked_by"], serde_json::json!([parent]));
+    let shown = api.get(&format!("/api/v1/jobs/{child}/dependencies")).await.json();
+    assert_eq!(shown["depends_on"][0]["state"], "delayed");
+    let shown = api.get(&format!("/api/v1/jobs/{parent}/dependencies")).await.json();
+    assert_eq!(shown["dependents"], serde_json::json!([child]));
+    let wrong = r#"{"type":"rare","depends_on":[5,{"on":"never"}]}"#;
+    let errors = api.post("/api/v1/jobs", wrong).await.json()["errors"].clone();
+    let pointers: Vec<_> = errors.as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
+    assert_eq!(pointers, ["/depends_on/0", "/depends_on/1/on", "/depends_on/1/id"]);
+}

@@ -395,7 +395,6 @@ mod tests {
     use super::*;
 
     const EVENTS: [Event; 18] = [
-        Event::LoseParent,
         Event::Promote,
         Event::Claim,
         Event::Complete,
@@ -410,6 +409,7 @@ mod tests {
         Event::Expire,
         Event::PassDeadline,
         Event::Cancel,
+        Event::LoseParent,
         Event::RunNow,
         Event::Revive,
         Event::ReviveLater,

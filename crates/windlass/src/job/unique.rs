@@ -10,6 +10,9 @@ use super::{DELAY_MAX, KEY_BYTES_MAX};
 /// Payload fields that may make a key.
 pub(crate) const FIELDS_MAX: usize = 16;
 
+/// A member, and a sentence of what is wrong with it.
+type Broken = (&'static str, String);
+
 /// Bytes of the digest that are kept: 128 bits.
 const DIGEST_BYTES: usize = 16;
 
@@ -169,8 +172,8 @@ impl Unique {
         self
     }
 
-    /// What is wrong with it: the member and a sentence.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, String)> {
+    /// What is wrong with it.
+    pub(crate) fn check(&self) -> Result<(), Broken> {
         match &self.of {
             UniqueOf::Key(key) if !(1..=KEY_BYTES_MAX).contains(&key.len()) => {
                 return Err(("key", format!("must be 1 to {KEY_BYTES_MAX} bytes long")));
@@ -206,7 +209,7 @@ impl Unique {
     }
 
     /// What the database compares: a digest of scope and key, for the columns of these jobs.
-    pub(crate) fn digest(&self, place: &Place<'_>) -> Result<String, (&'static str, String)> {
+    pub(crate) fn digest(&self, place: &Place<'_>) -> Result<String, Broken> {
         let mut hash = Sha256::new();
         let mut part = |text: &[u8]| {
             hash.update(text.len().to_be_bytes());
@@ -245,10 +248,7 @@ pub(crate) struct Place<'a> {
 }
 
 /// The named members of a payload, in the order of their names, as compact JSON.
-fn values<'n>(
-    names: &'n [String],
-    payload: &[u8],
-) -> Result<Vec<(&'n str, String)>, (&'static str, String)> {
+fn values<'n>(names: &'n [String], payload: &[u8]) -> Result<Vec<(&'n str, String)>, Broken> {
     let members: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload)
         .map_err(|_| ("fields", "needs a payload that is a JSON object".to_owned()))?;
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -263,7 +263,6 @@ mod span {
 
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
     pub(super) fn serialize<S: Serializer>(span: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
     }

@@ -3,6 +3,7 @@
 //! Invariant: no I/O here, and the bytes of a payload or result pass through unchanged.
 
 mod batch;
+mod dependencies_object;
 mod dependency_request;
 mod depth;
 mod job_object;
@@ -18,6 +19,7 @@ mod unique_request;
 mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
+pub use dependencies_object::DependenciesObject;
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;

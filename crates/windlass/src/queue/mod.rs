@@ -169,6 +169,14 @@ impl Queue {
         self.store.get(&self.namespace, jobs).await
     }
 
+    /// The jobs that wait for this one and have not been released yet, the first 1,000 by id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such job.
+    pub async fn dependents(&self, job: JobId) -> Result<Vec<JobId>, Error> {
+        self.store.dependents(&self.namespace, job).await
+    }
+
     /// Reads the attempts of one job: failed ones, then the running or final one.
     ///
     /// # Errors

@@ -108,6 +108,7 @@ type Key = (i64, i64, i64);
 
 /// Effects of one transaction, applied by its driver.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one per signal of the runtime")]
 pub(crate) struct Effects {
     tally: Vec<(Key, i64)>,
     ready: bool,

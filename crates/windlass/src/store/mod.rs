@@ -32,6 +32,7 @@ mod sqlite;
 mod statements;
 mod types;
 mod verb;
+mod waits;
 pub(crate) mod within;
 
 use std::future::Future;
@@ -106,6 +107,8 @@ pub(crate) trait Store: QueueStore + Send + Sync + 'static {
     /// Lets jobs run whose parents have ended, or ends them; without parents it looks at all, from the
     /// one after `after`.
     fn resolve(&self, parents: Vec<JobId>, after: i64, limit: usize) -> Reply<'_, Resolved>;
+    /// The first 1,000 jobs that wait for one.
+    fn dependents(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<JobId>>;
     /// What this process knows of jobs that wait for others.
     fn edges(&self) -> &edges::Edges;
 

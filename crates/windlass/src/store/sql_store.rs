@@ -257,6 +257,11 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(self.driver.write(verb::Resolve { parents, after, limit, now }))
     }
 
+    fn dependents(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<JobId>> {
+        let (namespace, shared) = (Arc::clone(namespace), self.shared());
+        Box::pin(self.driver.read(verb::Dependents { namespace, job, shared }))
+    }
+
     fn edges(&self) -> &super::edges::Edges {
         &self.driver.shared().edges
     }

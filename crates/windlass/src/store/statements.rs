@@ -103,6 +103,7 @@ statements! {
     DependencyRemove = "dependency_remove",
     DependencyForget = "dependency_forget",
     DependencyParents = "dependency_parents",
+    DependencyChildren = "dependency_children",
     DependencyLock = "dependency_lock",
     DependencyAny = "dependency_any",
     ClaimWorker = "claim_worker",

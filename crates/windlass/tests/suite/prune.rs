@@ -77,7 +77,8 @@ async fn a_queue_says_how_long_it_keeps(t: &Harness) {
     let usual = one_of_each(t, "default").await;
     let own = one_of_each(t, "q").await;
 
-    assert_eq!(t.queue.prune().await.expect("pruned"), 1);
+    // A worker that stops may have pruned the first one already.
+    t.queue.prune().await.expect("pruned");
     assert_eq!(present(t, &own).await, [true, false, true, true]);
     t.advance(HOUR);
     assert_eq!(t.queue.prune().await.expect("pruned"), 1);

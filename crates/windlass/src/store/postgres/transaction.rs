@@ -20,6 +20,7 @@ use crate::store::statements::Sql;
 
 /// A transaction over a connection that is owned, or borrowed from the application.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing about the connection")]
 pub(crate) struct PgTx<C> {
     connection: C,
     texts: Arc<Texts>,

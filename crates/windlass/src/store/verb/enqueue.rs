@@ -27,7 +27,7 @@ pub(crate) struct Enqueue {
     /// Whether queues that are full refuse: not what was accepted before.
     pub(crate) admits: bool,
     /// Each job's unique key, as its digest and as it is stored.
-    pub(crate) uniques: Vec<Option<(Held, String)>>,
+    pub(crate) uniques: Vec<Option<Uniqueness>>,
     /// The ids of each job's queue and kind.
     pub(crate) pairs: Vec<(i64, i64)>,
     /// An id for each job, the same however often this runs: a repetition cannot store a job twice.
@@ -66,11 +66,14 @@ impl Prepared {
     }
 }
 
-/// The unique keys of jobs, as digests and as they are stored.
+/// A unique key, as its digest and as it is stored.
+pub(crate) type Uniqueness = (Held, String);
+
+/// The unique keys of jobs.
 pub(crate) fn uniques(
     namespace_id: i64,
     jobs: &[Prepared],
-) -> Result<Vec<Option<(Held, String)>>, Error> {
+) -> Result<Vec<Option<Uniqueness>>, Error> {
     let each = jobs.iter().map(|prepared| {
         let NewJob { kind, queue, payload, .. } = &prepared.job;
         let Some(unique) = &prepared.job.unique else { return Ok(None) };

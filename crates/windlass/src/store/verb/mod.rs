@@ -9,6 +9,7 @@ mod claim;
 mod claim_whole;
 mod complete;
 mod delete;
+mod dependents;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod drop_day;
 mod enqueue;
@@ -41,6 +42,7 @@ pub(crate) use add_days::AddDays;
 pub(crate) use cancel::Cancel;
 pub(crate) use claim::Claim;
 pub(crate) use delete::Delete;
+pub(crate) use dependents::Dependents;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use drop_day::{DropDay, ListDays};
 pub(crate) use enqueue::{Enqueue, Prepared, uniques};
