@@ -25,6 +25,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/wait", get(wait::wait).post(wait::wait))
         .route("/api/v1/jobs/{id}/result", get(wait::result))
         .route("/api/v1/jobs/{id}/attempts", get(job::attempts))
+        .route("/api/v1/jobs/{id}/explain", get(job::explain))
         .route("/api/v1/jobs/{id}/dependencies", get(job::dependencies))
         .merge(queue_routes())
         .route("/api/v1/stats", get(stats::stats))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use windlass::protocol::{
-    JobObject, ObservedStats, PageObject, Refusal, StatsObject, document, read_job,
+    ExplainObject, JobObject, ObservedStats, PageObject, Refusal, StatsObject, document, read_job,
 };
 use windlass::{JobFilter, JobId, Queue, RetryOptions};
 
@@ -51,6 +51,10 @@ impl Database {
 
     pub(super) async fn get(&self, job: JobId) -> Result<Object, Failure> {
         object(&JobObject(&self.queue.get(job).await?))
+    }
+
+    pub(super) async fn explain(&self, job: JobId) -> Result<Object, Failure> {
+        object(&ExplainObject::from(&self.queue.explain(job).await?))
     }
 
     pub(super) async fn list(&self, wanted: &ListRequest) -> Result<Object, Failure> {

@@ -24,6 +24,8 @@ enum JobsCommand {
     List(ListArgs),
     /// Show one job
     Get(GetArgs),
+    /// Say why a job does not run
+    Explain(GetArgs),
     /// Cancel jobs: waiting ones end now, running ones are asked to stop
     Cancel(CancelArgs),
     /// Give ended jobs another attempt, or run waiting ones now
@@ -157,7 +159,7 @@ impl JobsCommand {
     const fn client(&self) -> &ClientArgs {
         match self {
             Self::List(args) => &args.client,
-            Self::Get(args) => &args.client,
+            Self::Get(args) | Self::Explain(args) => &args.client,
             Self::Cancel(args) => &args.client,
             Self::Retry(args) => &args.client,
             Self::Delete(args) => &args.client,
@@ -170,6 +172,19 @@ async fn carry_out(target: &Target, command: JobsCommand) -> Result<(), Failure>
     match command {
         JobsCommand::List(args) => list(target, args).await,
         JobsCommand::Get(args) => output::job(args.client.output, &target.get(args.id).await?),
+        JobsCommand::Explain(args) => {
+            let why = target.explain(args.id).await?;
+            if why.text("runnable") == "true" {
+                output::say("nothing is in its way: the next claim in its turn takes it");
+            }
+            let columns = [
+                ("CODE", "code"),
+                ("WHY", "message"),
+                ("UNTIL", "until"),
+                ("EVIDENCE", "evidence"),
+            ];
+            output::named(args.client.output, &why, "blockers", columns)
+        }
         JobsCommand::Cancel(args) => {
             let reason = args.reason.as_deref();
             let cancel = async |id| {

@@ -209,3 +209,19 @@ fn an_unknown_namespace_is_not_found() {
 
     assert_eq!(output.status.code(), Some(3));
 }
+
+#[test]
+fn a_job_says_why_it_does_not_run() {
+    let folder = Folder::new();
+    let parent = submit(&folder, &["t", "--delay", "1h"]);
+    let child = submit(&folder, &["t", "--after", &parent]);
+
+    let shown = folder.ok(&["jobs", "explain", &child, DATABASE]);
+    let whole = folder.json(&["jobs", "explain", &parent, DATABASE]);
+
+    assert!(shown.contains("blocked") && shown.contains(&parent), "{shown}");
+    assert_eq!(whole["runnable"], false);
+    let codes: Vec<_> =
+        whole["blockers"].as_array().unwrap().iter().map(|blocker| &blocker["code"]).collect();
+    assert_eq!(codes, ["no_worker", "scheduled"]);
+}

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use windlass::protocol::{AttemptsObject, DependenciesObject, JobObject, read_cancel, read_retry};
+use windlass::protocol::{
+    AttemptsObject, DependenciesObject, ExplainObject, JobObject, read_cancel, read_retry,
+};
 
 use super::Answer;
 use crate::request::{Id, Namespaced, Pairs, RequestBody};
@@ -53,4 +55,9 @@ pub(crate) async fn dependencies(Namespaced(queue): Namespaced, Id(id): Id) -> A
     let parents = queue.get_many(parents).await?;
     let dependents = queue.dependents(id).await?;
     Ok(Json(DependenciesObject::new(&job, &parents, &dependents)).into_response())
+}
+
+pub(crate) async fn explain(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
+    let explanation = queue.explain(id).await?;
+    Ok(Json(ExplainObject::from(&explanation)).into_response())
 }

@@ -106,6 +106,8 @@ async fn a_job_waits_for_others_and_says_so() {
     assert_eq!(shown["depends_on"][0]["state"], "delayed");
     let shown = api.get(&format!("/api/v1/jobs/{parent}/dependencies")).await.json();
     assert_eq!(shown["dependents"], serde_json::json!([child]));
+    let why = api.get(&format!("/api/v1/jobs/{child}/explain")).await.json();
+    assert_eq!((&why["runnable"], &why["blockers"][0]["code"]), (&false.into(), &"blocked".into()));
     let wrong = r#"{"type":"rare","depends_on":[5,{"on":"never"}]}"#;
     let errors = api.post("/api/v1/jobs", wrong).await.json()["errors"].clone();
     let pointers: Vec<_> = errors.as_array().unwrap().iter().map(|e| &e["pointer"]).collect();

@@ -3,6 +3,7 @@
 //! Invariant: a [`NewJob`] that passed `check` can be stored without a further question.
 
 mod backoff;
+mod blocker;
 mod dependency;
 mod duration;
 mod id;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use backoff::{Backoff, Strategy};
+pub use blocker::{Blocker, Explanation};
 pub use dependency::{DEPENDENCIES_MAX, Dependency};
 pub(crate) use dependency::{ParentEnd, ParentFailure};
 pub use duration::{format_duration, parse_duration};

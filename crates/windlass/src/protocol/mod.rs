@@ -6,6 +6,7 @@ mod batch;
 mod dependencies_object;
 mod dependency_request;
 mod depth;
+mod explain_object;
 mod job_object;
 mod job_request;
 mod members;
@@ -20,6 +21,7 @@ mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
 pub use dependencies_object::DependenciesObject;
+pub use explain_object::ExplainObject;
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;

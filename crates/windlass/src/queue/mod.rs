@@ -11,7 +11,9 @@ use std::time::Duration;
 pub use enqueue::{Enqueue, Enqueued};
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
-use crate::job::{AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, NewJob, check_name};
+use crate::job::{
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, Explanation, JobId, JobRecord, NewJob, check_name,
+};
 use crate::runtime::Clock;
 use crate::store::{self, RetryOptions, Store};
 use crate::upkeep::Health;
@@ -167,6 +169,14 @@ impl Queue {
     /// [`Error::NotFound`] for an unknown namespace, [`Error::Unavailable`].
     pub async fn get_many(&self, jobs: Vec<JobId>) -> Result<Vec<JobRecord>, Error> {
         self.store.get(&self.namespace, jobs).await
+    }
+
+    /// Says why a job does not run: everything that is in its way, with what shows it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such job.
+    pub async fn explain(&self, job: JobId) -> Result<Explanation, Error> {
+        self.store.explain(&self.namespace, job).await
     }
 
     /// The jobs that wait for this one and have not been released yet, the first 1,000 by id.

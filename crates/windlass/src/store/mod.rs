@@ -43,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::core::Settlement;
-use crate::job::{AttemptRecord, JobId, JobRecord, NewJob};
+use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, NewJob};
 use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
@@ -107,6 +107,7 @@ pub(crate) trait Store: QueueStore + Send + Sync + 'static {
     /// Lets jobs run whose parents have ended, or ends them; without parents it looks at all, from the
     /// one after `after`.
     fn resolve(&self, parents: Vec<JobId>, after: i64, limit: usize) -> Reply<'_, Resolved>;
+    fn explain(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Explanation>;
     /// The first 1,000 jobs that wait for one.
     fn dependents(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<JobId>>;
     /// What this process knows of jobs that wait for others.

@@ -86,7 +86,17 @@ impl Settings {
 
     /// Whether no job of this queue and kind may be claimed at `now`.
     pub(crate) fn is_paused(&self, queue_id: i64, kind_id: i64, now: Timestamp) -> bool {
-        self.pauses(now).any(|pause| {
+        self.pauses_of(queue_id, kind_id, now).next().is_some()
+    }
+
+    /// The pauses that hold back jobs of this queue and kind at `now`.
+    pub(crate) fn pauses_of(
+        &self,
+        queue_id: i64,
+        kind_id: i64,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &Pause> {
+        self.pauses(now).filter(move |pause| {
             let is_of = |wanted: i64, id: i64| wanted == 0 || wanted == id;
             is_of(pause.queue_id, queue_id) && is_of(pause.kind_id, kind_id)
         })

@@ -20,7 +20,7 @@ use super::within::Work;
 use super::{Reply, Shared, Store};
 use crate::Error;
 use crate::core::Settlement;
-use crate::job::{AttemptRecord, JobId, JobRecord, NewJob, Timestamp};
+use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, NewJob, Timestamp};
 use crate::runtime::{Clock, Signals};
 
 /// [`Store`] over a driver.
@@ -255,6 +255,11 @@ impl<D: Driver> Store for SqlStore<D> {
     fn resolve(&self, parents: Vec<JobId>, after: i64, limit: usize) -> Reply<'_, super::Resolved> {
         let now = self.clock.now();
         Box::pin(self.driver.write(verb::Resolve { parents, after, limit, now }))
+    }
+
+    fn explain(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Explanation> {
+        let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
+        Box::pin(self.driver.read(verb::Explain { namespace, job, now, shared }))
     }
 
     fn dependents(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<JobId>> {

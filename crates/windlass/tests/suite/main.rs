@@ -12,6 +12,7 @@ mod delete;
 mod depends;
 mod enqueue;
 mod expire;
+mod explain;
 mod faults;
 mod idempotency;
 mod lease;

@@ -194,16 +194,27 @@ async fn mark_unserved<T: Tx>(
     let workers = workers(tx, now).await?;
     for row in rows.iter_mut().filter(|row| matches!(row.room, Room::Ready { .. })) {
         let job = &mut row.record;
-        let served = workers.iter().any(|worker| {
-            worker.namespace_id.is_none_or(|id| id == row.namespace_id)
-                && named(&worker.queues, &job.queue)
-                && named(&worker.kinds, &job.kind)
-        });
-        if !served {
+        if !workers.iter().any(|worker| serves(worker, row.namespace_id, job)) {
             job.reason = Some(Reason::NoWorker);
         }
     }
     Ok(())
+}
+
+/// Whether a live worker serves the kind of a job.
+pub(super) async fn is_served<T: Tx>(
+    tx: &mut T,
+    row: &JobRow,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let workers = workers(tx, now).await?;
+    Ok(workers.iter().any(|worker| serves(worker, row.namespace_id, &row.record)))
+}
+
+fn serves(worker: &WorkerRecord, namespace_id: i64, job: &JobRecord) -> bool {
+    worker.namespace_id.is_none_or(|id| id == namespace_id)
+        && named(&worker.queues, &job.queue)
+        && named(&worker.kinds, &job.kind)
 }
 
 async fn workers<T: Tx>(tx: &mut T, now: Timestamp) -> Result<Vec<WorkerRecord>, Error> {
