@@ -4,5 +4,9 @@
 -- differs: one array per column, so that a batch of any size is one statement.
 select i.key, i.job_id, j.kind_id, j.payload
 from unnest($1::bigint[], $2::text[]) as p (namespace_id, key)
-join {prefix}idempotency i on i.namespace_id = p.namespace_id and i.key = p.key
+cross join lateral (
+  select x.key, x.job_id from {prefix}idempotency x
+  where x.namespace_id = p.namespace_id and x.key = p.key
+  limit 1
+) i
 left join {prefix}job j on j.id = i.job_id

@@ -1,4 +1,4 @@
 -- Delete jobs' immutable parts.
 -- $1 id
 -- differs: one array per column, so that a batch of any size is one statement.
-delete from {prefix}job x using unnest($1::bigint[]) as p (id) where x.id = p.id
+delete from {prefix}job where id = any ($1::bigint[])

@@ -4,7 +4,8 @@
 --          max_attempts, max_crashes, deadline, uniqueness
 -- differs: one array per column, so that a batch of any size is one statement.
 select l.job_id, l.worker_id, w.name, l.epoch, l.attempt, l.crashes, l.snoozes, l.claimed_at, l.cancel_by, j.max_attempts, j.max_crashes, j.deadline, j.uniqueness
-from unnest($1::bigint[], $2::bigint[]) as p (job_id, epoch)
-join {prefix}lease l on l.job_id = p.job_id and l.epoch = p.epoch
+from {prefix}lease l
 join {prefix}job j on j.id = l.job_id
 left join {prefix}worker w on w.id = l.worker_id
+where l.job_id = any ($1::bigint[])
+  and ((l.job_id, l.epoch::bigint) in (select * from unnest($1::bigint[], $2::bigint[]))) is true

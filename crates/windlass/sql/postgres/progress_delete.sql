@@ -1,4 +1,4 @@
 -- Delete jobs' progress.
 -- $1 job_id
 -- differs: one array per column, so that a batch of any size is one statement.
-delete from {prefix}progress x using unnest($1::bigint[]) as p (job_id) where x.job_id = p.job_id
+delete from {prefix}progress where job_id = any ($1::bigint[])

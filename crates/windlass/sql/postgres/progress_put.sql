@@ -5,6 +5,9 @@
 insert into {prefix}progress (job_id, percent, message, at)
 select l.job_id, p.percent, p.message, p.at
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[]) as p (job_id, epoch, worker_id, percent, message, at)
-join {prefix}lease l on l.job_id = p.job_id and l.epoch = p.epoch and l.worker_id = p.worker_id
-for share of l
+cross join lateral (
+  select x.job_id from {prefix}lease x
+  where x.job_id = p.job_id and x.epoch = p.epoch and x.worker_id = p.worker_id
+  for share
+) l
 on conflict (job_id) do update set percent = excluded.percent, message = excluded.message, at = excluded.at
