@@ -267,7 +267,7 @@ impl Link {
         self.shared.requests.fetch_add(1, Ordering::Relaxed);
         if BEGINS.iter().any(|begin| contains(chunk, begin)) {
             let tail = self.before.take().unwrap_or_default();
-            self.seen = (!contains(chunk, READS)).then(|| Seen { tail, trap: None });
+            self.seen = (!contains(chunk, READS)).then_some(Seen { tail, trap: None });
         }
         self.look(chunk);
         let commits = COMMITS.iter().any(|commit| chunk.ends_with(commit));

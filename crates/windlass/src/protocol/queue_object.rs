@@ -217,7 +217,7 @@ mod tests {
             r#"{"name":"mail","namespace":"default","version":3,"ttl":"1m30s","retries":null,"#
                 .to_owned()
                 + r#""retry_delay":null,"backoff":null,"max_depth":null,"retention":"#
-                + r#"{"cancelled":"168h","completed":"24h","dead_letter":"720h","failed":null},"#
+                + r#"{"cancelled":"7d","completed":"1d","dead_letter":"30d","failed":null},"#
                 + r#""paused":null}"#
         );
     }

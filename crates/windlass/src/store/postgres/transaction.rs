@@ -20,6 +20,7 @@ use crate::store::statements::Sql;
 
 /// A transaction over a connection that is owned, or borrowed from the application.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what there is to know of a transaction's start")]
 pub(crate) struct PgTx<C> {
     connection: C,
     texts: Arc<Texts>,
