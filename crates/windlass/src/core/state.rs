@@ -276,10 +276,12 @@ pub enum Reason {
     Request,
     /// cancelled: its handler asked.
     Handler,
+    /// cancelled: a later tick of its schedule took its place.
+    Overlap,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Ready,
         Self::NoWorker,
         Self::Scheduled,
@@ -296,6 +298,7 @@ impl Reason {
         Self::Undecodable,
         Self::Request,
         Self::Handler,
+        Self::Overlap,
     ];
 
     /// The public word.
@@ -317,6 +320,7 @@ impl Reason {
             Self::Undecodable => "undecodable",
             Self::Request => "request",
             Self::Handler => "handler",
+            Self::Overlap => "overlap",
         }
     }
 
@@ -340,6 +344,7 @@ impl Reason {
             Self::Undecodable => 53,
             Self::Request => 60,
             Self::Handler => 61,
+            Self::Overlap => 63,
         }
     }
 

@@ -12,6 +12,8 @@ mod policy;
 mod priority;
 mod queue_settings;
 mod record;
+mod schedule;
+mod schedule_record;
 mod timestamp;
 
 use serde::Serialize;
@@ -33,6 +35,9 @@ pub use queue_settings::{
     Retention,
 };
 pub use record::{AttemptRecord, JobRecord};
+pub(crate) use schedule::Timing;
+pub use schedule::{CatchUp, Overlap, Schedule};
+pub use schedule_record::{ScheduleRecord, ScheduleSource, TickEnd, TickOf, TickRecord};
 pub use timestamp::Timestamp;
 
 /// A kind of job: its payload's type, the name of its handler, and its defaults.

@@ -21,6 +21,8 @@ pub(crate) struct Signals {
     pub(crate) inbox: Signal,
     /// A `start_by` or deadline may have passed.
     pub(crate) expiring: Signal,
+    /// A schedule was made or changed.
+    pub(crate) schedules: Signal,
     /// Counts may have changed.
     pub(crate) counted: Signal,
     /// A transaction of the application holds news that nothing will announce.
@@ -37,6 +39,7 @@ impl Signals {
         self.cancelling.raise();
         self.inbox.raise();
         self.expiring.raise();
+        self.schedules.raise();
         self.counted.raise();
         self.ended.announce_all();
     }

@@ -108,11 +108,13 @@ type Key = (i64, i64, i64);
 
 /// Effects of one transaction, applied by its driver.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one per signal of the runtime")]
 pub(crate) struct Effects {
     tally: Vec<(Key, i64)>,
     ready: bool,
     delayed: bool,
     cancelling: bool,
+    schedules: bool,
     ended: Vec<JobId>,
     learned: Vec<Pair>,
     settings: Option<Arc<Settings>>,
@@ -158,6 +160,11 @@ impl Effects {
     /// A job waits for its time, perhaps an earlier one than any before.
     pub(crate) const fn delayed(&mut self) {
         self.delayed = true;
+    }
+
+    /// A schedule was made or changed: other processes see it in the watch.
+    pub(crate) const fn schedules(&mut self) {
+        self.schedules = true;
     }
 
     /// A worker is to stop a job.
@@ -281,6 +288,9 @@ impl Effects {
         }
         if self.cancelling {
             signals.cancelling.raise();
+        }
+        if self.schedules {
+            signals.schedules.raise();
         }
         signals.ended.announce(&self.ended);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::catalog::Pair;
 use super::list::ListFilter;
 use crate::core::{Run, State};
-use crate::job::{JobId, Pressure, Priority, Timestamp};
+use crate::job::{JobId, Pressure, Priority, TickOf, Timestamp};
 
 /// The answer to one enqueued job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,7 @@ pub(crate) struct Claimed {
     pub(crate) correlation_id: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) schedule: Option<TickOf>,
     pub(crate) payload: Vec<u8>,
 }
 

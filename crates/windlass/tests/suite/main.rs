@@ -21,6 +21,7 @@ mod processes;
 mod prune;
 mod queues;
 mod retry;
+mod schedules;
 mod shutdown;
 mod snooze;
 mod sql_doors;

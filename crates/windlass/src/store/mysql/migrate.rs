@@ -13,10 +13,11 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
+    (5, include_str!("../../../migrations/mysql/0005_schedules.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

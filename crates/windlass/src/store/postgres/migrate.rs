@@ -10,10 +10,11 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
+    (5, include_str!("../../../migrations/postgres/0005_schedules.sql")),
 ];
 
 /// What every migration builds on.

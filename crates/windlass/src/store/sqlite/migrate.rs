@@ -8,10 +8,11 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
+    (5, include_str!("../../../migrations/sqlite/0005_schedules.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is

@@ -9,7 +9,7 @@ use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
-use crate::store::rows::{instant, read_backoff, read_json, read_millis};
+use crate::store::rows::{instant, read_backoff, read_json, read_millis, tick_of};
 use crate::store::statements::Sql;
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
 use crate::{Error, sabotage};
@@ -376,6 +376,8 @@ impl JobPart {
         pair: &Pair,
         now: Timestamp,
     ) -> Result<Claimed, Error> {
+        let mut metadata = self.metadata;
+        let schedule = tick_of(&mut metadata);
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),
@@ -395,7 +397,8 @@ impl JobPart {
             created_at: self.created_at,
             correlation_id: self.correlation_id,
             tags: self.tags,
-            metadata: self.metadata,
+            metadata,
+            schedule,
             payload: self.payload,
         })
     }

@@ -33,7 +33,7 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
             keys.push([gone.namespace_id.into(), key.into(), gone.job.into()]);
         }
     }
-    for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete] {
+    for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete, Sql::TickForgetJob] {
         tx.execute_each(sql, &ids).await?;
     }
     if !keys.is_empty() {

@@ -13,6 +13,7 @@ mod enqueue;
 mod enqueue_here;
 mod erase;
 mod expire;
+mod fire;
 mod fold;
 mod inspect;
 mod make_known;
@@ -26,6 +27,7 @@ mod queues;
 mod relay;
 mod rescue;
 mod retry;
+mod schedules;
 mod settle;
 mod verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -40,6 +42,7 @@ pub(crate) use delete::Delete;
 pub(crate) use enqueue::{Enqueue, Prepared};
 pub(crate) use enqueue_here::EnqueueHere;
 pub(crate) use expire::Expire;
+pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use inspect::{Attempts, Get, List, Stats};
 pub(crate) use make_known::MakeKnown;
@@ -53,6 +56,9 @@ pub(crate) use queues::{ListQueues, OldestPending, PutQueue, ReadSettings, Remov
 pub(crate) use relay::{Letter, Peek, Refuse, Relay};
 pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use retry::Retry;
+pub(crate) use schedules::{
+    ListSchedules, ListTicks, PauseSchedule, PutSchedule, RemoveSchedule, ScheduleRow,
+};
 pub(crate) use settle::Settle;
 pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

@@ -19,6 +19,7 @@ pub(crate) struct Seen {
     pub(crate) has_mail: bool,
     pub(crate) next_expiry: Option<i64>,
     pub(crate) has_changes: bool,
+    pub(crate) next_schedule: Option<i64>,
 }
 
 impl Verb for Watch {
@@ -37,6 +38,7 @@ impl Verb for Watch {
                 has_mail: row.int()? > 0,
                 next_expiry: row.opt_int()?,
                 has_changes: row.int()? > 0,
+                next_schedule: row.opt_int()?,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))
