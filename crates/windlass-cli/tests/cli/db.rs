@@ -47,7 +47,7 @@ fn nothing_is_changed_where_that_is_not_wanted() {
     assert!(status.stdout.contains("missing   2, 3"), "{}", status.stdout);
     assert_eq!(status.code, 1);
     assert!(
-        serve.stderr.contains("this release needs 3: run `windlass db migrate`"),
+        serve.stderr.contains("this release needs 5: run `windlass db migrate`"),
         "{}",
         serve.stderr
     );
