@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Jobs(cmd::jobs::JobsArgs),
     /// Look at queues, set, pause and purge them
     Queues(cmd::queues::QueuesArgs),
+    /// Make schedules, look at them, pause and run them
+    Schedules(cmd::schedules::SchedulesArgs),
     /// List, create and delete namespaces
     Namespaces(cmd::namespaces::NamespacesArgs),
     /// Show how many jobs there are and how they fare

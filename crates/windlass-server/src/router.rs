@@ -9,7 +9,8 @@ use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    enqueue, health, info, job, list, metrics, namespaces, queue, queues, stats, types, wait,
+    enqueue, health, info, job, list, metrics, namespaces, queue, queues, schedule, schedules,
+    stats, types, wait,
 };
 
 /// All routes, behind the checks every request passes.
@@ -28,6 +29,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/explain", get(job::explain))
         .route("/api/v1/jobs/{id}/dependencies", get(job::dependencies))
         .merge(queue_routes())
+        .merge(schedule_routes())
         .route("/api/v1/stats", get(stats::stats))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -56,6 +58,20 @@ fn queue_routes() -> Router<Shared> {
         .route("/api/v1/types/{name}/resume", post(types::resume))
         .route("/api/v1/namespaces", get(namespaces::list).post(namespaces::create))
         .route("/api/v1/namespaces/{name}", delete(namespaces::delete))
+}
+
+fn schedule_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/schedules", get(schedules::list).post(schedules::create))
+        .route("/api/v1/schedules/preview", post(schedules::preview))
+        .route(
+            "/api/v1/schedules/{name}",
+            get(schedules::get).patch(schedules::change).delete(schedules::delete),
+        )
+        .route("/api/v1/schedules/{name}/pause", post(schedule::pause))
+        .route("/api/v1/schedules/{name}/resume", post(schedule::resume))
+        .route("/api/v1/schedules/{name}/trigger", post(schedule::trigger))
+        .route("/api/v1/schedules/{name}/ticks", get(schedule::ticks))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

@@ -143,7 +143,7 @@ impl Server {
             .header("Windlass-Namespace", &self.namespace)
     }
 
-    fn post(&self, path: &str, body: &impl Serialize) -> RequestBuilder {
+    pub(super) fn post(&self, path: &str, body: &(impl Serialize + ?Sized)) -> RequestBuilder {
         self.request(Method::POST, path).json(body)
     }
 

@@ -6,6 +6,7 @@ mod database;
 mod http;
 mod new_job;
 mod queues;
+mod schedules;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ pub(crate) use database::refuse_missing;
 use http::Server;
 pub(crate) use new_job::{JobRequest, Payload};
 pub(crate) use queues::Scope;
+pub(crate) use schedules::{Doing, body};
 
 const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
 

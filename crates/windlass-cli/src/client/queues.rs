@@ -144,7 +144,7 @@ impl Target {
 }
 
 impl Server {
-    async fn page(&self, list: &str, after: &str) -> Result<Object, Failure> {
+    pub(super) async fn page(&self, list: &str, after: &str) -> Result<Object, Failure> {
         let request = self.request(Method::GET, list);
         self.object(request.query(&[("cursor", after), ("limit", "500")])).await
     }
@@ -218,7 +218,7 @@ impl Database {
 }
 
 /// The address of a thing by its name, which is checked where it is used.
-fn at(list: &str, name: &str, action: &str) -> String {
+pub(super) fn at(list: &str, name: &str, action: &str) -> String {
     let encoded: String = name.bytes().map(encoded).collect();
     format!("{list}/{encoded}{action}")
 }

@@ -8,6 +8,8 @@ pub(crate) mod doctor;
 pub(crate) mod jobs;
 pub(crate) mod namespaces;
 pub(crate) mod queues;
+mod schedule_settings;
+pub(crate) mod schedules;
 pub(crate) mod serve;
 pub(crate) mod stats;
 pub(crate) mod status;

@@ -8,5 +8,6 @@ mod help;
 mod outage;
 mod program;
 mod queues;
+mod schedules;
 mod server;
 mod stopping;

@@ -2,7 +2,7 @@
 
 use crate::program::{Folder, Server};
 
-fn everywhere(check: impl Fn(&Folder, [&str; 2])) {
+pub(crate) fn everywhere(check: impl Fn(&Folder, [&str; 2])) {
     let folder = Folder::new();
     folder.ok(&["db", "migrate", "--database=sqlite:jobs.db"]);
     check(&folder, ["--database", "sqlite:jobs.db"]);
@@ -11,7 +11,7 @@ fn everywhere(check: impl Fn(&Folder, [&str; 2])) {
     check(&folder, ["--server", &server.url]);
 }
 
-fn at<'a>(args: &[&'a str], place: [&'a str; 2]) -> Vec<&'a str> {
+pub(crate) fn at<'a>(args: &[&'a str], place: [&'a str; 2]) -> Vec<&'a str> {
     args.iter().copied().chain(place).collect()
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 33] = [
+const ENDPOINTS: [(&str, &str); 43] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -33,6 +33,16 @@ const ENDPOINTS: [(&str, &str); 33] = [
     ("POST /api/v1/queues/{name}/purge", "delete jobs of a queue"),
     ("GET /api/v1/queues/{name}/stats", "counts of a queue"),
     ("GET /api/v1/queues/{name}/scale", "what an autoscaler asks"),
+    ("GET /api/v1/schedules", "list schedules"),
+    ("POST /api/v1/schedules", "create a schedule"),
+    ("GET /api/v1/schedules/{name}", "read a schedule"),
+    ("PATCH /api/v1/schedules/{name}", "change a schedule"),
+    ("DELETE /api/v1/schedules/{name}", "delete a schedule"),
+    ("POST /api/v1/schedules/{name}/pause", "pause a schedule"),
+    ("POST /api/v1/schedules/{name}/resume", "end the pause of a schedule"),
+    ("POST /api/v1/schedules/{name}/trigger", "run the job of a schedule now"),
+    ("GET /api/v1/schedules/{name}/ticks", "list ticks of the past"),
+    ("POST /api/v1/schedules/preview", "list ticks to come"),
     ("GET /api/v1/types", "list types"),
     ("POST /api/v1/types/{name}/pause", "pause a type in all queues"),
     ("POST /api/v1/types/{name}/resume", "end the pause of a type"),

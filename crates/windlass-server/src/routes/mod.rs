@@ -9,6 +9,8 @@ pub(crate) mod metrics;
 pub(crate) mod namespaces;
 pub(crate) mod queue;
 pub(crate) mod queues;
+pub(crate) mod schedule;
+pub(crate) mod schedules;
 pub(crate) mod stats;
 pub(crate) mod types;
 pub(crate) mod wait;

@@ -10,4 +10,5 @@ mod jobs;
 mod list;
 mod observe;
 mod queues;
+mod schedules;
 mod shutdown;

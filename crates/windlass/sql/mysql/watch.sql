@@ -1,7 +1,8 @@
 -- What an idle node has to know: the database's time, and whether there is something to do.
 --               returns: now_us, 1 if a job is ready, when the next delayed job is due, 1 if a lease is to end,
 --               1 if the inbox holds something, when the next start_by or deadline has to be looked at,
---               1 if there are changes of counts to be added up, 1 if a job waits for another one
+--               1 if there are changes of counts to be added up, 1 if a job waits for another one, when a
+--               schedule has to be looked at
 -- index: the head of a primary key or partial index each
 -- differs: each database has its own way to tell.
 select
@@ -12,4 +13,5 @@ select
   (select count(*) from (select 1 from {prefix}inbox where refused is null limit 1) i),
   (select at from {prefix}expiry order by at limit 1),
   (select count(*) from (select 1 from {prefix}tally_change limit 1) c),
-  (select count(*) from (select 1 from {prefix}dependency limit 1) d)
+  (select count(*) from (select 1 from {prefix}dependency limit 1) d),
+  (select next_at from {prefix}schedule where by_code = 0 and next_at is not null order by next_at limit 1)

@@ -287,10 +287,12 @@ pub enum Reason {
     Dependency,
     /// cancelled: a later job with its unique key took its place.
     Superseded,
+    /// cancelled: a later tick of its schedule took its place.
+    Overlap,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Ready,
         Self::NoWorker,
         Self::Blocked,
@@ -310,6 +312,7 @@ impl Reason {
         Self::Handler,
         Self::Superseded,
         Self::Dependency,
+        Self::Overlap,
     ];
 
     /// The public word.
@@ -334,6 +337,7 @@ impl Reason {
             Self::Superseded => "superseded",
             Self::Blocked => "blocked",
             Self::Dependency => "dependency",
+            Self::Overlap => "overlap",
         }
     }
 
@@ -360,6 +364,7 @@ impl Reason {
             Self::Request => 60,
             Self::Handler => 61,
             Self::Superseded => 62,
+            Self::Overlap => 63,
         }
     }
 

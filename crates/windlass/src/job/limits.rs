@@ -60,3 +60,15 @@ pub const RETENTION_MAX: Duration = Duration::from_secs(3660 * 24 * 3600);
 
 /// Bytes of the reason of a pause, and of the name of who asked for it.
 pub const PAUSE_TEXT_BYTES_MAX: usize = 1024;
+
+/// Shortest and longest period of a schedule.
+pub const SCHEDULE_EVERY_RANGE: (Duration, Duration) = (Duration::from_secs(1), DELAY_MAX);
+
+/// Longest jitter of a schedule.
+pub const SCHEDULE_JITTER_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Missed ticks a schedule may make up for at a time.
+pub const SCHEDULE_CATCH_UP_MAX: u32 = 1000;
+
+/// Ticks that the history of a schedule keeps, and some more for a while.
+pub const SCHEDULE_TICKS_KEPT: usize = 1000;

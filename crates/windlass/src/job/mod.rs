@@ -14,6 +14,8 @@ mod policy;
 mod priority;
 mod queue_settings;
 mod record;
+mod schedule;
+mod schedule_record;
 mod timestamp;
 mod unique;
 
@@ -39,6 +41,9 @@ pub use queue_settings::{
     Retention,
 };
 pub use record::{AttemptRecord, JobRecord};
+pub(crate) use schedule::Timing;
+pub use schedule::{CatchUp, Overlap, Schedule};
+pub use schedule_record::{ScheduleRecord, ScheduleSource, TickEnd, TickOf, TickRecord};
 pub use timestamp::Timestamp;
 pub use unique::Unique;
 pub(crate) use unique::{Held, OnConflict, Place, UniqueScope, UniqueUntil};

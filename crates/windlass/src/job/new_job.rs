@@ -12,6 +12,9 @@ use super::{
 };
 use crate::{Error, FieldError};
 
+/// Keys of metadata that begin like this are not the caller's.
+const METADATA_RESERVED: &str = "windlass.";
+
 /// A job to be enqueued, by the name of its kind.
 ///
 /// Programs with types use [`Queue::enqueue`](crate::Queue::enqueue), which makes one of these.
@@ -301,6 +304,10 @@ impl NewJob {
             if key.as_ref().is_some_and(|key| !(1..=KEY_BYTES_MAX).contains(&key.len())) {
                 refuse(pointer, format!("must be 1 to {KEY_BYTES_MAX} bytes long"));
             }
+        }
+        if self.metadata.keys().any(|key| key.starts_with(METADATA_RESERVED)) {
+            let detail = format!("has a key that begins with `{METADATA_RESERVED}` (reserved)");
+            refuse("/metadata", detail);
         }
         for (pointer, map) in [("/tags", &self.tags), ("/metadata", &self.metadata)] {
             if map.len() > TAGS_MAX {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Backoff, Dependency, Held, JobId, Priority, Timestamp, Unique};
+use super::{Backoff, Dependency, Held, JobId, Priority, TickOf, Timestamp, Unique};
 use crate::core::{Reason, State};
 
 /// Everything known of a job at one moment.
@@ -62,6 +62,8 @@ pub struct JobRecord {
     pub deadline: Option<Timestamp>,
     /// The wait between attempts.
     pub backoff: Backoff,
+    /// The schedule it comes from, and its tick.
+    pub schedule: Option<TickOf>,
     /// Name of the worker that holds it, or that ended it.
     pub worker: Option<String>,
     /// When the lease ends unless it is renewed.

@@ -119,6 +119,8 @@ struct Members<'a> {
     deadline: Option<Timestamp>,
     backoff: &'a Backoff,
     #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<TickOfObject<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_expires_at: Option<Timestamp>,
@@ -136,6 +138,13 @@ struct Members<'a> {
     result: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result_base64: Option<String>,
+}
+
+/// The schedule a job comes from.
+#[derive(Serialize)]
+struct TickOfObject<'a> {
+    name: &'a str,
+    tick: Timestamp,
 }
 
 impl Serialize for JobObject<'_> {
@@ -170,6 +179,10 @@ impl Serialize for JobObject<'_> {
             start_by: job.start_by,
             deadline: job.deadline,
             backoff: &job.backoff,
+            schedule: job
+                .schedule
+                .as_ref()
+                .map(|of| TickOfObject { name: &of.schedule, tick: of.tick }),
             worker: job.worker.as_deref(),
             lease_expires_at: job.lease_expires_at,
             created_at: job.created_at,
@@ -186,7 +199,7 @@ impl Serialize for JobObject<'_> {
 }
 
 /// Bytes as they are when they are JSON a reader can take, as base64 otherwise.
-fn json_or_base64(bytes: Option<&[u8]>) -> (Option<&RawValue>, Option<String>) {
+pub(super) fn json_or_base64(bytes: Option<&[u8]>) -> (Option<&RawValue>, Option<String>) {
     let Some(bytes) = bytes else { return (None, None) };
     match as_json(bytes) {
         Some(json) => (Some(json), None),
@@ -262,6 +275,7 @@ pub(super) mod tests {
             start_by: None,
             deadline: None,
             backoff: Backoff::default(),
+            schedule: None,
             worker: None,
             lease_expires_at: None,
             created_at,

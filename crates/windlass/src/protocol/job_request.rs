@@ -10,7 +10,6 @@ use super::depth::depth;
 use super::members::Object;
 use super::unique_request::read_unique;
 use super::values::{base64, count, duration, durations, instant, number, priority, text};
-use crate::Error;
 use crate::job::{
     ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, JSON_DEPTH_MAX, NewJob, PAYLOAD_BYTES_MAX,
     RunAt, Strategy,
@@ -25,25 +24,7 @@ use crate::job::{
 /// [`Refusal::Invalid`] for every other broken rule.
 pub fn read_job(body: &RawValue, idempotency_key: Option<&str>) -> Result<NewJob, Refusal> {
     let mut object = Object::read(body)?;
-    let kind = object.get("type", text).filter(|kind| !kind.is_empty());
-    let is_incomplete = kind.is_none() && !object.is_broken("/type");
-    if is_incomplete {
-        object.refuse("/type", "is missing (the name of the job's handler)");
-    }
-    let payload = read_payload(&mut object);
-    let mut job = NewJob::new(kind.unwrap_or_default(), payload);
-    read_options(&mut object, &mut job);
-    read_times(&mut object, &mut job);
-    read_key(&mut object, &mut job, idempotency_key);
-    job.unique = object.object("unique", read_unique).flatten();
-    set(&mut job.depends_on, read_dependencies(&mut object));
-    if let Err(Error::Invalid(broken)) = job.check() {
-        for error in broken {
-            if !object.is_broken(&error.pointer) {
-                object.refuse(&error.pointer, error.detail);
-            }
-        }
-    }
+    let (job, is_incomplete) = read_members(&mut object, idempotency_key);
     match Refusal::unless_empty(object.finish()) {
         Ok(()) => Ok(job),
         Err(Refusal::Invalid(broken)) if job.payload.len() > PAYLOAD_BYTES_MAX => {
@@ -52,6 +33,24 @@ pub fn read_job(body: &RawValue, idempotency_key: Option<&str>) -> Result<NewJob
         Err(Refusal::Invalid(broken)) if is_incomplete => Err(Refusal::Incomplete(broken)),
         Err(refusal) => Err(refusal),
     }
+}
+
+/// Takes the members of a job, and says whether its type is missing.
+pub(super) fn read_members(object: &mut Object<'_>, header: Option<&str>) -> (NewJob, bool) {
+    let kind = object.get("type", text).filter(|kind| !kind.is_empty());
+    let is_incomplete = kind.is_none() && !object.is_broken("/type");
+    if is_incomplete {
+        object.refuse("/type", "is missing (the name of the job's handler)");
+    }
+    let payload = read_payload(object);
+    let mut job = NewJob::new(kind.unwrap_or_default(), payload);
+    read_options(object, &mut job);
+    read_times(object, &mut job);
+    read_key(object, &mut job, header);
+    job.unique = object.object("unique", read_unique).flatten();
+    set(&mut job.depends_on, read_dependencies(object));
+    object.refuse_all(job.check());
+    (job, is_incomplete)
 }
 
 /// Reads a job that was stored with SQL: its options are an object of the members that a request may

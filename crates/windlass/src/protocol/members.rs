@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::Refusal;
 use super::values::Read;
-use crate::FieldError;
+use crate::{Error, FieldError};
 
 /// Characters of a member's name that are repeated in an error.
 const NAME_CHARS_SHOWN: usize = 128;
@@ -113,9 +113,25 @@ impl<'a> Object<'a> {
         self.broken.push(FieldError::new(pointer, detail));
     }
 
+    /// Notes the rules that a check found broken, unless something is said about the same member.
+    pub(super) fn refuse_all(&mut self, checked: Result<(), Error>) {
+        if let Err(Error::Invalid(broken)) = checked {
+            for error in broken {
+                if !self.is_broken(&error.pointer) {
+                    self.broken.push(error);
+                }
+            }
+        }
+    }
+
     /// Whether a rule at `pointer` or below it is broken.
     pub(super) fn is_broken(&self, pointer: &str) -> bool {
         self.broken.iter().any(|error| error.pointer == pointer)
+    }
+
+    /// Every broken rule, whatever is in the members that nobody took.
+    pub(super) fn broken(self) -> Vec<FieldError> {
+        self.broken
     }
 
     /// Every broken rule, members that nobody took included.

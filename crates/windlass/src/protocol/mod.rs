@@ -15,6 +15,8 @@ mod queue_object;
 mod queue_request;
 mod refusal;
 mod requests;
+mod schedule_object;
+mod schedule_request;
 mod stats_object;
 mod unique_request;
 mod values;
@@ -35,4 +37,10 @@ pub use queue_request::{
 };
 pub use refusal::{Refusal, RefusedObject, document};
 pub use requests::{CancelRequest, read_cancel, read_retry, read_wait};
+pub(crate) use schedule_object::definition;
+pub use schedule_object::{PreviewObject, ScheduleObject, TickObject};
+pub(crate) use schedule_request::read_definition;
+pub use schedule_request::{
+    PreviewRequest, SchedulePatch, read_new_schedule, read_preview, read_schedule_patch,
+};
 pub use stats_object::{LatencyObject, ObservedStats, RatesObject, SpreadObject, StatsObject};

@@ -142,7 +142,7 @@ fn read_options(object: &mut Object<'_>) -> PauseOptions {
     }
 }
 
-fn with_name<T>(
+pub(super) fn with_name<T>(
     body: &[u8],
     fill: impl FnOnce(&mut Object<'_>) -> T,
 ) -> Result<(String, T), Refusal> {

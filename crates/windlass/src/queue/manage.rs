@@ -201,8 +201,8 @@ impl Queue {
         self.store().add_namespace(name).await
     }
 
-    /// Deletes a namespace; one that holds queues only with `force`, and then with all of them and their
-    /// jobs. A process that has just enqueued in it may do so for another second; what it stores then is
+    /// Deletes a namespace; one that holds queues or schedules only with `force`, and then with all of them
+    /// and their jobs. A process that has just enqueued in it may do so for another second; what it stores then is
     /// found by nobody.
     ///
     /// # Errors
@@ -214,6 +214,7 @@ impl Queue {
         }
         if force {
             let inside = self.in_namespace(name)?;
+            inside.delete_schedules().await?;
             loop {
                 let queues = inside.queues("").await?;
                 if queues.is_empty() {
@@ -225,5 +226,17 @@ impl Queue {
             }
         }
         self.store().remove_namespace(name).await
+    }
+
+    async fn delete_schedules(&self) -> Result<(), Error> {
+        loop {
+            let schedules = self.schedules("").await?;
+            if schedules.is_empty() {
+                return Ok(());
+            }
+            for schedule in schedules {
+                self.delete_schedule(&schedule.name, None).await?;
+            }
+        }
     }
 }

@@ -3,12 +3,15 @@
 mod enqueue;
 mod inspect;
 mod manage;
+mod schedules;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use enqueue::{Enqueue, Enqueued};
+pub(crate) use schedules::check_schedule;
+
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{

@@ -23,6 +23,8 @@ pub(crate) struct Signals {
     pub(crate) expiring: Signal,
     /// A job may no longer have to wait for another.
     pub(crate) resolving: Signal,
+    /// A schedule was made or changed.
+    pub(crate) schedules: Signal,
     /// Counts may have changed.
     pub(crate) counted: Signal,
     /// A transaction of the application holds news that nothing will announce.
@@ -40,6 +42,7 @@ impl Signals {
         self.inbox.raise();
         self.expiring.raise();
         self.resolving.raise();
+        self.schedules.raise();
         self.counted.raise();
         self.ended.announce_all();
     }

@@ -114,6 +114,7 @@ pub(crate) struct Effects {
     ready: bool,
     delayed: bool,
     cancelling: bool,
+    schedules: bool,
     ended: Vec<JobId>,
     learned: Vec<Pair>,
     settings: Option<Arc<Settings>>,
@@ -165,6 +166,11 @@ impl Effects {
     /// A job waits for others, which may have ended already.
     pub(crate) const fn blocked(&mut self) {
         self.blocked = true;
+    }
+
+    /// A schedule was made or changed: other processes see it in the watch.
+    pub(crate) const fn schedules(&mut self) {
+        self.schedules = true;
     }
 
     /// A worker is to stop a job.
@@ -294,6 +300,9 @@ impl Effects {
         }
         if shared.edges.ended(&self.ended) || self.blocked {
             signals.resolving.raise();
+        }
+        if self.schedules {
+            signals.schedules.raise();
         }
         signals.ended.announce(&self.ended);
     }

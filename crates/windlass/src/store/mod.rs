@@ -22,6 +22,7 @@ mod queue_store;
 #[cfg(all(test, feature = "postgres", feature = "mysql"))]
 mod races;
 mod rows;
+mod schedule_store;
 pub mod schema;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
@@ -48,6 +49,7 @@ use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
 pub(crate) use queue_store::QueueStore;
+pub(crate) use schedule_store::{Declared, ScheduleStore};
 pub(crate) use types::{
     Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
     Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served, Settled, Stored, Tally, WorkerKey,
@@ -70,7 +72,7 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
-pub(crate) trait Store: QueueStore + Send + Sync + 'static {
+pub(crate) trait Store: QueueStore + ScheduleStore + Send + Sync + 'static {
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(
         &self,

@@ -1,11 +1,16 @@
 //! Reads the rows of `job_get.sql`: everything known of a job, and the room it stands in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::driver::Row;
 use crate::Error;
 use crate::core::{Counts, Reason, State};
-use crate::job::{Backoff, Held, JobId, JobRecord, Priority, Timestamp};
+use crate::job::{Backoff, Held, JobId, JobRecord, Priority, TickOf, Timestamp};
+
+/// Where the metadata of a job says which schedule and tick it comes from; no caller may use these names.
+const SCHEDULE_KEY: &str = "windlass.schedule";
+const TICK_KEY: &str = "windlass.tick";
 
 /// A job, with what the verbs need beyond the public record.
 #[derive(Debug)]
@@ -100,7 +105,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
     let max_crashes = row.count()?;
     let timeout = read_millis(row)?;
     let created_at = Timestamp::from_micros(row.int()?);
-    let job = JobRecord {
+    let mut job = JobRecord {
         id,
         kind,
         state: State::Pending,
@@ -124,6 +129,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         start_by: instant(row)?,
         deadline: instant(row)?,
         backoff: read_backoff(row)?,
+        schedule: None,
         idempotency_key: row.opt_text()?,
         correlation_id: row.opt_text()?,
         tags: read_json(row)?,
@@ -137,6 +143,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         last_error: None,
         result: None,
     };
+    job.schedule = tick_of(&mut job.metadata);
     Ok((job, (namespace_id, queue_id, kind_id)))
 }
 
@@ -253,6 +260,19 @@ fn read_counts(row: &mut Row<'_>) -> Result<Option<Counts>, Error> {
         crashes: count(crashes)?,
         snoozes: count(snoozes)?,
     }))
+}
+
+/// Takes out of a job's metadata what the schedule it comes from has put there.
+pub(crate) fn tick_of(metadata: &mut BTreeMap<String, String>) -> Option<TickOf> {
+    let schedule = metadata.remove(SCHEDULE_KEY)?;
+    let tick = metadata.remove(TICK_KEY)?.parse().ok()?;
+    Some(TickOf { schedule, tick: Timestamp::from_micros(tick) })
+}
+
+/// Puts the schedule and the tick that a job comes from into its metadata.
+pub(crate) fn put_tick(metadata: &mut BTreeMap<String, String>, of: &TickOf) {
+    metadata.insert(SCHEDULE_KEY.to_owned(), of.schedule.clone());
+    metadata.insert(TICK_KEY.to_owned(), of.tick.as_micros().to_string());
 }
 
 /// The backoff of a job; null means the default.

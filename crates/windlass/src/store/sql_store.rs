@@ -39,7 +39,7 @@ impl<D: Driver> SqlStore<D> {
 
     /// Everything that an enqueue needs and that must not wait inside its transaction: a node number,
     /// and queues and kinds that exist.
-    async fn prepare_enqueue(
+    pub(super) async fn prepare_enqueue(
         &self,
         namespace: Arc<str>,
         jobs: Vec<Prepared>,
@@ -115,6 +115,12 @@ impl<D: Driver> SqlStore<D> {
         }
     }
 
+    /// An id for something new.
+    pub(super) async fn next_id(&self, now: Timestamp) -> Result<JobId, Error> {
+        self.ids.ready(&self.driver, now).await?;
+        self.ids.next(now)
+    }
+
     pub(super) fn shared(&self) -> Arc<Shared> {
         Arc::clone(self.driver.shared())
     }
@@ -183,8 +189,7 @@ impl<D: Driver> Store for SqlStore<D> {
     fn register(&self, worker: NewWorker) -> Reply<'_, i64> {
         Box::pin(async move {
             let now = self.clock.now();
-            self.ids.ready(&self.driver, now).await?;
-            let id = self.ids.next(now)?.as_i64();
+            let id = self.next_id(now).await?.as_i64();
             self.driver.write(verb::Register { id, worker, now }).await
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::catalog::Pair;
 use super::list::ListFilter;
 use crate::core::{Run, State};
-use crate::job::{JobId, Pressure, Priority, Timestamp};
+use crate::job::{JobId, Pressure, Priority, TickOf, Timestamp};
 
 /// Why an enqueue is answered with an earlier job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +100,7 @@ pub(crate) struct Claimed {
     pub(crate) correlation_id: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) schedule: Option<TickOf>,
     pub(crate) payload: Vec<u8>,
 }
 

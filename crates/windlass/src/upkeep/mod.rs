@@ -2,6 +2,7 @@
 //! and safe from any node.
 
 mod expire;
+mod fire;
 mod fold;
 mod promote;
 mod prune;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::queue::Queue;
 use crate::runtime::{Clock, Tasks};
+use crate::store::Declared;
 use crate::{Error, Timestamp};
 
 /// Rows one round may touch: keeps its transaction short.
@@ -66,7 +68,9 @@ fn idle_wait(queue: &Queue) -> Duration {
 }
 
 /// Starts every loop.
-pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration) {
+pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Arc<Declared>) {
+    let (of, declared) = (queue.clone(), Arc::clone(declared));
+    supervise(queue, tasks, move || fire::Fire::new(&of, &declared));
     let of = queue.clone();
     supervise(queue, tasks, move || promote::Promote::new(&of));
     let of = queue.clone();

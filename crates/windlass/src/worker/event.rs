@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::State;
-use crate::job::{JobId, Priority, Timestamp};
+use crate::job::{JobId, Priority, TickOf, Timestamp};
 use crate::store::Claimed;
 
 /// Something that happened to a job in this worker.
@@ -63,6 +63,8 @@ pub struct JobInfo {
     pub tags: BTreeMap<String, String>,
     /// Metadata given with the job.
     pub metadata: BTreeMap<String, String>,
+    /// The schedule this job comes from, and its tick: when it was to be made, whenever it was.
+    pub schedule: Option<TickOf>,
     /// Bytes of the payload.
     pub payload_bytes: usize,
 }
@@ -86,6 +88,7 @@ impl JobInfo {
             correlation_id: claimed.correlation_id.clone(),
             tags: claimed.tags.clone(),
             metadata: claimed.metadata.clone(),
+            schedule: claimed.schedule.clone(),
             payload_bytes: claimed.payload.len(),
         }
     }

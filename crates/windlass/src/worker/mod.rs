@@ -31,8 +31,9 @@ pub use running::RunningWorker;
 use self::engine::Observer;
 use self::registry::{Registry, erase, erase_raw};
 use crate::job::{CLAIM_JOBS_MAX, DELAY_MAX, IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
-use crate::queue::Queue;
-use crate::{Error, FieldError};
+use crate::queue::{Queue, check_schedule};
+use crate::store::Declared;
+use crate::{Error, FieldError, Schedule};
 
 /// A worker in the making: handlers and options. [`run_until`](Self::run_until) or
 /// [`start`](Self::start) set it to work.
@@ -44,6 +45,8 @@ pub struct Worker<S> {
     state: Arc<S>,
     registry: Registry<S>,
     observers: Vec<Observer>,
+    schedules: Declared,
+    schedules_twice: Vec<String>,
     settings: Settings,
 }
 
@@ -82,8 +85,15 @@ impl Worker<()> {
             sweep: Duration::from_secs(5),
             seed: None,
         };
-        let (registry, observers) = (Registry::new(), Vec::new());
-        Self { queue, state: Arc::new(()), registry, observers, settings }
+        Self {
+            queue,
+            state: Arc::new(()),
+            registry: Registry::new(),
+            observers: Vec::new(),
+            schedules: Declared::new(),
+            schedules_twice: Vec::new(),
+            settings,
+        }
     }
 
     /// The application's state, handed to every handler. Comes before the handlers.
@@ -92,8 +102,9 @@ impl Worker<()> {
     /// If a handler was already given: it was made for another state.
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> Worker<S> {
         assert!(self.registry.handlers.is_empty(), "state(..) has to come before handle(..)");
-        let Self { queue, observers, settings, .. } = self;
-        Worker { queue, state: Arc::new(state), registry: Registry::new(), observers, settings }
+        let Self { queue, observers, schedules, schedules_twice, settings, .. } = self;
+        let (state, registry) = (Arc::new(state), Registry::new());
+        Worker { queue, state, registry, observers, schedules, schedules_twice, settings }
     }
 }
 
@@ -146,6 +157,18 @@ impl<S: Send + Sync + 'static> Worker<S> {
     /// Calls `observer` with each event, after its commit. It must not block.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Declares a schedule of the queue handle's namespace: the start of the worker makes it, or changes it
+    /// to what is declared here, unless people have changed it since. A pause stays. What is no longer
+    /// declared goes on until someone deletes it.
+    pub fn schedule(mut self, name: impl Into<String>, schedule: Schedule) -> Self {
+        let name = name.into();
+        let key = (self.queue.namespace().into(), name.clone());
+        if self.schedules.insert(key, schedule).is_some() {
+            self.schedules_twice.push(name);
+        }
         self
     }
 
@@ -258,6 +281,17 @@ impl<S: Send + Sync + 'static> Worker<S> {
         };
         for kind in &self.registry.twice {
             refuse("/handlers", format!("has two handlers for kind `{kind}`"));
+        }
+        for name in &self.schedules_twice {
+            refuse("/schedules", format!("has two schedules named `{name}`"));
+        }
+        for ((_, name), schedule) in &self.schedules {
+            if let Err(Error::Invalid(wrong)) = check_schedule(name, schedule) {
+                wrong.into_iter().for_each(|it| {
+                    let it = it.under(&format!("/schedules/{name}"));
+                    refuse(&it.pointer, it.detail);
+                });
+            }
         }
         if self.registry.handlers.is_empty() {
             refuse("/handlers", "is empty: a worker needs at least one handler".to_owned());

@@ -35,7 +35,11 @@ impl<S: Send + Sync + 'static> Worker<S> {
     pub async fn start(self) -> Result<RunningWorker, Error> {
         self.check()?;
         guard::install_hook();
-        let Self { queue, state, registry, observers, settings } = self;
+        let Self { queue, state, registry, observers, schedules, settings, .. } = self;
+        let schedules = Arc::new(schedules);
+        for ((namespace, name), schedule) in &*schedules {
+            queue.store().declare_schedule(namespace, name, schedule.clone()).await?;
+        }
         let namespace = (!settings.all_namespaces).then(|| queue.namespace().to_owned());
         let worker = NewWorker {
             name: settings.name.clone(),
@@ -79,7 +83,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             start_share(&engine, &tasks, share);
         }
         start_loops(&engine, &tasks, worker, outcomes);
-        upkeep::start(&queue, &tasks.upkeep, settings.sweep);
+        upkeep::start(&queue, &tasks.upkeep, settings.sweep, &schedules);
         let grace = settings.grace;
         Ok(RunningWorker { queue, in_flight, identities, quiet, abort, tasks, grace })
     }

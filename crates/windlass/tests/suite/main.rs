@@ -25,6 +25,7 @@ mod prune;
 mod queues;
 mod retry;
 mod rights;
+mod schedules;
 mod shutdown;
 mod snooze;
 mod sql_doors;

@@ -18,6 +18,13 @@ const PERIOD: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 /// First look after a transaction of the application was given a job; the waits grow from there.
 const EXPECTING: Duration = Duration::from_millis(5);
 
+/// What the last look saw: other values are news.
+#[derive(Debug, Default)]
+struct Last {
+    next_delayed: Option<i64>,
+    next_schedule: Option<i64>,
+}
+
 pub(super) fn start<S: Server>(
     tasks: &Tasks,
     lane: Arc<Lane<S>>,
@@ -29,7 +36,7 @@ pub(super) fn start<S: Server>(
         async move {
             let mut expected = shared.signals.expected.listen();
             let mut wait = PERIOD.0;
-            let mut next_delayed = None;
+            let mut last = Last::default();
             loop {
                 let period = if shared.signals.ready.is_heard() { PERIOD.0 } else { PERIOD.1 };
                 tokio::select! {
@@ -41,18 +48,13 @@ pub(super) fn start<S: Server>(
                     }
                     () = rest(wait.min(period)) => wait = (wait * 2).min(period),
                 }
-                look(&lane, &shared, &clock, &mut next_delayed).await;
+                look(&lane, &shared, &clock, &mut last).await;
             }
         }
     });
 }
 
-async fn look<S: Server>(
-    lane: &Lane<S>,
-    shared: &Shared,
-    clock: &Clock,
-    next_delayed: &mut Option<i64>,
-) {
+async fn look<S: Server>(lane: &Lane<S>, shared: &Shared, clock: &Clock, last: &mut Last) {
     let asked = Clock::reading();
     let seen = match lane.run(Watch).await {
         Ok(seen) => seen,
@@ -62,9 +64,13 @@ async fn look<S: Server>(
     if seen.is_ready {
         shared.signals.ready.raise();
     }
-    if seen.next_delayed != *next_delayed {
-        *next_delayed = seen.next_delayed;
+    if seen.next_delayed != last.next_delayed {
+        last.next_delayed = seen.next_delayed;
         shared.signals.delayed.raise();
+    }
+    if seen.next_schedule != last.next_schedule {
+        last.next_schedule = seen.next_schedule;
+        shared.signals.schedules.raise();
     }
     if seen.next_expiry.is_some_and(|at| at <= clock.now().as_micros()) {
         shared.signals.expiring.raise();

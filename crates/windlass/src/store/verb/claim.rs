@@ -9,7 +9,7 @@ use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
-use crate::store::rows::{instant, read_backoff, read_json, read_millis};
+use crate::store::rows::{instant, read_backoff, read_json, read_millis, tick_of};
 use crate::store::statements::Sql;
 use crate::store::verb::unique::{Holding, release};
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
@@ -397,6 +397,8 @@ impl JobPart {
         now: Timestamp,
     ) -> Result<Claimed, Error> {
         let unique = self.unique().map(str::to_owned);
+        let mut metadata = self.metadata;
+        let schedule = tick_of(&mut metadata);
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),
@@ -417,7 +419,8 @@ impl JobPart {
             created_at: self.created_at,
             correlation_id: self.correlation_id,
             tags: self.tags,
-            metadata: self.metadata,
+            metadata,
+            schedule,
             payload: self.payload,
         })
     }

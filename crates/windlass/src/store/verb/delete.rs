@@ -41,7 +41,7 @@ impl Verb for Delete {
                     "job {job} is running: cancel it first, or delete it with force"
                 )));
             }
-            cut_off(tx, &row, (worker_id, counts), self.now).await?;
+            cut_off(tx, &row, (worker_id, counts), Reason::Request, self.now).await?;
             row = locate(tx, namespace_id, self.job).await?;
         }
         remove_from_room(tx, &row).await?;
@@ -58,9 +58,10 @@ pub(super) async fn cut_off<T: Tx>(
     tx: &mut T,
     row: &JobRow,
     (worker_id, counts): (i64, Counts),
+    reason: Reason,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let end = (State::Cancelled, Reason::Request);
+    let end = (State::Cancelled, reason);
     let settlement =
         Settlement::of_waiting(row.record.id, counts, Event::Cancel, end).giving_back(row.unique());
     let worker = row.record.worker.as_deref().unwrap_or_default();

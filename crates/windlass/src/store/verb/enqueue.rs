@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::core::State;
 use crate::job::{
-    ATTEMPTS_DEFAULT, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt, Timestamp,
+    ATTEMPTS_DEFAULT, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt, TickOf, Timestamp,
 };
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
+use crate::store::rows::put_tick;
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
 use crate::store::verb::unique::{Keys, release};
@@ -52,6 +53,17 @@ impl Prepared {
 
     pub(crate) fn new(job: NewJob) -> Result<Self, Error> {
         job.check()?;
+        Self::write(job)
+    }
+
+    /// A job of a schedule, with the tick it is made for.
+    pub(crate) fn of_tick(mut job: NewJob, of: &TickOf) -> Result<Self, Error> {
+        job.check()?;
+        put_tick(&mut job.metadata, of);
+        Self::write(job)
+    }
+
+    fn write(job: NewJob) -> Result<Self, Error> {
         Ok(Self {
             backoff: job.policy.backoff.as_ref().map(json_text).transpose()?,
             tags: if job.tags.is_empty() { None } else { Some(json_text(&job.tags)?) },

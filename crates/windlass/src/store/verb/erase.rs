@@ -41,7 +41,7 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
     for (namespace_id, key, job) in held {
         keys.push([namespace_id.into(), key.into(), job.into()]);
     }
-    for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete] {
+    for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete, Sql::TickForgetJob] {
         tx.execute_each(sql, &ids).await?;
     }
     if !keys.is_empty() {

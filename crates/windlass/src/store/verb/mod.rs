@@ -17,6 +17,7 @@ mod enqueue_here;
 mod erase;
 mod expire;
 mod explain;
+mod fire;
 mod fold;
 mod inspect;
 mod make_known;
@@ -31,6 +32,7 @@ mod relay;
 mod rescue;
 mod resolve;
 mod retry;
+mod schedules;
 mod settle;
 mod unique;
 mod verify;
@@ -50,6 +52,7 @@ pub(crate) use enqueue::{Enqueue, Prepared, uniques};
 pub(crate) use enqueue_here::EnqueueHere;
 pub(crate) use expire::Expire;
 pub(crate) use explain::Explain;
+pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use inspect::{Attempts, Get, List, Stats};
 pub(crate) use make_known::MakeKnown;
@@ -64,6 +67,9 @@ pub(crate) use relay::{Letter, Peek, Refuse, Relay};
 pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
 pub(crate) use retry::Retry;
+pub(crate) use schedules::{
+    ListSchedules, ListTicks, PauseSchedule, PutSchedule, RemoveSchedule, ScheduleRow,
+};
 pub(crate) use settle::Settle;
 pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

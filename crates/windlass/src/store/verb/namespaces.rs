@@ -75,6 +75,11 @@ impl Verb for RemoveNamespace {
                 "namespace `{name}` holds queues: delete them first, or delete it with force"
             )));
         }
+        if !tx.query(Sql::ScheduleUsed, &[id.into()]).await?.is_empty() {
+            return Err(Error::conflict(format!(
+                "namespace `{name}` holds schedules: delete them first, or delete it with force"
+            )));
+        }
         let all = self.shared.settings.at(tx, None).await?;
         let always = crate::Timestamp::from_micros(0);
         for pause in all.pauses(always).filter(|pause| pause.namespace_id == id) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::erase::{Gone, erase};
 use super::queues::QueueRow;
 use crate::Error;
+use crate::core::Reason;
 use crate::job::{JobId, Timestamp};
 use crate::store::driver::{Batch, Tx, Verb, Waits};
 use crate::store::list::ListFilter;
@@ -68,7 +69,7 @@ impl Purge {
     async fn take<T: Tx>(&self, tx: &mut T, row: JobRow) -> Result<Option<Gone>, Error> {
         let mut row = row;
         if let Room::Lease { worker_id, counts, .. } = row.room {
-            cut_off(tx, &row, (worker_id, counts), self.now).await?;
+            cut_off(tx, &row, (worker_id, counts), Reason::Request, self.now).await?;
             row = super::locate(tx, row.namespace_id, row.record.id).await?;
         }
         match remove_from_room(tx, &row).await {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::Error;
 use crate::core::{Reason, State};
 use crate::store::driver::{Param, Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::statements::Sql;
+use crate::{Error, Timestamp};
 
 /// Findings reported per check; the first few tell the story.
 const FINDINGS_MAX: i64 = 20;
@@ -55,9 +55,24 @@ impl Verb for Verify {
             let rows = tx.query(sql, &[FINDINGS_MAX.into()]).await?;
             found.extend(rows.read(|row| Ok(format!("job {} {complaint}", row.int()?)))?);
         }
+        found.extend(ticks(tx).await?);
         found.extend(counts(tx).await?);
         Ok(found)
     }
+}
+
+/// Ticks against their schedules and jobs.
+async fn ticks<T: Tx>(tx: &mut T) -> Result<Vec<String>, Error> {
+    let rows = tx.query(Sql::VerifyTicks, &[FINDINGS_MAX.into()]).await?;
+    rows.read(|row| {
+        let (schedule, tick) = (row.int()?, Timestamp::from_micros(row.int()?));
+        let complaint = match row.int()? {
+            1 => "has a job that is not there",
+            2 => "was fired before its turn",
+            _ => "belongs to no schedule",
+        };
+        Ok(format!("tick {tick} of schedule #{schedule} {complaint}"))
+    })
 }
 
 /// The maintained counts against a recount.

@@ -20,6 +20,7 @@ pub(crate) struct Seen {
     pub(crate) next_expiry: Option<i64>,
     pub(crate) has_changes: bool,
     pub(crate) has_dependencies: bool,
+    pub(crate) next_schedule: Option<i64>,
 }
 
 impl Verb for Watch {
@@ -39,6 +40,7 @@ impl Verb for Watch {
                 next_expiry: row.opt_int()?,
                 has_changes: row.int()? > 0,
                 has_dependencies: row.int()? > 0,
+                next_schedule: row.opt_int()?,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))
