@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use windlass::{JobFilter, Queue, RetryOptions, State};
 
-use crate::Failure;
 use crate::facts::{Totals, read_jobs, refused};
 use crate::job::{Habit, Station};
 use crate::journal::{Journal, read_all};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::worker::{Pace, build};
+use crate::{Failure, ticks};
 
 /// Longest time to work off what the cycles left.
 const DRAIN_WITHIN: Duration = Duration::from_secs(120);
@@ -62,7 +62,9 @@ pub(crate) async fn compare(url: &str, journals: &Path) -> Result<Reconciled, Fa
     let queue = Queue::open(url).await?;
     let jobs = read_jobs(&queue).await?;
     let stats = queue.stats().await?;
+    let ticks = ticks::check(&queue).await?;
     queue.close().await;
-    let found = reconcile(&read_all(journals)?, &jobs, Totals::from(&stats));
+    let mut found = reconcile(&read_all(journals)?, &jobs, Totals::from(&stats));
+    found.findings.extend(ticks);
     Ok(Reconciled { refused: refused(&stats), ..found })
 }

@@ -25,6 +25,7 @@ pub(crate) const CRASH_POINTS: &[(&str, bool)] = &[
     ("claimed", false),
     ("started", false),
     ("finished", false),
+    ("fire", false),
 ];
 
 /// The visit of a crash point that ends a child: early ones are in the start of the process.

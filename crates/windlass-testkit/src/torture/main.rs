@@ -18,6 +18,7 @@ mod rerun;
 mod round;
 mod stage;
 mod summary;
+mod ticks;
 mod worker;
 
 use std::error::Error;

@@ -11,7 +11,7 @@ use windlass::{Event, Queue, State, Worker};
 
 use crate::job::{Habit, Station, handlers};
 use crate::journal::{Entry, Journal};
-use crate::{Failure, Site, child};
+use crate::{Failure, Site, child, ticks};
 
 /// Short enough that a killed worker's jobs run again within a few cycles.
 const LEASE: Duration = Duration::from_secs(1);
@@ -89,6 +89,7 @@ pub(crate) fn run(args: &WorkerArgs) -> Result<(), Failure> {
 
 async fn work(args: &WorkerArgs, habit: Habit) -> Result<(), Failure> {
     let queue = open_patiently(&args.site.url).await?;
+    let mut has_schedule = false;
     let journal = Arc::new(Journal::open(&args.site.journals, &args.site.name)?);
     let mut terminated = signal(SignalKind::terminate())?;
     let stop = async {
@@ -108,7 +109,14 @@ async fn work(args: &WorkerArgs, habit: Habit) -> Result<(), Failure> {
         if args.graceless {
             worker = worker.grace(Duration::ZERO);
         }
-        match worker.seed(args.site.seed).run_until(&mut stop).await {
+        let run = async {
+            if !has_schedule {
+                ticks::declare(&queue).await?;
+                has_schedule = true;
+            }
+            worker.seed(args.site.seed).run_until(&mut stop).await
+        };
+        match run.await {
             Err(error) if error.is_transient() && Instant::now() < patience => {
                 tokio::time::sleep(AWAY_PAUSE).await;
             }

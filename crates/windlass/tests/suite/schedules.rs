@@ -30,6 +30,7 @@ every_backend!(
     a_job_that_is_deleted_leaves_its_tick,
     bad_schedules_are_named,
     a_full_queue_refuses_no_tick,
+    the_history_is_bounded,
 );
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -506,4 +507,51 @@ async fn a_full_queue_refuses_no_tick(t: &Harness) {
     t.advance(MINUTE);
     until_jobs(t, 2).await;
     worker.stop().await;
+}
+
+async fn the_history_is_bounded(t: &Harness) {
+    let second = Duration::from_secs(1);
+    create(t, "s", every(second).catch_up(CatchUp::All(1000))).await;
+    t.advance(1003 * second);
+    let worker = idle(&t.queue).await;
+    until_fired(t, "s").await;
+    t.queue.purge_queue("default", &[State::Pending]).await.expect("purged");
+
+    for _ in 0..3 {
+        t.advance(second);
+        until_fired(t, "s").await;
+    }
+
+    worker.stop().await;
+    let mut before = None;
+    let mut kept = 0;
+    loop {
+        let page = t.queue.schedule_ticks("s", before, 500).await.expect("ticks");
+        let Some(last) = page.last() else { break };
+        before = Some(last.tick);
+        kept += page.len();
+    }
+    assert_eq!(kept, 1000);
+}
+
+/// What `doctor --deep` says after someone has been at the tables.
+#[tokio::test]
+async fn a_history_that_contradicts_itself_is_found() {
+    let t = Harness::sqlite_file().await;
+    create(&t, "s", every(HOUR)).await;
+    t.queue.trigger_schedule("s").await.expect("a job");
+    let job = t.queue.trigger_schedule("s").await.expect("a job");
+    let file = t.url().strip_prefix("sqlite:").expect("a file");
+    let connection = rusqlite::Connection::open(file).expect("the same file");
+    let run = |sql: &str| connection.execute(sql, []).expect("a statement");
+    run(&format!("update windlass_schedule_tick set job_id = 7 where job_id = {job}"));
+    run("update windlass_schedule_tick set state = 1, tick = 9e15 where job_id <> 7");
+    run("insert into windlass_schedule_tick values (5, 1, 2, 1, null)");
+
+    let found = t.queue.verify().await.expect("a check");
+
+    for said in ["a job that is not there", "fired before its turn", "belongs to no schedule"] {
+        assert!(found.iter().any(|it| it.contains(said)), "{said}: {found:?}");
+    }
+    assert_eq!(found.len(), 3, "{found:?}");
 }

@@ -35,6 +35,10 @@ fn hot_statements_use_their_index() {
         Sql::IdempotencyGet,
         Sql::QueueKindSince,
         Sql::JobGet,
+        Sql::ScheduleDue,
+        Sql::ScheduleNext,
+        Sql::TickLive,
+        Sql::TickEdge,
     ] {
         let plan = plan(&connection, sql);
         assert!(!plan.contains("TEMP B-TREE"), "{sql:?} sorts:\n{plan}");

@@ -16,7 +16,7 @@ use crate::job::{JobId, Overlap, SCHEDULE_TICKS_KEPT, TickEnd, Timestamp};
 use crate::store::driver::{Lane, Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
-use crate::{Error, crash_point, sabotage};
+use crate::{Error, crash_point};
 
 /// How often to look whether what a tick waits for has ended.
 const BUFFER_LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -86,9 +86,7 @@ impl Verb for Fire {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Reply, Error> {
         let id = self.row.id;
-        if !sabotage::on("fire_unturned") {
-            self.row.take_turn(tx).await?;
-        }
+        self.row.take_turn(tx).await?;
         let live = match self.overlap {
             Overlap::Allow => Vec::new(),
             Overlap::Skip | Overlap::Buffer | Overlap::Cancel => {

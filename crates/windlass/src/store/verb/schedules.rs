@@ -262,7 +262,7 @@ impl PutSchedule {
                 let passed = row.last_tick.map_or(self.now, |last| last.max(self.now));
                 next_tick = table.next(passed);
             }
-            let due_at = next_tick.map(|next| table.due_at(next));
+            let due_at = row.buffered_tick.or_else(|| next_tick.map(|next| table.due_at(next)));
             next_at = ScheduleRow::look_at(row.pause_at(self.now), due_at);
         }
         let params = [

@@ -1,6 +1,8 @@
 //! The answer to a commit gets lost, or the commit itself: either way a call takes effect once.
 
-use windlass::{Error, JobFilter, JobId, NewJob, RetryOptions, State};
+use std::time::Duration;
+
+use windlass::{CatchUp, Error, JobFilter, JobId, NewJob, RetryOptions, Schedule, State};
 use windlass_testkit::{Act, Faulty, Script, Trap, every_server};
 
 every_server!(
@@ -12,6 +14,7 @@ every_server!(
     a_cancel_of_a_running_job_reaches_it,
     a_retry_by_hand_runs_the_job_once_more,
     a_delete_is_answered,
+    a_tick_becomes_one_job,
     a_worker_is_registered_once,
     every_call_of_a_commit_gets_its_own_answer,
     a_commit_that_never_arrived_is_made_again,
@@ -198,4 +201,32 @@ async fn a_commit_that_never_arrived_is_made_again(t: &Faulty) {
     assert_eq!(cancelled.state, State::Cancelled);
     assert!(matches!(t.queue.get(job.id()).await, Err(Error::NotFound { .. })));
     assert_eq!(count(t, "mail").await, 0);
+}
+
+async fn a_tick_becomes_one_job(t: &Faulty) {
+    warm(t).await;
+    let end = t.queue.clock().now() + Duration::from_secs(4);
+    let schedule = Schedule::every(Duration::from_secs(1)).end(end).catch_up(CatchUp::All(100));
+    t.queue.create_schedule("s", schedule.job(marked())).await.expect("a schedule");
+    t.proxy.set(Trap::AnswerLost, MARKER);
+    t.queue.trigger_schedule("s").await.expect("a job");
+    t.proxy.sprung(1).await;
+    t.proxy.set(Trap::AnswerLost, MARKER);
+
+    let script = Script::completing();
+    let worker = t.start(&script).await;
+
+    t.proxy.sprung(2).await;
+    t.until("every tick is fired", async || {
+        let schedule = t.queue.schedule("s").await.expect("a schedule");
+        schedule.next_tick.is_none().then_some(())
+    })
+    .await;
+    worker.stop().await;
+    let ticks = t.queue.schedule_ticks("s", None, 10).await.expect("ticks");
+    let mut jobs: Vec<JobId> = ticks.iter().filter_map(|tick| tick.job).collect();
+    jobs.sort();
+    jobs.dedup();
+    assert!(jobs.len() == ticks.len() && ticks.len() >= 4, "{ticks:?}");
+    assert_eq!(count(t, "mail").await, ticks.len());
 }
