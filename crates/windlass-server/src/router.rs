@@ -9,7 +9,8 @@ use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    enqueue, health, info, job, list, metrics, namespaces, queue, queues, stats, types, wait,
+    enqueue, handler, health, info, job, list, metrics, namespaces, queue, queues, stats, types,
+    wait,
 };
 
 /// All routes, behind the checks every request passes.
@@ -25,6 +26,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/wait", get(wait::wait).post(wait::wait))
         .route("/api/v1/jobs/{id}/result", get(wait::result))
         .route("/api/v1/jobs/{id}/attempts", get(job::attempts))
+        .route("/api/v1/jobs/{id}/checkpoint", get(handler::checkpoint))
         .merge(queue_routes())
         .route("/api/v1/stats", get(stats::stats))
         .route("/health", get(health::health))

@@ -104,3 +104,24 @@ async fn namespaces_have_to_exist() {
     reply.problem(404, "not_found");
     assert_eq!(api.count().await, 0);
 }
+
+#[tokio::test]
+async fn a_job_shows_what_its_handler_kept() {
+    let api = Api::start().await;
+    let worker = api.queue.worker().handle_raw("import", async |_, ctx: windlass::Ctx| {
+        ctx.checkpoint(&[1, 2]).await?;
+        windlass::Ok(Vec::new())
+    });
+    let worker = worker.start().await.expect("the worker registers");
+    let id = api.enqueue(r#"{"type":"import"}"#).await;
+    let other = api.enqueue(r#"{"type":"other"}"#).await;
+    api.get(&format!("/api/v1/jobs/{id}/wait?timeout=10s")).await;
+
+    let kept = api.get(&format!("/api/v1/jobs/{id}/checkpoint")).await;
+    let nothing = api.get(&format!("/api/v1/jobs/{other}/checkpoint")).await;
+
+    assert_eq!(kept.text(), format!(r#"{{"job_id":"{id}","checkpoint":[1,2]}}"#));
+    assert_eq!(nothing.text(), format!(r#"{{"job_id":"{other}","checkpoint":null}}"#));
+    api.get("/api/v1/jobs/1/checkpoint").await.problem(404, "not_found");
+    worker.stop().await;
+}

@@ -27,7 +27,7 @@ pub use id::JobId;
 pub use limits::*;
 pub use new_job::NewJob;
 pub(crate) use new_job::RunAt;
-pub(crate) use new_job::check_name;
+pub(crate) use new_job::{check_name, to_json};
 pub(crate) use outcome::{Ending, Failure, FailureClass, truncated};
 pub use outcome::{IntoOutcome, JobError, Outcome};
 pub use policy::Policy;

@@ -5,6 +5,7 @@
 mod batch;
 mod dependency_request;
 mod depth;
+mod handler_objects;
 mod job_object;
 mod job_request;
 mod members;
@@ -18,6 +19,7 @@ mod unique_request;
 mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
+pub use handler_objects::CheckpointObject;
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;

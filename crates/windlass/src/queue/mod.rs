@@ -13,7 +13,7 @@ pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, NewJob, check_name};
 use crate::runtime::Clock;
-use crate::store::{self, RetryOptions, Store};
+use crate::store::{self, Part, RetryOptions, Store};
 use crate::upkeep::Health;
 use crate::worker::Worker;
 use crate::{Error, FieldError, Timestamp};
@@ -175,6 +175,16 @@ impl Queue {
     /// [`Error::NotFound`] when this namespace has no such job.
     pub async fn attempts(&self, job: JobId) -> Result<Vec<AttemptRecord>, Error> {
         self.store.attempts(&self.namespace, job).await
+    }
+
+    /// Reads what the handler of one job kept with its last checkpoint, byte for byte; none when there
+    /// was none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn checkpoint(&self, job: JobId) -> Result<Option<Vec<u8>>, Error> {
+        let saved = self.store.saved(Some(&self.namespace), job, Part::Checkpoint).await?;
+        Ok(saved.into_iter().next().and_then(|saved| saved.data))
     }
 
     /// Reads a page of jobs.

@@ -9,6 +9,7 @@ mod edges;
 mod effects;
 mod floors;
 mod group;
+mod handler_store;
 mod ids;
 mod list;
 mod migrations;
@@ -46,6 +47,7 @@ use crate::job::{AttemptRecord, JobId, JobRecord, NewJob};
 use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
+pub(crate) use handler_store::{Fence, HandlerStore, Part, Saved};
 pub(crate) use queue_store::QueueStore;
 pub(crate) use types::{
     Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
@@ -69,7 +71,7 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
-pub(crate) trait Store: QueueStore + Send + Sync + 'static {
+pub(crate) trait Store: QueueStore + HandlerStore + Send + Sync + 'static {
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(
         &self,

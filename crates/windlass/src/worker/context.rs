@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::event::JobInfo;
 use crate::core::{Run, settle};
-use crate::job::{Ending, PAYLOAD_BYTES_MAX};
+use crate::job::{Ending, PAYLOAD_BYTES_MAX, to_json};
 use crate::runtime::Clock;
 #[cfg(feature = "sqlite")]
 use crate::store::within::run_on_rusqlite;
 use crate::store::within::{Transaction, Work};
-use crate::store::{Settled, Store, WorkerKey};
+use crate::store::{Fence, Part, Saved, Settled, Store, WorkerKey};
 use crate::{Error, Timestamp};
 
 /// Context of one attempt; `S` is the application's state, given with
@@ -112,13 +113,50 @@ impl<S> Ctx<S> {
         self.completed(run_on_rusqlite(tx, work)?.settled()?)
     }
 
+    /// Keeps `value` with the job, instead of what an earlier call kept: the next attempt finds it with
+    /// [`resume`](Self::resume), whatever ends this one. Stored when this answers; at most 1 MiB of JSON.
+    ///
+    /// ```
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Import { files: Vec<String> }
+    /// # impl windlass::Job for Import { const KIND: &'static str = "import"; type Output = (); }
+    /// # async fn load(file: &str) -> Result<(), windlass::JobError> { Ok(()) }
+    /// async fn import(job: Import, ctx: windlass::Ctx) -> windlass::Result {
+    ///     let done: usize = ctx.resume().await?.unwrap_or(0);
+    ///     for (n_done, file) in job.files.iter().enumerate().skip(done) {
+    ///         load(file).await?;
+    ///         ctx.checkpoint(&(n_done + 1)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Lost`] when another attempt owns the job by now: nothing is kept. [`Error::Invalid`] when
+    /// the value is too large or cannot be written as JSON, [`Error::Unavailable`].
+    pub async fn checkpoint<T: Serialize + Sync>(&self, value: &T) -> Result<(), Error> {
+        let data = Some(bounded_json(value, "/checkpoint")?);
+        let item = Saved { data, ..Saved::default() };
+        let is_kept = self.store.save(&self.attempt.fence(), Part::Checkpoint, item).await?;
+        if is_kept { Ok(()) } else { Err(Error::Lost { job: self.attempt.info.id }) }
+    }
+
+    /// Reads what the last [`checkpoint`](Self::checkpoint) of this job kept, in this attempt or an
+    /// earlier one; none when there was none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is no `T`, [`Error::Unavailable`].
+    pub async fn resume<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        let saved = self.store.saved(None, self.attempt.info.id, Part::Checkpoint).await?;
+        let Some(data) = saved.into_iter().next().and_then(|saved| saved.data) else {
+            return Ok(None);
+        };
+        let value = serde_json::from_slice(&data);
+        let refused = |error| Error::invalid("/checkpoint", format!("cannot be read: {error}"));
+        value.map(Some).map_err(refused)
+    }
+
     fn completion<O: Serialize>(&self, output: &O) -> Result<Work, Error> {
-        let result = serde_json::to_vec(output)
-            .map_err(|error| Error::invalid("/output", format!("cannot be written: {error}")))?;
-        if result.len() > PAYLOAD_BYTES_MAX {
-            let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", result.len());
-            return Err(Error::invalid("/output", detail));
-        }
+        let result = bounded_json(output, "/output")?;
         let ending = Ending::Complete { result: Some(result) };
         let settlement = settle(&self.attempt.run, ending, self.attempt.clock.now(), 0.0);
         Ok(self.store.enlist_settle(&self.attempt.worker, settlement))
@@ -136,6 +174,16 @@ impl<S> Ctx<S> {
     pub async fn sleep(&self, span: Duration) {
         self.attempt.clock.sleep(span).await;
     }
+}
+
+/// Writes a value as JSON of at most 1 MiB, or says why not.
+fn bounded_json<T: Serialize>(value: &T, pointer: &str) -> Result<Vec<u8>, Error> {
+    let bytes = to_json(value, pointer)?;
+    if bytes.len() > PAYLOAD_BYTES_MAX {
+        let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", bytes.len());
+        return Err(Error::invalid(pointer, detail));
+    }
+    Ok(bytes)
 }
 
 impl<S> Clone for Ctx<S> {
@@ -187,6 +235,11 @@ impl Attempt {
             cause: AtomicU8::new(0),
             progress: Mutex::new(None),
         }
+    }
+
+    /// The lease it runs under.
+    pub(super) fn fence(&self) -> Fence {
+        Fence { job: self.info.id, epoch: self.info.epoch, worker: self.worker.clone() }
     }
 
     /// When the attempt ends by force; known once its handler starts.

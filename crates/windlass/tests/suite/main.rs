@@ -4,6 +4,7 @@
 
 mod admission;
 mod cancel;
+mod checkpoint;
 mod claim;
 mod clients;
 mod complete;
@@ -13,6 +14,7 @@ mod depends;
 mod enqueue;
 mod expire;
 mod faults;
+mod gate;
 mod idempotency;
 mod lease;
 mod listing;

@@ -10,13 +10,14 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
     (4, include_str!("../../../migrations/postgres/0004_unique.sql")),
     (5, include_str!("../../../migrations/postgres/0005_rights.sql")),
     (6, include_str!("../../../migrations/postgres/0006_dependencies.sql")),
+    (7, include_str!("../../../migrations/postgres/0007_handlers.sql")),
 ];
 
 /// What every migration builds on.

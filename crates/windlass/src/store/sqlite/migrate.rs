@@ -8,13 +8,14 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
     (4, include_str!("../../../migrations/sqlite/0004_unique.sql")),
     (5, include_str!("../../../migrations/sqlite/0005_rights.sql")),
     (6, include_str!("../../../migrations/sqlite/0006_dependencies.sql")),
+    (7, include_str!("../../../migrations/sqlite/0007_handlers.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is

@@ -29,6 +29,7 @@ mod relay;
 mod rescue;
 mod resolve;
 mod retry;
+mod saved;
 mod settle;
 mod unique;
 mod verify;
@@ -60,6 +61,7 @@ pub(crate) use relay::{Letter, Peek, Refuse, Relay};
 pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
 pub(crate) use retry::Retry;
+pub(crate) use saved::{ReadSaved, Save};
 pub(crate) use settle::Settle;
 pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]

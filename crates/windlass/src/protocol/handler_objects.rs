@@ -1,0 +1,25 @@
+//! What handlers leave with their jobs, as the API shows it.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::job_object::json_or_base64;
+use crate::job::JobId;
+
+/// The checkpoint of a job: `{job_id, checkpoint}`, null when there is none; `checkpoint_base64` stands
+/// instead when the bytes are not JSON.
+#[derive(Debug, Serialize)]
+pub struct CheckpointObject<'a> {
+    job_id: JobId,
+    checkpoint: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint_base64: Option<String>,
+}
+
+impl<'a> CheckpointObject<'a> {
+    /// The checkpoint of `job`.
+    pub fn of(job_id: JobId, bytes: Option<&'a [u8]>) -> Self {
+        let (checkpoint, checkpoint_base64) = json_or_base64(bytes);
+        Self { job_id, checkpoint, checkpoint_base64 }
+    }
+}

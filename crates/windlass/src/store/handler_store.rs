@@ -1,0 +1,60 @@
+//! The verbs of running handlers: what they keep with their jobs.
+
+use std::sync::Arc;
+
+use super::driver::Driver;
+use super::sql_store::SqlStore;
+use super::{Reply, WorkerKey, verb};
+use crate::job::{JobId, Timestamp};
+
+/// The lease under which a handler stores something.
+#[derive(Debug, Clone)]
+pub(crate) struct Fence {
+    pub(crate) job: JobId,
+    pub(crate) epoch: i64,
+    pub(crate) worker: WorkerKey,
+}
+
+/// What something kept with a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Checkpoint,
+}
+
+impl Part {
+    /// As it is stored.
+    pub(crate) const fn code(self) -> i64 {
+        match self {
+            Self::Checkpoint => 0,
+        }
+    }
+}
+
+/// Something kept with a job; its name is unique within its part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Saved {
+    pub(crate) name: String,
+    pub(crate) place: u32,
+    pub(crate) due_at: Option<Timestamp>,
+    pub(crate) data: Option<Vec<u8>>,
+}
+
+/// As [`Store`](super::Store), for running handlers and those who look at what they leave.
+pub(crate) trait HandlerStore {
+    /// Keeps something with a job, in place of what has the same name; false when the lease is lost.
+    fn save(&self, fence: &Fence, part: Part, item: Saved) -> Reply<'_, bool>;
+    /// What is kept with a job, by place; with a namespace, the job has to be in it.
+    fn saved(&self, namespace: Option<&Arc<str>>, job: JobId, part: Part) -> Reply<'_, Vec<Saved>>;
+}
+
+impl<D: Driver> HandlerStore for SqlStore<D> {
+    fn save(&self, fence: &Fence, part: Part, item: Saved) -> Reply<'_, bool> {
+        let fence = fence.clone();
+        Box::pin(self.driver().write(verb::Save { fence, part, item, now: self.now() }))
+    }
+
+    fn saved(&self, namespace: Option<&Arc<str>>, job: JobId, part: Part) -> Reply<'_, Vec<Saved>> {
+        let (namespace, shared) = (namespace.cloned(), self.shared());
+        Box::pin(self.driver().read(verb::ReadSaved { namespace, job, part, shared }))
+    }
+}
