@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use windlass::protocol::{
-    JobObject, ObservedStats, PageObject, Refusal, StatsObject, document, read_job,
+    JobObject, LogObject, ObservedStats, PageObject, Refusal, StatsObject, document, read_job,
 };
 use windlass::{JobFilter, JobId, Queue, RetryOptions};
 
@@ -51,6 +51,10 @@ impl Database {
 
     pub(super) async fn get(&self, job: JobId) -> Result<Object, Failure> {
         object(&JobObject(&self.queue.get(job).await?))
+    }
+
+    pub(super) async fn logs(&self, job: JobId) -> Result<Object, Failure> {
+        object(&LogObject::from(self.queue.logs(job).await?.as_slice()))
     }
 
     pub(super) async fn list(&self, wanted: &ListRequest) -> Result<Object, Failure> {

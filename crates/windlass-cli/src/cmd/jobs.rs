@@ -24,6 +24,8 @@ enum JobsCommand {
     List(ListArgs),
     /// Show one job
     Get(GetArgs),
+    /// Show what the handlers of a job wrote down
+    Logs(GetArgs),
     /// Cancel jobs: waiting ones end now, running ones are asked to stop
     Cancel(CancelArgs),
     /// Give ended jobs another attempt, or run waiting ones now
@@ -157,7 +159,7 @@ impl JobsCommand {
     const fn client(&self) -> &ClientArgs {
         match self {
             Self::List(args) => &args.client,
-            Self::Get(args) => &args.client,
+            Self::Get(args) | Self::Logs(args) => &args.client,
             Self::Cancel(args) => &args.client,
             Self::Retry(args) => &args.client,
             Self::Delete(args) => &args.client,
@@ -170,6 +172,11 @@ async fn carry_out(target: &Target, command: JobsCommand) -> Result<(), Failure>
     match command {
         JobsCommand::List(args) => list(target, args).await,
         JobsCommand::Get(args) => output::job(args.client.output, &target.get(args.id).await?),
+        JobsCommand::Logs(args) => {
+            let columns =
+                [("AT", "at"), ("ATTEMPT", "attempt"), ("LEVEL", "level"), ("TEXT", "text")];
+            output::named(args.client.output, &target.logs(args.id).await?, "lines", columns)
+        }
         JobsCommand::Cancel(args) => {
             let reason = args.reason.as_deref();
             let cancel = async |id| {

@@ -125,3 +125,24 @@ async fn a_job_shows_what_its_handler_kept() {
     api.get("/api/v1/jobs/1/checkpoint").await.problem(404, "not_found");
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_job_shows_what_its_handlers_wrote_down() {
+    let api = Api::start().await;
+    let worker = api.queue.worker().handle_raw("import", async |_, ctx: windlass::Ctx| {
+        ctx.log(windlass::LogLevel::Warn, "two files are missing");
+        windlass::Ok(Vec::new())
+    });
+    let worker = worker.start().await.expect("the worker registers");
+    let id = api.enqueue(r#"{"type":"import"}"#).await;
+    api.get(&format!("/api/v1/jobs/{id}/wait?timeout=10s")).await;
+
+    let lines = api.get(&format!("/api/v1/jobs/{id}/logs")).await.json();
+
+    let line = &lines["lines"][0];
+    assert_eq!((&line["attempt"], &line["level"]), (&1.into(), &"warn".into()));
+    assert_eq!(line["text"], "two files are missing");
+    assert!(line["at"].is_string() && lines["lines"][1].is_null());
+    api.get("/api/v1/jobs/1/logs").await.problem(404, "not_found");
+    worker.stop().await;
+}

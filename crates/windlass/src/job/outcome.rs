@@ -160,10 +160,15 @@ impl fmt::Display for FailureClass {
 }
 
 /// Cuts an error text to [`ERROR_BYTES_MAX`], on a character boundary and with a mark.
-pub(crate) fn truncated(mut text: String) -> String {
+pub(crate) fn truncated(text: String) -> String {
+    cut(text, ERROR_BYTES_MAX)
+}
+
+/// Cuts a text to so many bytes, on a character boundary and with a mark.
+pub(super) fn cut(mut text: String, bytes_max: usize) -> String {
     const MARK: &str = " [cut]";
-    if text.len() > ERROR_BYTES_MAX {
-        let cut = text.floor_char_boundary(ERROR_BYTES_MAX - MARK.len());
+    if text.len() > bytes_max {
+        let cut = text.floor_char_boundary(bytes_max - MARK.len());
         text.truncate(cut);
         text.push_str(MARK);
     }

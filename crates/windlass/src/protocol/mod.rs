@@ -19,7 +19,7 @@ mod unique_request;
 mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
-pub use handler_objects::CheckpointObject;
+pub use handler_objects::{CheckpointObject, LogObject};
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;

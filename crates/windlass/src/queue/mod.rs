@@ -11,7 +11,9 @@ use std::time::Duration;
 pub use enqueue::{Enqueue, Enqueued};
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
-use crate::job::{AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, NewJob, check_name};
+use crate::job::{
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, LogLine, NewJob, check_name,
+};
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Store};
 use crate::upkeep::Health;
@@ -185,6 +187,14 @@ impl Queue {
     pub async fn checkpoint(&self, job: JobId) -> Result<Option<Vec<u8>>, Error> {
         let saved = self.store.saved(Some(&self.namespace), job, Part::Checkpoint).await?;
         Ok(saved.into_iter().next().and_then(|saved| saved.data))
+    }
+
+    /// Reads the log of one job: what its handlers wrote with [`Ctx::log`](crate::Ctx::log).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn logs(&self, job: JobId) -> Result<Vec<LogLine>, Error> {
+        self.store.log(&self.namespace, job).await
     }
 
     /// Reads a page of jobs.

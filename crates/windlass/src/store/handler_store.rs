@@ -1,11 +1,11 @@
-//! The verbs of running handlers: what they keep with their jobs.
+//! The verbs of running handlers: what they keep with their jobs and write down.
 
 use std::sync::Arc;
 
 use super::driver::Driver;
 use super::sql_store::SqlStore;
 use super::{Reply, WorkerKey, verb};
-use crate::job::{JobId, Timestamp};
+use crate::job::{JobId, LogLine, Timestamp};
 
 /// The lease under which a handler stores something.
 #[derive(Debug, Clone)]
@@ -39,12 +39,23 @@ pub(crate) struct Saved {
     pub(crate) data: Option<Vec<u8>>,
 }
 
+/// A line of a running job's log.
+#[derive(Debug, Clone)]
+pub(crate) struct LogNote {
+    pub(crate) job: JobId,
+    pub(crate) epoch: i64,
+    pub(crate) line: LogLine,
+}
+
 /// As [`Store`](super::Store), for running handlers and those who look at what they leave.
 pub(crate) trait HandlerStore {
     /// Keeps something with a job, in place of what has the same name; false when the lease is lost.
     fn save(&self, fence: &Fence, part: Part, item: Saved) -> Reply<'_, bool>;
     /// What is kept with a job, by place; with a namespace, the job has to be in it.
     fn saved(&self, namespace: Option<&Arc<str>>, job: JobId, part: Part) -> Reply<'_, Vec<Saved>>;
+    /// Adds lines to the logs of jobs that the worker holds, as far as they have room.
+    fn add_lines(&self, worker: &WorkerKey, notes: Vec<LogNote>) -> Reply<'_, ()>;
+    fn log(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<LogLine>>;
 }
 
 impl<D: Driver> HandlerStore for SqlStore<D> {
@@ -56,5 +67,14 @@ impl<D: Driver> HandlerStore for SqlStore<D> {
     fn saved(&self, namespace: Option<&Arc<str>>, job: JobId, part: Part) -> Reply<'_, Vec<Saved>> {
         let (namespace, shared) = (namespace.cloned(), self.shared());
         Box::pin(self.driver().read(verb::ReadSaved { namespace, job, part, shared }))
+    }
+
+    fn add_lines(&self, worker: &WorkerKey, notes: Vec<LogNote>) -> Reply<'_, ()> {
+        Box::pin(self.driver().write(verb::AddLines { worker: worker.clone(), notes }))
+    }
+
+    fn log(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<LogLine>> {
+        let (namespace, shared) = (Arc::clone(namespace), self.shared());
+        Box::pin(self.driver().read(verb::ReadLog { namespace, job, shared }))
     }
 }

@@ -47,7 +47,7 @@ use crate::job::{AttemptRecord, JobId, JobRecord, NewJob};
 use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
-pub(crate) use handler_store::{Fence, HandlerStore, Part, Saved};
+pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
 pub(crate) use queue_store::QueueStore;
 pub(crate) use types::{
     Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,

@@ -10,8 +10,9 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::event::JobInfo;
+use super::log_buffer::LogBuffer;
 use crate::core::{Run, settle};
-use crate::job::{Ending, PAYLOAD_BYTES_MAX, to_json};
+use crate::job::{Ending, LogLevel, LogLine, PAYLOAD_BYTES_MAX, to_json};
 use crate::runtime::Clock;
 #[cfg(feature = "sqlite")]
 use crate::store::within::run_on_rusqlite;
@@ -64,6 +65,17 @@ impl<S> Ctx<S> {
         #[expect(clippy::cast_possible_truncation, reason = "between 0 and 100,000")]
         let note = (thousandths as i64, crate::job::truncated(message.into()));
         *self.attempt.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
+    }
+
+    /// Adds a line to the log of the job, which the API, the CLI and [`Queue::logs`](crate::Queue::logs)
+    /// show. Lines are stored together, once a second and before the attempt's end is.
+    ///
+    /// A line has at most 4 KiB, a longer one is cut. A job keeps 1,000 lines and 256 KiB of all its
+    /// attempts; then a last line says that there were more.
+    pub fn log(&self, level: LogLevel, text: impl Into<String>) {
+        let attempt = &self.attempt;
+        let at = attempt.clock.now();
+        attempt.log.push(LogLine::new(at, attempt.info.attempt, level, text.into()));
     }
 
     /// Completes the job inside a transaction of the application's own, so that its effects and its end
@@ -212,6 +224,7 @@ pub(super) struct Attempt {
     pub(super) stop: CancellationToken,
     ends_at: AtomicI64,
     cause: AtomicU8,
+    pub(super) log: LogBuffer,
     progress: Mutex<Option<(i64, String)>>,
 }
 
@@ -233,6 +246,7 @@ impl Attempt {
             stop: CancellationToken::new(),
             ends_at: AtomicI64::new(i64::MAX),
             cause: AtomicU8::new(0),
+            log: LogBuffer::default(),
             progress: Mutex::new(None),
         }
     }

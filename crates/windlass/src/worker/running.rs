@@ -14,7 +14,7 @@ use super::heartbeat::{Heartbeat, register};
 use super::settler::{self, Desk, Done, REPORTS_MAX};
 use super::shares::shares;
 use super::slot::GIVE_UP_GRACE;
-use super::{Worker, dispatcher, fetcher, guard, progress};
+use super::{Worker, dispatcher, fetcher, guard, notes};
 use crate::queue::Queue;
 use crate::runtime::{Tasks, tasks::at_most};
 use crate::store::{NewWorker, WorkerKey};
@@ -113,7 +113,7 @@ fn start_loops<S: Send + Sync + 'static>(
         Heartbeat::new(Arc::clone(&of), worker.clone()).run(stop)
     });
     let of = Arc::clone(engine);
-    tasks.heartbeat.supervise("progress", move |stop| progress::run(Arc::clone(&of), stop));
+    tasks.heartbeat.supervise("notes", move |stop| notes::run(Arc::clone(&of), stop));
 }
 
 /// The tasks of a worker, in the order in which they stop.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::Attempt;
 use super::engine::Engine;
 use super::event::Event;
+use super::notes::send_lines;
 use crate::Error;
 use crate::core::{Settlement, settle};
 use crate::job::{DELAY_MAX, Ending, Failure, FailureClass, truncated};
@@ -130,6 +131,9 @@ async fn write<S: Send + Sync + 'static>(engine: &Engine<S>, held: &mut Vec<Held
     }
     #[cfg(all(test, feature = "sqlite"))]
     tests::panic_over(&held[..count]);
+    let attempts: Vec<Arc<Attempt>> =
+        held[..count].iter().map(|one| Arc::clone(&one.done.attempt)).collect();
+    send_lines(engine, &attempts).await;
     let items: Vec<Settlement> = held[..count].iter_mut().map(|one| one.decided(engine)).collect();
     let statuses = match settle_until_answered(engine, &worker, &items).await {
         Ok(statuses) => statuses,

@@ -18,6 +18,7 @@ mod gate;
 mod idempotency;
 mod lease;
 mod listing;
+mod logs;
 mod migrate;
 mod namespaces;
 mod pause;
