@@ -87,6 +87,27 @@ impl JobError {
         Self(Ending::Cancel { reason: reason.into() })
     }
 
+    /// No handler can read the payload, as far as this one knows. Typed handlers return it by themselves;
+    /// [`HandlerOptions::undecodable`](crate::HandlerOptions::undecodable) says what follows.
+    pub fn undecodable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Ending::Fail(Failure {
+            class: FailureClass::Undecodable,
+            ..Failure::of(error.into().as_ref())
+        }))
+    }
+
+    /// What it asks for, in one word: `retryable`, `permanent`, `undecodable`, `snooze`, `rate_limited`
+    /// or `cancel`.
+    pub const fn class(&self) -> &'static str {
+        match &self.0 {
+            Ending::Fail(failure) => failure.class.as_str(),
+            Ending::Snooze { rate_limited: false, .. } => "snooze",
+            Ending::Snooze { rate_limited: true, .. } => "rate_limited",
+            Ending::Cancel { .. } => "cancel",
+            Ending::Complete { .. } | Ending::Release => "none",
+        }
+    }
+
     pub(crate) fn into_ending(self) -> Ending {
         self.0
     }
@@ -98,6 +119,19 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for JobError {
     }
 }
 
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ending::Fail(failure) => f.write_str(&failure.message),
+            Ending::Cancel { reason } => f.write_str(reason),
+            Ending::Snooze { delay, .. } => {
+                write!(f, "put off for {}", super::format_duration(*delay))
+            }
+            Ending::Complete { .. } | Ending::Release => f.write_str("no error"),
+        }
+    }
+}
+
 /// How an attempt ended, in the engine's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -106,6 +140,28 @@ pub(crate) enum Ending {
     Snooze { delay: Duration, rate_limited: bool },
     Release,
     Cancel { reason: String },
+}
+
+impl Ending {
+    /// The same in the words of handlers.
+    pub(crate) fn into_handled(self) -> Result<Outcome<Option<Vec<u8>>>, JobError> {
+        match self {
+            Self::Complete { result } => Ok(Outcome::Complete(result)),
+            Self::Snooze { delay, rate_limited: false } => Ok(Outcome::Snooze(delay)),
+            Self::Cancel { reason } => Ok(Outcome::Cancel(reason)),
+            other => Err(JobError(other)),
+        }
+    }
+
+    /// What the words of a handler mean.
+    pub(crate) fn from_handled(handled: Result<Outcome<Option<Vec<u8>>>, JobError>) -> Self {
+        match handled {
+            Ok(Outcome::Complete(result)) => Self::Complete { result },
+            Ok(Outcome::Snooze(delay)) => Self::Snooze { delay, rate_limited: false },
+            Ok(Outcome::Cancel(reason)) => Self::Cancel { reason },
+            Err(error) => error.into_ending(),
+        }
+    }
 }
 
 /// Why an attempt failed.
@@ -146,16 +202,22 @@ pub(crate) enum FailureClass {
     Undecodable,
 }
 
-impl fmt::Display for FailureClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl FailureClass {
+    const fn as_str(self) -> &'static str {
+        match self {
             Self::Retryable => "retryable",
             Self::Permanent => "permanent",
             Self::Timeout => "timeout",
             Self::Panic => "panic",
             Self::Crash => "crash",
             Self::Undecodable => "undecodable",
-        })
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

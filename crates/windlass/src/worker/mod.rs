@@ -10,6 +10,7 @@ mod event;
 mod fetcher;
 mod guard;
 mod heartbeat;
+mod layer;
 mod log_buffer;
 mod notes;
 mod registry;
@@ -26,10 +27,11 @@ use std::time::Duration;
 
 pub use context::Ctx;
 pub use event::{Event, JobInfo};
-pub use registry::HandlerOptions;
+pub use layer::{Handled, Next};
+pub use registry::{HandlerOptions, Undecodable};
 pub use running::RunningWorker;
 
-use self::engine::Observer;
+use self::engine::Hooks;
 use self::registry::{Registry, erase, erase_raw};
 use crate::job::{CLAIM_JOBS_MAX, DELAY_MAX, IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
 use crate::queue::Queue;
@@ -44,7 +46,7 @@ pub struct Worker<S> {
     queue: Queue,
     state: Arc<S>,
     registry: Registry<S>,
-    observers: Vec<Observer>,
+    hooks: Hooks,
     settings: Settings,
 }
 
@@ -83,8 +85,8 @@ impl Worker<()> {
             sweep: Duration::from_secs(5),
             seed: None,
         };
-        let (registry, observers) = (Registry::new(), Vec::new());
-        Self { queue, state: Arc::new(()), registry, observers, settings }
+        let (registry, hooks) = (Registry::new(), Hooks::default());
+        Self { queue, state: Arc::new(()), registry, hooks, settings }
     }
 
     /// The application's state, handed to every handler. Comes before the handlers.
@@ -93,8 +95,8 @@ impl Worker<()> {
     /// If a handler was already given: it was made for another state.
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> Worker<S> {
         assert!(self.registry.handlers.is_empty(), "state(..) has to come before handle(..)");
-        let Self { queue, observers, settings, .. } = self;
-        Worker { queue, state: Arc::new(state), registry: Registry::new(), observers, settings }
+        let Self { queue, hooks, settings, .. } = self;
+        Worker { queue, state: Arc::new(state), registry: Registry::new(), hooks, settings }
     }
 }
 
@@ -146,7 +148,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
 
     /// Calls `observer` with each event, after its commit. It must not block.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.observers.push(Arc::new(observer));
+        self.hooks.observers.push(Arc::new(observer));
         self
     }
 

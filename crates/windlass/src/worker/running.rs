@@ -35,7 +35,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
     pub async fn start(self) -> Result<RunningWorker, Error> {
         self.check()?;
         guard::install_hook();
-        let Self { queue, state, registry, observers, settings } = self;
+        let Self { queue, state, registry, hooks, settings } = self;
         let namespace = (!settings.all_namespaces).then(|| queue.namespace().to_owned());
         let worker = NewWorker {
             name: settings.name.clone(),
@@ -64,7 +64,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             queue: queue.clone(),
             state,
             registry,
-            observers,
+            hooks,
             in_flight: Arc::clone(&in_flight),
             identity,
             renewed_at: AtomicI64::new(renewed_at.as_micros()),

@@ -16,6 +16,7 @@ mod expire;
 mod faults;
 mod gate;
 mod idempotency;
+mod layers;
 mod lease;
 mod listing;
 mod logs;
