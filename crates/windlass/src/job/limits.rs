@@ -9,6 +9,12 @@ pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 /// Jobs in one bulk enqueue: one transaction stays short enough for the callers beside it.
 pub const BATCH_JOBS_MAX: usize = 10_000;
 
+/// Follow-up jobs of one attempt: they are stored in the transaction that ends it.
+pub const FOLLOW_UPS_MAX: usize = 1000;
+
+/// Bytes of the payloads of one attempt's follow-up jobs, together.
+pub const FOLLOW_UP_BYTES_MAX: usize = 10 << 20;
+
 /// Bytes of a kind, queue or namespace name.
 pub const NAME_BYTES_MAX: usize = 128;
 

@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::event::JobInfo;
+use super::follow_ups::FollowUpList;
 use super::log_buffer::LogBuffer;
 use crate::core::{Run, settle};
-use crate::job::{Ending, LogLevel, LogLine, PAYLOAD_BYTES_MAX, to_json};
+use crate::job::{Ending, Job, LogLevel, LogLine, NewJob, PAYLOAD_BYTES_MAX, to_json};
 use crate::runtime::Clock;
 #[cfg(feature = "sqlite")]
 use crate::store::within::run_on_rusqlite;
@@ -78,6 +79,42 @@ impl<S> Ctx<S> {
         attempt.log.push(LogLine::new(at, attempt.info.attempt, level, text.into()));
     }
 
+    /// Asks for a follow-up job: stored in the very transaction in which this one completes, so that it
+    /// is there exactly if the completion is. When the attempt ends in any other way, or its lease is
+    /// lost, it is not stored.
+    ///
+    /// It is in the namespace of this job, and part of its trace unless it says otherwise. At most 1,000
+    /// jobs and 10 MiB of payload an attempt. A job that its queue refuses (full) fails the attempt.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Charge { order: i64 }
+    /// # impl windlass::Job for Charge { const KIND: &'static str = "charge"; type Output = (); }
+    /// # #[derive(Serialize, Deserialize)] struct Ship { order: i64 }
+    /// # impl windlass::Job for Ship { const KIND: &'static str = "ship"; type Output = (); }
+    /// async fn charge(job: Charge, ctx: windlass::Ctx) -> windlass::Result {
+    ///     // .. take the money ..
+    ///     ctx.enqueue(Ship { order: job.order }).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming each bound that is broken; [`Error::Conflict`] after
+    /// [`complete_within`](Self::complete_within).
+    #[expect(clippy::needless_pass_by_value, reason = "a job that is handed over is gone")]
+    pub async fn enqueue<J: Job>(&self, job: J) -> Result<(), Error> {
+        self.enqueue_new(NewJob::of(&job)?).await
+    }
+
+    /// As [`enqueue`](Self::enqueue), for a job with options.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub async fn enqueue_new(&self, job: NewJob) -> Result<(), Error> {
+        self.attempt.follow_ups.push(job)
+    }
+
     /// Completes the job inside a transaction of the application's own, so that its effects and its end
     /// are stored together: when that commits the job has completed with this output, even if the
     /// process ends before the handler returns. The handler commits, and returns the same output.
@@ -101,7 +138,8 @@ impl<S> Ctx<S> {
     /// # Errors
     /// [`Error::Lost`] when another attempt owns the job by now: the transaction is to be rolled back.
     /// [`Error::Invalid`] when the output is too large or the transaction is of another kind of
-    /// database than the queue, [`Error::Unavailable`].
+    /// database than the queue, [`Error::Conflict`] when the handler asked for follow-up jobs (they go
+    /// into that transaction with [`Enqueue::within`](crate::Enqueue::within)), [`Error::Unavailable`].
     pub async fn complete_within<O: Serialize, X: Transaction>(
         &self,
         output: &O,
@@ -169,6 +207,7 @@ impl<S> Ctx<S> {
 
     fn completion<O: Serialize>(&self, output: &O) -> Result<Work, Error> {
         let result = bounded_json(output, "/output")?;
+        self.attempt.follow_ups.close()?;
         let ending = Ending::Complete { result: Some(result) };
         let settlement = settle(&self.attempt.run, ending, self.attempt.clock.now(), 0.0);
         Ok(self.store.enlist_settle(&self.attempt.worker, settlement))
@@ -225,6 +264,7 @@ pub(super) struct Attempt {
     ends_at: AtomicI64,
     cause: AtomicU8,
     pub(super) log: LogBuffer,
+    pub(super) follow_ups: FollowUpList,
     progress: Mutex<Option<(i64, String)>>,
 }
 
@@ -247,6 +287,7 @@ impl Attempt {
             ends_at: AtomicI64::new(i64::MAX),
             cause: AtomicU8::new(0),
             log: LogBuffer::default(),
+            follow_ups: FollowUpList::default(),
             progress: Mutex::new(None),
         }
     }

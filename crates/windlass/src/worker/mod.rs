@@ -8,6 +8,7 @@ mod dispatcher;
 mod engine;
 mod event;
 mod fetcher;
+mod follow_ups;
 mod guard;
 mod heartbeat;
 mod layer;

@@ -11,7 +11,7 @@ use super::engine::Engine;
 use super::event::Event;
 use super::notes::send_lines;
 use crate::Error;
-use crate::core::{Settlement, settle};
+use crate::core::{FollowUps, Settlement, settle};
 use crate::job::{DELAY_MAX, Ending, Failure, FailureClass, truncated};
 use crate::store::{Settled, WorkerKey};
 
@@ -190,7 +190,13 @@ async fn write_alone<S: Send + Sync + 'static>(
 }
 
 fn decide<S>(engine: &Engine<S>, done: &Done, ending: Ending) -> Settlement {
-    settle(&done.attempt.run, ending, engine.clock().now(), engine.random_unit())
+    let attempt = &done.attempt;
+    let completes = matches!(ending, Ending::Complete { .. });
+    let settlement = settle(&attempt.run, ending, engine.clock().now(), engine.random_unit());
+    let jobs = if completes { attempt.follow_ups.take() } else { Vec::new() };
+    let namespace = Arc::clone(&attempt.info.namespace);
+    let follow_ups = (!jobs.is_empty()).then_some(FollowUps { namespace, jobs });
+    Settlement { follow_ups, ..settlement }
 }
 
 /// Writes a batch, again and again while the database does not answer: a repeated settle changes
@@ -203,7 +209,8 @@ async fn settle_until_answered<S: Send + Sync + 'static>(
     let mut wait = RETRY_WAIT.0;
     loop {
         match engine.store().settle(worker, items.to_vec()).await {
-            Err(error) if error.is_transient() && !engine.store().failed().is_cancelled() => {
+            // A queue that is too full for follow-up jobs must not hold up the other outcomes.
+            Err(error @ Error::Unavailable { .. }) if !engine.store().failed().is_cancelled() => {
                 tracing::warn!(%error, outcomes = items.len(), "outcomes not stored yet");
                 engine.clock().sleep(wait).await;
                 wait = (wait * 2).min(RETRY_WAIT.1);

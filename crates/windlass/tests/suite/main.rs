@@ -14,6 +14,7 @@ mod depends;
 mod enqueue;
 mod expire;
 mod faults;
+mod follow_ups;
 mod gate;
 mod idempotency;
 mod layers;
