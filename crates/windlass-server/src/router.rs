@@ -28,6 +28,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/attempts", get(job::attempts))
         .route("/api/v1/jobs/{id}/checkpoint", get(handler::checkpoint))
         .route("/api/v1/jobs/{id}/logs", get(handler::logs))
+        .route("/api/v1/jobs/{id}/signals", post(handler::signal))
         .merge(queue_routes())
         .route("/api/v1/stats", get(stats::stats))
         .route("/health", get(health::health))

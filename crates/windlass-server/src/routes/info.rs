@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 35] = [
+const ENDPOINTS: [(&str, &str); 36] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -28,6 +28,7 @@ const ENDPOINTS: [(&str, &str); 35] = [
         "read what the handler of a job kept for its next attempt",
     ),
     ("GET /api/v1/jobs/{id}/logs", "read what the handlers of a job wrote down"),
+    ("POST /api/v1/jobs/{id}/signals", "give a signal to a job that waits for it"),
     ("GET /api/v1/queues", "list queues"),
     ("POST /api/v1/queues", "create a queue"),
     ("GET /api/v1/queues/{name}", "read a queue"),

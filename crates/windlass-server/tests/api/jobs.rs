@@ -146,3 +146,29 @@ async fn a_job_shows_what_its_handlers_wrote_down() {
     api.get("/api/v1/jobs/1/logs").await.problem(404, "not_found");
     worker.stop().await;
 }
+
+#[tokio::test]
+async fn a_signal_wakes_a_job() {
+    let api = Api::start().await;
+    let worker = api.queue.worker().handle_raw("approve", async |_, ctx: windlass::Ctx| {
+        let who: Option<String> =
+            ctx.wait_signal("approval", std::time::Duration::from_secs(3600)).await?;
+        windlass::Ok(who.unwrap_or_default().into_bytes())
+    });
+    let worker = worker.start().await.expect("the worker registers");
+    let id = api.enqueue(r#"{"type":"approve"}"#).await;
+    let path = format!("/api/v1/jobs/{id}/signals");
+
+    let first = api.post(&path, r#"{"name":"approval","payload":"Ada"}"#).await;
+    let again = api.post(&path, r#"{"name":"approval"}"#).await;
+    let result = api.get(&format!("/api/v1/jobs/{id}/wait?timeout=10s")).await.json();
+
+    let body = format!(r#"{{"job_id":"{id}","name":"approval","new":true}}"#);
+    assert_eq!((first.status, first.text()), (201, body));
+    assert_eq!((again.status, &again.json()["new"]), (200, &false.into()));
+    assert_eq!(result["result"]["output"], "QWRh");
+    api.post(&path, r#"{"name":"approval"}"#).await.problem(409, "conflict");
+    api.post(&path, "{}").await.problem(422, "validation_error");
+    api.post("/api/v1/jobs/1/signals", r#"{"name":"a"}"#).await.problem(404, "not_found");
+    worker.stop().await;
+}

@@ -63,6 +63,8 @@ pub(crate) struct Settlement {
     pub(crate) unique: Option<String>,
     /// Stored in the same transaction if the job completes.
     pub(crate) follow_ups: Option<FollowUps>,
+    /// What the job waits for: with a signal of this name it does not wait.
+    pub(crate) signal: Option<String>,
 }
 
 /// Jobs that a handler asked for, to be stored with its completion.
@@ -95,6 +97,7 @@ impl Settlement {
             started_at: None,
             unique: None,
             follow_ups: None,
+            signal: None,
         }
     }
 }
@@ -130,6 +133,9 @@ pub(crate) fn settle(run: &Run, ending: Ending, now: Timestamp, unit: f64) -> Se
         }
         Ending::Fail(failure) => fail(run, failure, now, unit),
         Ending::Snooze { delay, rate_limited } => snooze(run, now + delay, rate_limited),
+        Ending::Wait { delay, signal } => {
+            Settlement { signal: Some(signal), ..snooze(run, now + delay, false) }
+        }
         Ending::Release => settlement(run, uncounted(run.counts), Event::Release, Next::Ready),
         Ending::Cancel { reason } => {
             let next = Next::Ended {
@@ -234,6 +240,7 @@ fn settlement(run: &Run, counts: Counts, event: Event, next: Next) -> Settlement
         started_at: Some(run.started_at),
         unique: run.unique.clone(),
         follow_ups: None,
+        signal: None,
     }
 }
 

@@ -101,11 +101,15 @@ impl JobError {
     pub const fn class(&self) -> &'static str {
         match &self.0 {
             Ending::Fail(failure) => failure.class.as_str(),
-            Ending::Snooze { rate_limited: false, .. } => "snooze",
+            Ending::Snooze { rate_limited: false, .. } | Ending::Wait { .. } => "snooze",
             Ending::Snooze { rate_limited: true, .. } => "rate_limited",
             Ending::Cancel { .. } => "cancel",
             Ending::Complete { .. } | Ending::Release => "none",
         }
+    }
+
+    pub(crate) const fn from_ending(ending: Ending) -> Self {
+        Self(ending)
     }
 
     pub(crate) fn into_ending(self) -> Ending {
@@ -124,7 +128,7 @@ impl fmt::Display for JobError {
         match &self.0 {
             Ending::Fail(failure) => f.write_str(&failure.message),
             Ending::Cancel { reason } => f.write_str(reason),
-            Ending::Snooze { delay, .. } => {
+            Ending::Snooze { delay, .. } | Ending::Wait { delay, .. } => {
                 write!(f, "put off for {}", super::format_duration(*delay))
             }
             Ending::Complete { .. } | Ending::Release => f.write_str("no error"),
@@ -135,11 +139,23 @@ impl fmt::Display for JobError {
 /// How an attempt ended, in the engine's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    Complete { result: Option<Vec<u8>> },
+    Complete {
+        result: Option<Vec<u8>>,
+    },
     Fail(Failure),
-    Snooze { delay: Duration, rate_limited: bool },
+    Snooze {
+        delay: Duration,
+        rate_limited: bool,
+    },
+    /// Not now: run again after this time, or when the signal comes.
+    Wait {
+        delay: Duration,
+        signal: String,
+    },
     Release,
-    Cancel { reason: String },
+    Cancel {
+        reason: String,
+    },
 }
 
 impl Ending {

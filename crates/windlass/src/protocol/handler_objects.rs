@@ -47,3 +47,15 @@ impl<'a> From<&'a [LogLine]> for LogObject<'a> {
         Self { lines: lines.iter().map(shown).collect() }
     }
 }
+
+/// The answer to a signal: `{job_id, name, new}`; not new when the job had one of that name, which
+/// stands.
+#[derive(Debug, Serialize)]
+pub struct SignalObject<'a> {
+    /// The job.
+    pub job_id: JobId,
+    /// The signal.
+    pub name: &'a str,
+    /// Whether this is the first of that name.
+    pub new: bool,
+}

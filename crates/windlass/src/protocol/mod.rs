@@ -19,7 +19,7 @@ mod unique_request;
 mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
-pub use handler_objects::{CheckpointObject, LogObject};
+pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;
@@ -32,5 +32,5 @@ pub use queue_request::{
     read_purge, read_queue_patch, read_resume,
 };
 pub use refusal::{Refusal, RefusedObject, document};
-pub use requests::{CancelRequest, read_cancel, read_retry, read_wait};
+pub use requests::{CancelRequest, SignalRequest, read_cancel, read_retry, read_signal, read_wait};
 pub use stats_object::{LatencyObject, ObservedStats, RatesObject, SpreadObject, StatsObject};

@@ -12,7 +12,8 @@ pub use enqueue::{Enqueue, Enqueued};
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
-    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, LogLine, NewJob, check_name,
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, LogLine, NewJob, PAYLOAD_BYTES_MAX,
+    check_name,
 };
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Store};
@@ -195,6 +196,34 @@ impl Queue {
     /// [`Error::NotFound`] when this namespace has no such job.
     pub async fn logs(&self, job: JobId) -> Result<Vec<LogLine>, Error> {
         self.store.log(&self.namespace, job).await
+    }
+
+    /// Gives a signal to a job that has not ended: a handler that waits for one of that name
+    /// ([`Ctx::wait_signal`](crate::Ctx::wait_signal)) goes on with the payload (JSON, at most 1 MiB), now
+    /// or when it comes to wait. False when the job was given one of that name before, which stands.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name or payload that breaks a rule, [`Error::Conflict`] when the job has
+    /// ended, [`Error::NotFound`].
+    pub async fn signal(
+        &self,
+        job: JobId,
+        name: &str,
+        payload: impl Into<Vec<u8>>,
+    ) -> Result<bool, Error> {
+        let payload = payload.into();
+        let mut broken = Vec::new();
+        if let Err(detail) = check_name(name) {
+            broken.push(FieldError::new("/name", detail));
+        }
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", payload.len());
+            broken.push(FieldError::new("/payload", detail));
+        }
+        if !broken.is_empty() {
+            return Err(Error::Invalid(broken));
+        }
+        self.store.signal(&self.namespace, job, name, payload).await
     }
 
     /// Reads a page of jobs.

@@ -19,6 +19,9 @@ pub(crate) struct Fence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Checkpoint,
+    /// A step: done (with data, or with neither data nor time), or waiting until a time.
+    Step,
+    Signal,
 }
 
 impl Part {
@@ -26,6 +29,8 @@ impl Part {
     pub(crate) const fn code(self) -> i64 {
         match self {
             Self::Checkpoint => 0,
+            Self::Step => 1,
+            Self::Signal => 2,
         }
     }
 }
@@ -56,6 +61,14 @@ pub(crate) trait HandlerStore {
     /// Adds lines to the logs of jobs that the worker holds, as far as they have room.
     fn add_lines(&self, worker: &WorkerKey, notes: Vec<LogNote>) -> Reply<'_, ()>;
     fn log(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<LogLine>>;
+    /// Gives a signal to a job that has not ended; false when it has one of that name.
+    fn signal(
+        &self,
+        namespace: &Arc<str>,
+        job: JobId,
+        name: &str,
+        payload: Vec<u8>,
+    ) -> Reply<'_, bool>;
 }
 
 impl<D: Driver> HandlerStore for SqlStore<D> {
@@ -76,5 +89,22 @@ impl<D: Driver> HandlerStore for SqlStore<D> {
     fn log(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<LogLine>> {
         let (namespace, shared) = (Arc::clone(namespace), self.shared());
         Box::pin(self.driver().read(verb::ReadLog { namespace, job, shared }))
+    }
+
+    fn signal(
+        &self,
+        namespace: &Arc<str>,
+        job: JobId,
+        name: &str,
+        payload: Vec<u8>,
+    ) -> Reply<'_, bool> {
+        let (namespace, name) = (Arc::clone(namespace), name.to_owned());
+        Box::pin(async move {
+            let now = self.now();
+            self.ids().ready(self.driver(), now).await?;
+            let (shared, ids) = (self.shared(), Arc::clone(self.ids()));
+            let verb = verb::Signal { namespace, job, name, payload, now, shared, ids };
+            self.driver().write(verb).await
+        })
     }
 }

@@ -123,6 +123,10 @@ impl<D: Driver> SqlStore<D> {
         &self.driver
     }
 
+    pub(super) const fn ids(&self) -> &Arc<Ids> {
+        &self.ids
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::event::JobInfo;
 use super::follow_ups::FollowUpList;
 use super::log_buffer::LogBuffer;
+use super::steps::Steps;
 use crate::core::{Run, settle};
 use crate::job::{Ending, Job, LogLevel, LogLine, NewJob, PAYLOAD_BYTES_MAX, to_json};
 use crate::runtime::Clock;
@@ -221,14 +222,15 @@ impl<S> Ctx<S> {
         }
     }
 
-    /// Waits on the worker's clock, so that tests with a manual clock need not.
-    pub async fn sleep(&self, span: Duration) {
+    /// Waits in the slot, on the worker's clock, so that tests with a manual clock need not. For longer
+    /// waits see [`sleep`](Self::sleep), which frees the slot.
+    pub async fn pause(&self, span: Duration) {
         self.attempt.clock.sleep(span).await;
     }
 }
 
 /// Writes a value as JSON of at most 1 MiB, or says why not.
-fn bounded_json<T: Serialize>(value: &T, pointer: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn bounded_json<T: Serialize>(value: &T, pointer: &str) -> Result<Vec<u8>, Error> {
     let bytes = to_json(value, pointer)?;
     if bytes.len() > PAYLOAD_BYTES_MAX {
         let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", bytes.len());
@@ -265,6 +267,7 @@ pub(super) struct Attempt {
     cause: AtomicU8,
     pub(super) log: LogBuffer,
     pub(super) follow_ups: FollowUpList,
+    pub(super) steps: Steps,
     progress: Mutex<Option<(i64, String)>>,
 }
 
@@ -288,6 +291,7 @@ impl Attempt {
             cause: AtomicU8::new(0),
             log: LogBuffer::default(),
             follow_ups: FollowUpList::default(),
+            steps: Steps::default(),
             progress: Mutex::new(None),
         }
     }

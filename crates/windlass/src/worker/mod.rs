@@ -19,6 +19,7 @@ mod running;
 mod settler;
 mod shares;
 mod slot;
+mod steps;
 
 use std::collections::BTreeMap;
 use std::fmt;

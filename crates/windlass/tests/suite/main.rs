@@ -33,6 +33,7 @@ mod shutdown;
 mod snooze;
 mod sql_doors;
 mod stats;
+mod steps;
 mod typed;
 mod unique;
 mod within;

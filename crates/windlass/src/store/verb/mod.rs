@@ -32,6 +32,7 @@ mod resolve;
 mod retry;
 mod saved;
 mod settle;
+mod signal;
 mod unique;
 mod verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -65,6 +66,7 @@ pub(crate) use resolve::Resolve;
 pub(crate) use retry::Retry;
 pub(crate) use saved::{ReadSaved, Save};
 pub(crate) use settle::Settle;
+pub(crate) use signal::Signal;
 pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use watch::Watch;

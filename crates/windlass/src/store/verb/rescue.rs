@@ -104,5 +104,6 @@ pub(super) fn force_cancel(lease: &HeldLease) -> Settlement {
         started_at: Some(lease.run.started_at),
         unique: lease.run.unique.clone(),
         follow_ups: None,
+        signal: None,
     }
 }

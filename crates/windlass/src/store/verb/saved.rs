@@ -69,15 +69,19 @@ impl Verb for ReadSaved {
             let namespace_id = self.shared.catalog.namespace(tx, namespace).await?;
             locate(tx, namespace_id, self.job).await?;
         }
-        let params = [self.job.as_i64().into(), self.part.code().into()];
-        let rows = tx.query(Sql::SavedList, &params).await?;
-        rows.read(|row| {
-            Ok(Saved {
-                name: row.text()?,
-                place: row.count()?,
-                due_at: instant(row)?,
-                data: row.opt_bytes()?,
-            })
-        })
+        list(tx, self.job, self.part).await
     }
+}
+
+/// What is kept of one part with a job, by place.
+pub(super) async fn list<T: Tx>(tx: &mut T, job: JobId, part: Part) -> Result<Vec<Saved>, Error> {
+    let rows = tx.query(Sql::SavedList, &[job.as_i64().into(), part.code().into()]).await?;
+    rows.read(|row| {
+        Ok(Saved {
+            name: row.text()?,
+            place: row.count()?,
+            due_at: instant(row)?,
+            data: row.opt_bytes()?,
+        })
+    })
 }
