@@ -9,8 +9,8 @@ use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    enqueue, health, info, job, list, metrics, namespaces, queue, queues, schedule, schedules,
-    stats, types, wait,
+    enqueue, handler, health, info, job, list, metrics, namespaces, queue, queues, schedule,
+    schedules, stats, types, wait,
 };
 
 /// All routes, behind the checks every request passes.
@@ -28,6 +28,9 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/attempts", get(job::attempts))
         .route("/api/v1/jobs/{id}/explain", get(job::explain))
         .route("/api/v1/jobs/{id}/dependencies", get(job::dependencies))
+        .route("/api/v1/jobs/{id}/checkpoint", get(handler::checkpoint))
+        .route("/api/v1/jobs/{id}/logs", get(handler::logs))
+        .route("/api/v1/jobs/{id}/signals", post(handler::signal))
         .merge(queue_routes())
         .merge(schedule_routes())
         .route("/api/v1/stats", get(stats::stats))

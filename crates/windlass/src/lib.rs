@@ -28,7 +28,9 @@ pub use store::within::Transaction;
 pub use store::{Existing, RetryOptions};
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;
-pub use worker::{Ctx, Event, HandlerOptions, JobInfo, RunningWorker, Worker};
+pub use worker::{
+    Ctx, Event, Handled, HandlerOptions, JobInfo, Next, RunningWorker, Undecodable, Worker,
+};
 
 /// What a handler returns: its output or a [`JobError`].
 pub type Result<T = (), E = JobError> = std::result::Result<T, E>;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use windlass::protocol::{
-    ExplainObject, JobObject, ObservedStats, PageObject, Refusal, StatsObject, document, read_job,
+    ExplainObject, JobObject, LogObject, ObservedStats, PageObject, Refusal, StatsObject, document,
+    read_job,
 };
 use windlass::{JobFilter, JobId, Queue, RetryOptions};
 
@@ -55,6 +56,10 @@ impl Database {
 
     pub(super) async fn explain(&self, job: JobId) -> Result<Object, Failure> {
         object(&ExplainObject::from(&self.queue.explain(job).await?))
+    }
+
+    pub(super) async fn logs(&self, job: JobId) -> Result<Object, Failure> {
+        object(&LogObject::from(self.queue.logs(job).await?.as_slice()))
     }
 
     pub(super) async fn list(&self, wanted: &ListRequest) -> Result<Object, Failure> {

@@ -74,6 +74,10 @@ impl Server {
         self.object(self.request(Method::GET, &format!("jobs/{job}/explain"))).await
     }
 
+    pub(super) async fn logs(&self, job: JobId) -> Result<Object, Failure> {
+        self.object(self.request(Method::GET, &format!("jobs/{job}/logs"))).await
+    }
+
     pub(super) async fn list(&self, wanted: &ListRequest) -> Result<Object, Failure> {
         let mut query: Vec<(&str, String)> = Vec::new();
         query.extend(wanted.filter.state.iter().map(|state| ("state", state.to_string())));

@@ -114,6 +114,13 @@ impl Target {
         }
     }
 
+    pub(crate) async fn logs(&self, job: JobId) -> Result<Object, Failure> {
+        match self {
+            Self::Server(server) => server.logs(job).await,
+            Self::Database(database) => database.logs(job).await,
+        }
+    }
+
     pub(crate) async fn list(&self, request: &ListRequest) -> Result<Page, Failure> {
         let document = match self {
             Self::Server(server) => server.list(request).await?,

@@ -26,6 +26,8 @@ enum JobsCommand {
     Get(GetArgs),
     /// Say why a job does not run
     Explain(GetArgs),
+    /// Show what the handlers of a job wrote down
+    Logs(GetArgs),
     /// Cancel jobs: waiting ones end now, running ones are asked to stop
     Cancel(CancelArgs),
     /// Give ended jobs another attempt, or run waiting ones now
@@ -159,7 +161,7 @@ impl JobsCommand {
     const fn client(&self) -> &ClientArgs {
         match self {
             Self::List(args) => &args.client,
-            Self::Get(args) | Self::Explain(args) => &args.client,
+            Self::Get(args) | Self::Explain(args) | Self::Logs(args) => &args.client,
             Self::Cancel(args) => &args.client,
             Self::Retry(args) => &args.client,
             Self::Delete(args) => &args.client,
@@ -184,6 +186,11 @@ async fn carry_out(target: &Target, command: JobsCommand) -> Result<(), Failure>
                 ("EVIDENCE", "evidence"),
             ];
             output::named(args.client.output, &why, "blockers", columns)
+        }
+        JobsCommand::Logs(args) => {
+            let columns =
+                [("AT", "at"), ("ATTEMPT", "attempt"), ("LEVEL", "level"), ("TEXT", "text")];
+            output::named(args.client.output, &target.logs(args.id).await?, "lines", columns)
         }
         JobsCommand::Cancel(args) => {
             let reason = args.reason.as_deref();

@@ -107,7 +107,7 @@ async fn report(job: Report, ctx: Ctx) -> windlass::Result {
 /// Pretends to work, and stops when asked to.
 async fn work(ctx: &Ctx, ms: u64) -> windlass::Result {
     tokio::select! {
-        () = ctx.sleep(Duration::from_millis(ms)) => Ok(()),
+        () = ctx.pause(Duration::from_millis(ms)) => Ok(()),
         () = ctx.cancelled() => Err(JobError::from("asked to stop")),
     }
 }

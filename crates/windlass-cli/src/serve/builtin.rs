@@ -43,7 +43,7 @@ async fn sleep(job: Sleep, ctx: Ctx) -> windlass::Result<Slept> {
         return Err(JobError::permanent(format!("ms is {} (0 to {SLEEP_MS_MAX})", job.ms)));
     }
     tokio::select! {
-        () = ctx.sleep(Duration::from_millis(job.ms)) => Ok(Slept { slept_ms: job.ms }),
+        () = ctx.pause(Duration::from_millis(job.ms)) => Ok(Slept { slept_ms: job.ms }),
         () = ctx.cancelled() => Err("woken before its time".into()),
     }
 }

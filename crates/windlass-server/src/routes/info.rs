@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 43] = [
+const ENDPOINTS: [(&str, &str); 48] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -23,6 +23,14 @@ const ENDPOINTS: [(&str, &str); 43] = [
     ("POST /api/v1/jobs/{id}/wait", "wait for the end of a job"),
     ("GET /api/v1/jobs/{id}/result", "read the output or error of a job that has ended"),
     ("GET /api/v1/jobs/{id}/attempts", "list the attempts of a job"),
+    ("GET /api/v1/jobs/{id}/explain", "why a job does not run"),
+    ("GET /api/v1/jobs/{id}/dependencies", "what a job waits for, and what waits for it"),
+    (
+        "GET /api/v1/jobs/{id}/checkpoint",
+        "read what the handler of a job kept for its next attempt",
+    ),
+    ("GET /api/v1/jobs/{id}/logs", "read what the handlers of a job wrote down"),
+    ("POST /api/v1/jobs/{id}/signals", "give a signal to a job that waits for it"),
     ("GET /api/v1/queues", "list queues"),
     ("POST /api/v1/queues", "create a queue"),
     ("GET /api/v1/queues/{name}", "read a queue"),

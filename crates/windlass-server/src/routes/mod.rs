@@ -1,6 +1,7 @@
 //! One file per resource: request in, library call, answer out.
 
 pub(crate) mod enqueue;
+pub(crate) mod handler;
 pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod job;

@@ -104,3 +104,71 @@ async fn namespaces_have_to_exist() {
     reply.problem(404, "not_found");
     assert_eq!(api.count().await, 0);
 }
+
+#[tokio::test]
+async fn a_job_shows_what_its_handler_kept() {
+    let api = Api::start().await;
+    let worker = api.queue.worker().handle_raw("import", async |_, ctx: windlass::Ctx| {
+        ctx.checkpoint(&[1, 2]).await?;
+        windlass::Ok(Vec::new())
+    });
+    let worker = worker.start().await.expect("the worker registers");
+    let id = api.enqueue(r#"{"type":"import"}"#).await;
+    let other = api.enqueue(r#"{"type":"other"}"#).await;
+    api.get(&format!("/api/v1/jobs/{id}/wait?timeout=10s")).await;
+
+    let kept = api.get(&format!("/api/v1/jobs/{id}/checkpoint")).await;
+    let nothing = api.get(&format!("/api/v1/jobs/{other}/checkpoint")).await;
+
+    assert_eq!(kept.text(), format!(r#"{{"job_id":"{id}","checkpoint":[1,2]}}"#));
+    assert_eq!(nothing.text(), format!(r#"{{"job_id":"{other}","checkpoint":null}}"#));
+    api.get("/api/v1/jobs/1/checkpoint").await.problem(404, "not_found");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_shows_what_its_handlers_wrote_down() {
+    let api = Api::start().await;
+    let worker = api.queue.worker().handle_raw("import", async |_, ctx: windlass::Ctx| {
+        ctx.log(windlass::LogLevel::Warn, "two files are missing");
+        windlass::Ok(Vec::new())
+    });
+    let worker = worker.start().await.expect("the worker registers");
+    let id = api.enqueue(r#"{"type":"import"}"#).await;
+    api.get(&format!("/api/v1/jobs/{id}/wait?timeout=10s")).await;
+
+    let lines = api.get(&format!("/api/v1/jobs/{id}/logs")).await.json();
+
+    let line = &lines["lines"][0];
+    assert_eq!((&line["attempt"], &line["level"]), (&1.into(), &"warn".into()));
+    assert_eq!(line["text"], "two files are missing");
+    assert!(line["at"].is_string() && lines["lines"][1].is_null());
+    api.get("/api/v1/jobs/1/logs").await.problem(404, "not_found");
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_signal_wakes_a_job() {
+    let api = Api::start().await;
+    let worker = api.queue.worker().handle_raw("approve", async |_, ctx: windlass::Ctx| {
+        let who: Option<String> =
+            ctx.wait_signal("approval", std::time::Duration::from_secs(3600)).await?;
+        windlass::Ok(who.unwrap_or_default().into_bytes())
+    });
+    let worker = worker.start().await.expect("the worker registers");
+    let id = api.enqueue(r#"{"type":"approve"}"#).await;
+    let path = format!("/api/v1/jobs/{id}/signals");
+
+    let first = api.post(&path, r#"{"name":"approval","payload":"Ada"}"#).await;
+    let again = api.post(&path, r#"{"name":"approval"}"#).await;
+    let result = api.get(&format!("/api/v1/jobs/{id}/wait?timeout=10s")).await.json();
+
+    let body = format!(r#"{{"job_id":"{id}","name":"approval","new":true}}"#);
+    assert_eq!((first.status, first.text()), (201, body));
+    assert_eq!((again.status, &again.json()["new"]), (200, &false.into()));
+    assert_eq!(result["result"]["output"], "QWRh");
+    api.post(&path, r#"{"name":"approval"}"#).await.problem(409, "conflict");
+    api.post(&path, "{}").await.problem(422, "validation_error");
+    api.post("/api/v1/jobs/1/signals", r#"{"name":"a"}"#).await.problem(404, "not_found");
+    worker.stop().await;
+}

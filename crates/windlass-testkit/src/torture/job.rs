@@ -142,8 +142,8 @@ impl Station {
         match self.habit {
             // A worker that stalls has one thread, so its heartbeat stalls as well.
             Habit::Stall { at } if at == run => thread::sleep(STALL),
-            Habit::Linger if ctx.info().crashes == 1 => ctx.sleep(LINGER).await,
-            Habit::Varied => ctx.sleep(random_length()).await,
+            Habit::Linger if ctx.info().crashes == 1 => ctx.pause(LINGER).await,
+            Habit::Varied => ctx.pause(random_length()).await,
             Habit::Steady | Habit::Stall { .. } | Habit::Linger => {}
         }
     }
@@ -188,7 +188,7 @@ async fn act(ctx: &Ctx<Station>) -> Result<Vec<u8>, JobError> {
     match Kind::named(&info.kind) {
         Some(Kind::Flaky) if info.attempt == 1 => return Err("the first attempt fails".into()),
         Some(Kind::Snooze) if info.snoozes == 0 => return Err(JobError::snooze(SNOOZE)),
-        Some(Kind::Slow) => ctx.sleep(SLOW).await,
+        Some(Kind::Slow) => ctx.pause(SLOW).await,
         Some(Kind::Ok | Kind::Flaky | Kind::Snooze) | None => {}
     }
     Ok(info.epoch.to_string().into_bytes())
@@ -197,7 +197,7 @@ async fn act(ctx: &Ctx<Station>) -> Result<Vec<u8>, JobError> {
 async fn long(_: Vec<u8>, ctx: Ctx<Station>) -> Result<Vec<u8>, JobError> {
     note_run(&ctx)?;
     tokio::select! {
-        () = ctx.sleep(LONG_RUN) => Ok(Vec::new()),
+        () = ctx.pause(LONG_RUN) => Ok(Vec::new()),
         () = ctx.cancelled() => Err("told to stop".into()),
     }
 }

@@ -10,6 +10,8 @@ select t, job_id from (
   union all select 'attempt', job_id from {prefix}attempt
   union all select 'idempotency', job_id from {prefix}idempotency
   union all select 'progress', job_id from {prefix}progress
+  union all select 'saved', job_id from {prefix}saved
+  union all select 'log', job_id from {prefix}log
 ) x
 where not exists (select 1 from {prefix}job j where j.id = x.job_id)
 limit $1

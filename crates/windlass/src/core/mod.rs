@@ -6,7 +6,7 @@ mod settle;
 mod state;
 
 pub(crate) use id_gen::IdGen;
-pub(crate) use settle::{Counts, Next, Run, Settlement, cancelled, rescue, settle};
+pub(crate) use settle::{Counts, FollowUps, Next, Run, Settlement, cancelled, rescue, settle};
 pub(crate) use state::Event;
 pub use state::{Reason, State};
 

@@ -1,9 +1,10 @@
 //! What follows from the end of an attempt: decided here, written by the store, nowhere else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Event, Reason, State};
-use crate::job::{Backoff, Ending, Failure, FailureClass, JobId, Timestamp};
+use crate::job::{Backoff, Ending, Failure, FailureClass, JobId, NewJob, Timestamp};
 use crate::sabotage;
 
 /// First wait of a job that crashed twice; doubles with each further crash.
@@ -60,6 +61,17 @@ pub(crate) struct Settlement {
     pub(crate) started_at: Option<Timestamp>,
     /// The unique key that is given back if this ends the job.
     pub(crate) unique: Option<String>,
+    /// Stored in the same transaction if the job completes.
+    pub(crate) follow_ups: Option<FollowUps>,
+    /// What the job waits for: with a signal of this name it does not wait.
+    pub(crate) signal: Option<String>,
+}
+
+/// Jobs that a handler asked for, to be stored with its completion.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct FollowUps {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) jobs: Vec<NewJob>,
 }
 
 impl Settlement {
@@ -84,6 +96,8 @@ impl Settlement {
             failure: None,
             started_at: None,
             unique: None,
+            follow_ups: None,
+            signal: None,
         }
     }
 }
@@ -119,6 +133,9 @@ pub(crate) fn settle(run: &Run, ending: Ending, now: Timestamp, unit: f64) -> Se
         }
         Ending::Fail(failure) => fail(run, failure, now, unit),
         Ending::Snooze { delay, rate_limited } => snooze(run, now + delay, rate_limited),
+        Ending::Wait { delay, signal } => {
+            Settlement { signal: Some(signal), ..snooze(run, now + delay, false) }
+        }
         Ending::Release => settlement(run, uncounted(run.counts), Event::Release, Next::Ready),
         Ending::Cancel { reason } => {
             let next = Next::Ended {
@@ -222,6 +239,8 @@ fn settlement(run: &Run, counts: Counts, event: Event, next: Next) -> Settlement
         failure: None,
         started_at: Some(run.started_at),
         unique: run.unique.clone(),
+        follow_ups: None,
+        signal: None,
     }
 }
 

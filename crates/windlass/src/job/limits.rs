@@ -9,6 +9,12 @@ pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 /// Jobs in one bulk enqueue: one transaction stays short enough for the callers beside it.
 pub const BATCH_JOBS_MAX: usize = 10_000;
 
+/// Follow-up jobs of one attempt: they are stored in the transaction that ends it.
+pub const FOLLOW_UPS_MAX: usize = 1000;
+
+/// Bytes of the payloads of one attempt's follow-up jobs, together.
+pub const FOLLOW_UP_BYTES_MAX: usize = 10 << 20;
+
 /// Bytes of a kind, queue or namespace name.
 pub const NAME_BYTES_MAX: usize = 128;
 
@@ -26,6 +32,15 @@ pub const TAG_VALUE_BYTES_MAX: usize = 256;
 
 /// Bytes kept of an error message and of a backtrace, each.
 pub const ERROR_BYTES_MAX: usize = 16 << 10;
+
+/// Lines kept of a job's log, all attempts together; one more says that there were too many.
+pub const LOG_LINES_MAX: usize = 1000;
+
+/// Bytes kept of a job's log, all attempts together.
+pub const LOG_BYTES_MAX: usize = 256 << 10;
+
+/// Bytes of a line of a job's log; longer ones are cut.
+pub const LOG_LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Levels of nesting in a JSON payload that is handed out as JSON rather than as base64.
 pub const JSON_DEPTH_MAX: usize = 64;

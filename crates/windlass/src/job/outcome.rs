@@ -87,6 +87,31 @@ impl JobError {
         Self(Ending::Cancel { reason: reason.into() })
     }
 
+    /// No handler can read the payload, as far as this one knows. Typed handlers return it by themselves;
+    /// [`HandlerOptions::undecodable`](crate::HandlerOptions::undecodable) says what follows.
+    pub fn undecodable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self(Ending::Fail(Failure {
+            class: FailureClass::Undecodable,
+            ..Failure::of(error.into().as_ref())
+        }))
+    }
+
+    /// What it asks for, in one word: `retryable`, `permanent`, `undecodable`, `snooze`, `rate_limited`
+    /// or `cancel`.
+    pub const fn class(&self) -> &'static str {
+        match &self.0 {
+            Ending::Fail(failure) => failure.class.as_str(),
+            Ending::Snooze { rate_limited: false, .. } | Ending::Wait { .. } => "snooze",
+            Ending::Snooze { rate_limited: true, .. } => "rate_limited",
+            Ending::Cancel { .. } => "cancel",
+            Ending::Complete { .. } | Ending::Release => "none",
+        }
+    }
+
+    pub(crate) const fn from_ending(ending: Ending) -> Self {
+        Self(ending)
+    }
+
     pub(crate) fn into_ending(self) -> Ending {
         self.0
     }
@@ -98,14 +123,61 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for JobError {
     }
 }
 
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ending::Fail(failure) => f.write_str(&failure.message),
+            Ending::Cancel { reason } => f.write_str(reason),
+            Ending::Snooze { delay, .. } | Ending::Wait { delay, .. } => {
+                write!(f, "put off for {}", super::format_duration(*delay))
+            }
+            Ending::Complete { .. } | Ending::Release => f.write_str("no error"),
+        }
+    }
+}
+
 /// How an attempt ended, in the engine's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    Complete { result: Option<Vec<u8>> },
+    Complete {
+        result: Option<Vec<u8>>,
+    },
     Fail(Failure),
-    Snooze { delay: Duration, rate_limited: bool },
+    Snooze {
+        delay: Duration,
+        rate_limited: bool,
+    },
+    /// Not now: run again after this time, or when the signal comes.
+    Wait {
+        delay: Duration,
+        signal: String,
+    },
     Release,
-    Cancel { reason: String },
+    Cancel {
+        reason: String,
+    },
+}
+
+impl Ending {
+    /// The same in the words of handlers.
+    pub(crate) fn into_handled(self) -> Result<Outcome<Option<Vec<u8>>>, JobError> {
+        match self {
+            Self::Complete { result } => Ok(Outcome::Complete(result)),
+            Self::Snooze { delay, rate_limited: false } => Ok(Outcome::Snooze(delay)),
+            Self::Cancel { reason } => Ok(Outcome::Cancel(reason)),
+            other => Err(JobError(other)),
+        }
+    }
+
+    /// What the words of a handler mean.
+    pub(crate) fn from_handled(handled: Result<Outcome<Option<Vec<u8>>>, JobError>) -> Self {
+        match handled {
+            Ok(Outcome::Complete(result)) => Self::Complete { result },
+            Ok(Outcome::Snooze(delay)) => Self::Snooze { delay, rate_limited: false },
+            Ok(Outcome::Cancel(reason)) => Self::Cancel { reason },
+            Err(error) => error.into_ending(),
+        }
+    }
 }
 
 /// Why an attempt failed.
@@ -146,24 +218,35 @@ pub(crate) enum FailureClass {
     Undecodable,
 }
 
-impl fmt::Display for FailureClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl FailureClass {
+    const fn as_str(self) -> &'static str {
+        match self {
             Self::Retryable => "retryable",
             Self::Permanent => "permanent",
             Self::Timeout => "timeout",
             Self::Panic => "panic",
             Self::Crash => "crash",
             Self::Undecodable => "undecodable",
-        })
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 /// Cuts an error text to [`ERROR_BYTES_MAX`], on a character boundary and with a mark.
-pub(crate) fn truncated(mut text: String) -> String {
+pub(crate) fn truncated(text: String) -> String {
+    cut(text, ERROR_BYTES_MAX)
+}
+
+/// Cuts a text to so many bytes, on a character boundary and with a mark.
+pub(super) fn cut(mut text: String, bytes_max: usize) -> String {
     const MARK: &str = " [cut]";
-    if text.len() > ERROR_BYTES_MAX {
-        let cut = text.floor_char_boundary(ERROR_BYTES_MAX - MARK.len());
+    if text.len() > bytes_max {
+        let cut = text.floor_char_boundary(bytes_max - MARK.len());
         text.truncate(cut);
         text.push_str(MARK);
     }

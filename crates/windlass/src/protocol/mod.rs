@@ -7,6 +7,7 @@ mod dependencies_object;
 mod dependency_request;
 mod depth;
 mod explain_object;
+mod handler_objects;
 mod job_object;
 mod job_request;
 mod members;
@@ -24,6 +25,7 @@ mod values;
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
 pub use dependencies_object::DependenciesObject;
 pub use explain_object::ExplainObject;
+pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;
@@ -36,7 +38,7 @@ pub use queue_request::{
     read_purge, read_queue_patch, read_resume,
 };
 pub use refusal::{Refusal, RefusedObject, document};
-pub use requests::{CancelRequest, read_cancel, read_retry, read_wait};
+pub use requests::{CancelRequest, SignalRequest, read_cancel, read_retry, read_signal, read_wait};
 pub(crate) use schedule_object::definition;
 pub use schedule_object::{PreviewObject, ScheduleObject, TickObject};
 pub(crate) use schedule_request::read_definition;

@@ -46,6 +46,30 @@ pub fn read_retry(body: &[u8]) -> Result<RetryOptions, Refusal> {
     })
 }
 
+/// A signal for a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalRequest {
+    /// What the handler waits for.
+    pub name: String,
+    /// Handed to the handler, byte for byte; `null` unless given.
+    pub payload: Vec<u8>,
+}
+
+/// Reads `{"name": "approved", "payload": {"by": "Ada"}}`.
+///
+/// # Errors
+/// [`Refusal::Invalid`] naming each broken rule.
+pub fn read_signal(body: &[u8]) -> Result<SignalRequest, Refusal> {
+    read(body, |object| {
+        let name = object.get("name", text);
+        if name.is_none() && !object.is_broken("/name") {
+            object.refuse("/name", "is missing");
+        }
+        let payload = object.raw("payload").map_or("null", RawValue::get);
+        SignalRequest { name: name.unwrap_or_default(), payload: payload.into() }
+    })
+}
+
 /// Reads how long to wait: from the query (text or milliseconds) or `{"timeout": "30s"}`.
 ///
 /// # Errors

@@ -15,10 +15,11 @@ pub(crate) use schedules::check_schedule;
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
-    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, Explanation, JobId, JobRecord, NewJob, check_name,
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, Explanation, JobId, JobRecord, LogLine, NewJob,
+    PAYLOAD_BYTES_MAX, check_name,
 };
 use crate::runtime::Clock;
-use crate::store::{self, RetryOptions, Store};
+use crate::store::{self, Part, RetryOptions, Store};
 use crate::upkeep::Health;
 use crate::worker::Worker;
 use crate::{Error, FieldError, Timestamp};
@@ -196,6 +197,52 @@ impl Queue {
     /// [`Error::NotFound`] when this namespace has no such job.
     pub async fn attempts(&self, job: JobId) -> Result<Vec<AttemptRecord>, Error> {
         self.store.attempts(&self.namespace, job).await
+    }
+
+    /// Reads what the handler of one job kept with its last checkpoint, byte for byte; none when there
+    /// was none.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn checkpoint(&self, job: JobId) -> Result<Option<Vec<u8>>, Error> {
+        let saved = self.store.saved(Some(&self.namespace), job, Part::Checkpoint).await?;
+        Ok(saved.into_iter().next().and_then(|saved| saved.data))
+    }
+
+    /// Reads the log of one job: what its handlers wrote with [`Ctx::log`](crate::Ctx::log).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn logs(&self, job: JobId) -> Result<Vec<LogLine>, Error> {
+        self.store.log(&self.namespace, job).await
+    }
+
+    /// Gives a signal to a job that has not ended: a handler that waits for one of that name
+    /// ([`Ctx::wait_signal`](crate::Ctx::wait_signal)) goes on with the payload (JSON, at most 1 MiB), now
+    /// or when it comes to wait. False when the job was given one of that name before, which stands.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name or payload that breaks a rule, [`Error::Conflict`] when the job has
+    /// ended, [`Error::NotFound`].
+    pub async fn signal(
+        &self,
+        job: JobId,
+        name: &str,
+        payload: impl Into<Vec<u8>>,
+    ) -> Result<bool, Error> {
+        let payload = payload.into();
+        let mut broken = Vec::new();
+        if let Err(detail) = check_name(name) {
+            broken.push(FieldError::new("/name", detail));
+        }
+        if payload.len() > PAYLOAD_BYTES_MAX {
+            let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", payload.len());
+            broken.push(FieldError::new("/payload", detail));
+        }
+        if !broken.is_empty() {
+            return Err(Error::Invalid(broken));
+        }
+        self.store.signal(&self.namespace, job, name, payload).await
     }
 
     /// Reads a page of jobs.

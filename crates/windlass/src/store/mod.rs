@@ -9,6 +9,7 @@ mod edges;
 mod effects;
 mod floors;
 mod group;
+mod handler_store;
 mod ids;
 mod list;
 mod migrations;
@@ -48,6 +49,7 @@ use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, NewJob};
 use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
+pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
 pub(crate) use queue_store::QueueStore;
 pub(crate) use schedule_store::{Declared, ScheduleStore};
 pub(crate) use types::{
@@ -72,7 +74,9 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
-pub(crate) trait Store: QueueStore + ScheduleStore + Send + Sync + 'static {
+pub(crate) trait Store:
+    QueueStore + ScheduleStore + HandlerStore + Send + Sync + 'static
+{
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(
         &self,

@@ -129,6 +129,10 @@ impl<D: Driver> SqlStore<D> {
         &self.driver
     }
 
+    pub(super) const fn ids(&self) -> &Arc<Ids> {
+        &self.ids
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -181,8 +185,9 @@ impl<D: Driver> Store for SqlStore<D> {
     }
 
     fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> Work {
-        let items = vec![item];
-        let verb = verb::Settle { worker: worker.clone(), items, now: self.clock.now() };
+        let (items, follow_ups) = (vec![item], Vec::new());
+        let (worker, now) = (worker.clone(), self.clock.now());
+        let verb = verb::Settle { worker, items, follow_ups, now };
         Work::settle(self.driver.dialect(), verb)
     }
 
@@ -212,8 +217,17 @@ impl<D: Driver> Store for SqlStore<D> {
     }
 
     fn settle(&self, worker: &WorkerKey, items: Vec<Settlement>) -> Reply<'_, Vec<Settled>> {
-        let verb = verb::Settle { worker: worker.clone(), items, now: self.clock.now() };
-        Box::pin(self.driver.write(verb))
+        let (worker, now) = (worker.clone(), self.clock.now());
+        Box::pin(async move {
+            let mut follow_ups = Vec::new();
+            for (place, item) in items.iter().enumerate() {
+                let Some(asked) = item.follow_ups.clone() else { continue };
+                let jobs = asked.jobs.into_iter().map(Prepared::new).collect::<Result<_, _>>()?;
+                let enqueue = self.prepare_enqueue(asked.namespace, jobs, true, now).await?;
+                follow_ups.push((place, enqueue));
+            }
+            self.driver.write(verb::Settle { worker, items, follow_ups, now }).await
+        })
     }
 
     fn heartbeat(&self, worker: &WorkerKey, renew: Option<Duration>) -> Reply<'_, Beat> {

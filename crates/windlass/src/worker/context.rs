@@ -6,16 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use super::event::JobInfo;
+use super::follow_ups::FollowUpList;
+use super::log_buffer::LogBuffer;
+use super::steps::Steps;
 use crate::core::{Run, settle};
-use crate::job::{Ending, PAYLOAD_BYTES_MAX};
+use crate::job::{Ending, Job, LogLevel, LogLine, NewJob, PAYLOAD_BYTES_MAX, to_json};
 use crate::runtime::Clock;
 #[cfg(feature = "sqlite")]
 use crate::store::within::run_on_rusqlite;
 use crate::store::within::{Transaction, Work};
-use crate::store::{Settled, Store, WorkerKey};
+use crate::store::{Fence, Part, Saved, Settled, Store, WorkerKey};
 use crate::{Error, Timestamp};
 
 /// Context of one attempt; `S` is the application's state, given with
@@ -65,6 +69,53 @@ impl<S> Ctx<S> {
         *self.attempt.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
     }
 
+    /// Adds a line to the log of the job, which the API, the CLI and [`Queue::logs`](crate::Queue::logs)
+    /// show. Lines are stored together, once a second and before the attempt's end is.
+    ///
+    /// A line has at most 4 KiB, a longer one is cut. A job keeps 1,000 lines and 256 KiB of all its
+    /// attempts; then a last line says that there were more.
+    pub fn log(&self, level: LogLevel, text: impl Into<String>) {
+        let attempt = &self.attempt;
+        let at = attempt.clock.now();
+        attempt.log.push(LogLine::new(at, attempt.info.attempt, level, text.into()));
+    }
+
+    /// Asks for a follow-up job: stored in the very transaction in which this one completes, so that it
+    /// is there exactly if the completion is. When the attempt ends in any other way, or its lease is
+    /// lost, it is not stored.
+    ///
+    /// It is in the namespace of this job, and part of its trace unless it says otherwise. At most 1,000
+    /// jobs and 10 MiB of payload an attempt. A job that its queue refuses (full) fails the attempt.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Charge { order: i64 }
+    /// # impl windlass::Job for Charge { const KIND: &'static str = "charge"; type Output = (); }
+    /// # #[derive(Serialize, Deserialize)] struct Ship { order: i64 }
+    /// # impl windlass::Job for Ship { const KIND: &'static str = "ship"; type Output = (); }
+    /// async fn charge(job: Charge, ctx: windlass::Ctx) -> windlass::Result {
+    ///     // .. take the money ..
+    ///     ctx.enqueue(Ship { order: job.order }).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming each bound that is broken; [`Error::Conflict`] after
+    /// [`complete_within`](Self::complete_within).
+    #[expect(clippy::needless_pass_by_value, reason = "a job that is handed over is gone")]
+    pub async fn enqueue<J: Job>(&self, job: J) -> Result<(), Error> {
+        self.enqueue_new(NewJob::of(&job)?).await
+    }
+
+    /// As [`enqueue`](Self::enqueue), for a job with options.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    pub async fn enqueue_new(&self, job: NewJob) -> Result<(), Error> {
+        self.attempt.follow_ups.push(job)
+    }
+
     /// Completes the job inside a transaction of the application's own, so that its effects and its end
     /// are stored together: when that commits the job has completed with this output, even if the
     /// process ends before the handler returns. The handler commits, and returns the same output.
@@ -88,7 +139,8 @@ impl<S> Ctx<S> {
     /// # Errors
     /// [`Error::Lost`] when another attempt owns the job by now: the transaction is to be rolled back.
     /// [`Error::Invalid`] when the output is too large or the transaction is of another kind of
-    /// database than the queue, [`Error::Unavailable`].
+    /// database than the queue, [`Error::Conflict`] when the handler asked for follow-up jobs (they go
+    /// into that transaction with [`Enqueue::within`](crate::Enqueue::within)), [`Error::Unavailable`].
     pub async fn complete_within<O: Serialize, X: Transaction>(
         &self,
         output: &O,
@@ -112,13 +164,51 @@ impl<S> Ctx<S> {
         self.completed(run_on_rusqlite(tx, work)?.settled()?)
     }
 
+    /// Keeps `value` with the job, instead of what an earlier call kept: the next attempt finds it with
+    /// [`resume`](Self::resume), whatever ends this one. Stored when this answers; at most 1 MiB of JSON.
+    ///
+    /// ```
+    /// # #[derive(serde::Serialize, serde::Deserialize)] struct Import { files: Vec<String> }
+    /// # impl windlass::Job for Import { const KIND: &'static str = "import"; type Output = (); }
+    /// # async fn load(file: &str) -> Result<(), windlass::JobError> { Ok(()) }
+    /// async fn import(job: Import, ctx: windlass::Ctx) -> windlass::Result {
+    ///     let done: usize = ctx.resume().await?.unwrap_or(0);
+    ///     for (n_done, file) in job.files.iter().enumerate().skip(done) {
+    ///         load(file).await?;
+    ///         ctx.checkpoint(&(n_done + 1)).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Lost`] when another attempt owns the job by now: nothing is kept. [`Error::Invalid`] when
+    /// the value is too large or cannot be written as JSON, [`Error::Unavailable`].
+    pub async fn checkpoint<T: Serialize + Sync>(&self, value: &T) -> Result<(), Error> {
+        let data = Some(bounded_json(value, "/checkpoint")?);
+        let item = Saved { data, ..Saved::default() };
+        let is_kept = self.store.save(&self.attempt.fence(), Part::Checkpoint, item).await?;
+        if is_kept { Ok(()) } else { Err(Error::Lost { job: self.attempt.info.id }) }
+    }
+
+    /// Reads what the last [`checkpoint`](Self::checkpoint) of this job kept, in this attempt or an
+    /// earlier one; none when there was none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it is no `T`, [`Error::Unavailable`].
+    pub async fn resume<T: DeserializeOwned>(&self) -> Result<Option<T>, Error> {
+        let saved = self.store.saved(None, self.attempt.info.id, Part::Checkpoint).await?;
+        let Some(data) = saved.into_iter().next().and_then(|saved| saved.data) else {
+            return Ok(None);
+        };
+        let value = serde_json::from_slice(&data);
+        let refused = |error| Error::invalid("/checkpoint", format!("cannot be read: {error}"));
+        value.map(Some).map_err(refused)
+    }
+
     fn completion<O: Serialize>(&self, output: &O) -> Result<Work, Error> {
-        let result = serde_json::to_vec(output)
-            .map_err(|error| Error::invalid("/output", format!("cannot be written: {error}")))?;
-        if result.len() > PAYLOAD_BYTES_MAX {
-            let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", result.len());
-            return Err(Error::invalid("/output", detail));
-        }
+        let result = bounded_json(output, "/output")?;
+        self.attempt.follow_ups.close()?;
         let ending = Ending::Complete { result: Some(result) };
         let settlement = settle(&self.attempt.run, ending, self.attempt.clock.now(), 0.0);
         Ok(self.store.enlist_settle(&self.attempt.worker, settlement))
@@ -132,10 +222,21 @@ impl<S> Ctx<S> {
         }
     }
 
-    /// Waits on the worker's clock, so that tests with a manual clock need not.
-    pub async fn sleep(&self, span: Duration) {
+    /// Waits in the slot, on the worker's clock, so that tests with a manual clock need not. For longer
+    /// waits see [`sleep`](Self::sleep), which frees the slot.
+    pub async fn pause(&self, span: Duration) {
         self.attempt.clock.sleep(span).await;
     }
+}
+
+/// Writes a value as JSON of at most 1 MiB, or says why not.
+pub(super) fn bounded_json<T: Serialize>(value: &T, pointer: &str) -> Result<Vec<u8>, Error> {
+    let bytes = to_json(value, pointer)?;
+    if bytes.len() > PAYLOAD_BYTES_MAX {
+        let detail = format!("is {} bytes long (at most {PAYLOAD_BYTES_MAX})", bytes.len());
+        return Err(Error::invalid(pointer, detail));
+    }
+    Ok(bytes)
 }
 
 impl<S> Clone for Ctx<S> {
@@ -164,6 +265,9 @@ pub(super) struct Attempt {
     pub(super) stop: CancellationToken,
     ends_at: AtomicI64,
     cause: AtomicU8,
+    pub(super) log: LogBuffer,
+    pub(super) follow_ups: FollowUpList,
+    pub(super) steps: Steps,
     progress: Mutex<Option<(i64, String)>>,
 }
 
@@ -185,8 +289,16 @@ impl Attempt {
             stop: CancellationToken::new(),
             ends_at: AtomicI64::new(i64::MAX),
             cause: AtomicU8::new(0),
+            log: LogBuffer::default(),
+            follow_ups: FollowUpList::default(),
+            steps: Steps::default(),
             progress: Mutex::new(None),
         }
+    }
+
+    /// The lease it runs under.
+    pub(super) fn fence(&self) -> Fence {
+        Fence { job: self.info.id, epoch: self.info.epoch, worker: self.worker.clone() }
     }
 
     /// When the attempt ends by force; known once its handler starts.

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{Attempt, StopCause};
 use super::event::Event;
+use super::layer::{Layer, PanicHook};
 use super::registry::Registry;
 use super::settler::Done;
 use crate::queue::Queue;
@@ -20,12 +21,20 @@ use crate::{JobId, Timestamp};
 /// Called with each event, after its commit.
 pub(super) type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
+/// What the application hung around its handlers.
+#[derive(Clone, Default)]
+pub(super) struct Hooks {
+    pub(super) observers: Vec<Observer>,
+    pub(super) layers: Vec<Layer>,
+    pub(super) on_panic: Vec<PanicHook>,
+}
+
 /// What the tasks of one worker share.
 pub(super) struct Engine<S> {
     pub(super) queue: Queue,
     pub(super) state: Arc<S>,
     pub(super) registry: Registry<S>,
-    pub(super) observers: Vec<Observer>,
+    pub(super) hooks: Hooks,
     pub(super) in_flight: Arc<InFlight>,
     /// The present identity; it changes when the worker had to register anew.
     pub(super) identity: watch::Sender<WorkerKey>,
@@ -82,7 +91,7 @@ impl<S> Engine<S> {
 
     /// Tells the observers. One that panics must not take the worker's tasks down.
     pub(super) fn tell(&self, event: &Event) {
-        for observer in &self.observers {
+        for observer in &self.hooks.observers {
             if catch_unwind(AssertUnwindSafe(|| observer(event))).is_err() {
                 tracing::error!("an event observer panicked");
             }

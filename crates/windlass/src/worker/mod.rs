@@ -8,14 +8,18 @@ mod dispatcher;
 mod engine;
 mod event;
 mod fetcher;
+mod follow_ups;
 mod guard;
 mod heartbeat;
-mod progress;
+mod layer;
+mod log_buffer;
+mod notes;
 mod registry;
 mod running;
 mod settler;
 mod shares;
 mod slot;
+mod steps;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,10 +29,11 @@ use std::time::Duration;
 
 pub use context::Ctx;
 pub use event::{Event, JobInfo};
-pub use registry::HandlerOptions;
+pub use layer::{Handled, Next};
+pub use registry::{HandlerOptions, Undecodable};
 pub use running::RunningWorker;
 
-use self::engine::Observer;
+use self::engine::Hooks;
 use self::registry::{Registry, erase, erase_raw};
 use crate::job::{CLAIM_JOBS_MAX, DELAY_MAX, IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
 use crate::queue::{Queue, check_schedule};
@@ -44,7 +49,7 @@ pub struct Worker<S> {
     queue: Queue,
     state: Arc<S>,
     registry: Registry<S>,
-    observers: Vec<Observer>,
+    hooks: Hooks,
     schedules: Declared,
     schedules_twice: Vec<String>,
     settings: Settings,
@@ -85,15 +90,10 @@ impl Worker<()> {
             sweep: Duration::from_secs(5),
             seed: None,
         };
-        Self {
-            queue,
-            state: Arc::new(()),
-            registry: Registry::new(),
-            observers: Vec::new(),
-            schedules: Declared::new(),
-            schedules_twice: Vec::new(),
-            settings,
-        }
+        let (registry, hooks) = (Registry::new(), Hooks::default());
+        let (schedules, schedules_twice) = (Declared::new(), Vec::new());
+        let state = Arc::new(());
+        Self { queue, state, registry, hooks, schedules, schedules_twice, settings }
     }
 
     /// The application's state, handed to every handler. Comes before the handlers.
@@ -102,9 +102,9 @@ impl Worker<()> {
     /// If a handler was already given: it was made for another state.
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> Worker<S> {
         assert!(self.registry.handlers.is_empty(), "state(..) has to come before handle(..)");
-        let Self { queue, observers, schedules, schedules_twice, settings, .. } = self;
+        let Self { queue, hooks, schedules, schedules_twice, settings, .. } = self;
         let (state, registry) = (Arc::new(state), Registry::new());
-        Worker { queue, state, registry, observers, schedules, schedules_twice, settings }
+        Worker { queue, state, registry, hooks, schedules, schedules_twice, settings }
     }
 }
 
@@ -156,7 +156,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
 
     /// Calls `observer` with each event, after its commit. It must not block.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.observers.push(Arc::new(observer));
+        self.hooks.observers.push(Arc::new(observer));
         self
     }
 

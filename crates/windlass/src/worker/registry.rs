@@ -8,13 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::Ctx;
+use super::layer::Layer;
 use crate::job::{
     Ending, Failure, FailureClass, IntoOutcome, Job, JobError, Outcome, PAYLOAD_BYTES_MAX,
 };
 
+/// A running handler.
+pub(super) type Work = Pin<Box<dyn Future<Output = Ending> + Send>>;
+
 /// A handler without its types: payload in, ending out.
-pub(super) type Erased<S> =
-    Arc<dyn Fn(Vec<u8>, Ctx<S>) -> Pin<Box<dyn Future<Output = Ending> + Send>> + Send + Sync>;
+pub(super) type Erased<S> = Arc<dyn Fn(Vec<u8>, Ctx<S>) -> Work + Send + Sync>;
 
 /// Chooses the wait after a failed attempt, by its number (from 1) and its error message.
 pub(super) type BackoffFn = Arc<dyn Fn(u32, &str) -> Duration + Send + Sync>;
@@ -25,6 +28,34 @@ pub struct HandlerOptions {
     pub(super) concurrency: Option<usize>,
     pub(super) timeout: Option<Duration>,
     pub(super) backoff: Option<BackoffFn>,
+    pub(super) undecodable: Undecodable,
+    pub(super) layers: Vec<Layer>,
+}
+
+/// What becomes of a job whose payload is not what its handler takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Undecodable {
+    /// It ends `dead_letter (undecodable)`, for people to look at.
+    #[default]
+    DeadLetter,
+    /// It is a failed attempt like others: a newer release of the handler may run the next one.
+    Retry,
+    /// It ends `cancelled`, with the error as its reason.
+    Cancel,
+}
+
+impl Undecodable {
+    pub(super) fn apply(self, ending: Ending) -> Ending {
+        match (self, ending) {
+            (Self::Retry, Ending::Fail(failure)) if failure.class == FailureClass::Undecodable => {
+                Ending::Fail(Failure { class: FailureClass::Retryable, ..failure })
+            }
+            (Self::Cancel, Ending::Fail(failure)) if failure.class == FailureClass::Undecodable => {
+                Ending::Cancel { reason: failure.message }
+            }
+            (_, ending) => ending,
+        }
+    }
 }
 
 impl HandlerOptions {
@@ -32,6 +63,13 @@ impl HandlerOptions {
     #[must_use]
     pub const fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = Some(slots);
+        self
+    }
+
+    /// What becomes of a job whose payload cannot be decoded (default: a dead letter).
+    #[must_use]
+    pub const fn undecodable(mut self, policy: Undecodable) -> Self {
+        self.undecodable = policy;
         self
     }
 

@@ -14,7 +14,7 @@ use super::heartbeat::{Heartbeat, register};
 use super::settler::{self, Desk, Done, REPORTS_MAX};
 use super::shares::shares;
 use super::slot::GIVE_UP_GRACE;
-use super::{Worker, dispatcher, fetcher, guard, progress};
+use super::{Worker, dispatcher, fetcher, guard, notes};
 use crate::queue::Queue;
 use crate::runtime::{Tasks, tasks::at_most};
 use crate::store::{NewWorker, WorkerKey};
@@ -35,7 +35,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
     pub async fn start(self) -> Result<RunningWorker, Error> {
         self.check()?;
         guard::install_hook();
-        let Self { queue, state, registry, observers, schedules, settings, .. } = self;
+        let Self { queue, state, registry, hooks, schedules, settings, .. } = self;
         let schedules = Arc::new(schedules);
         for ((namespace, name), schedule) in &*schedules {
             queue.store().declare_schedule(namespace, name, schedule.clone()).await?;
@@ -68,7 +68,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             queue: queue.clone(),
             state,
             registry,
-            observers,
+            hooks,
             in_flight: Arc::clone(&in_flight),
             identity,
             renewed_at: AtomicI64::new(renewed_at.as_micros()),
@@ -117,7 +117,7 @@ fn start_loops<S: Send + Sync + 'static>(
         Heartbeat::new(Arc::clone(&of), worker.clone()).run(stop)
     });
     let of = Arc::clone(engine);
-    tasks.heartbeat.supervise("progress", move |stop| progress::run(Arc::clone(&of), stop));
+    tasks.heartbeat.supervise("notes", move |stop| notes::run(Arc::clone(&of), stop));
 }
 
 /// The tasks of a worker, in the order in which they stop.

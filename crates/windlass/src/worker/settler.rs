@@ -9,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::context::Attempt;
 use super::engine::Engine;
 use super::event::Event;
+use super::notes::send_lines;
 use crate::Error;
-use crate::core::{Settlement, settle};
+use crate::core::{FollowUps, Settlement, settle};
 use crate::job::{DELAY_MAX, Ending, Failure, FailureClass, truncated};
 use crate::store::{Settled, WorkerKey};
 
@@ -130,6 +131,9 @@ async fn write<S: Send + Sync + 'static>(engine: &Engine<S>, held: &mut Vec<Held
     }
     #[cfg(all(test, feature = "sqlite"))]
     tests::panic_over(&held[..count]);
+    let attempts: Vec<Arc<Attempt>> =
+        held[..count].iter().map(|one| Arc::clone(&one.done.attempt)).collect();
+    send_lines(engine, &attempts).await;
     let items: Vec<Settlement> = held[..count].iter_mut().map(|one| one.decided(engine)).collect();
     let statuses = match settle_until_answered(engine, &worker, &items).await {
         Ok(statuses) => statuses,
@@ -186,7 +190,13 @@ async fn write_alone<S: Send + Sync + 'static>(
 }
 
 fn decide<S>(engine: &Engine<S>, done: &Done, ending: Ending) -> Settlement {
-    settle(&done.attempt.run, ending, engine.clock().now(), engine.random_unit())
+    let attempt = &done.attempt;
+    let completes = matches!(ending, Ending::Complete { .. });
+    let settlement = settle(&attempt.run, ending, engine.clock().now(), engine.random_unit());
+    let jobs = if completes { attempt.follow_ups.take() } else { Vec::new() };
+    let namespace = Arc::clone(&attempt.info.namespace);
+    let follow_ups = (!jobs.is_empty()).then_some(FollowUps { namespace, jobs });
+    Settlement { follow_ups, ..settlement }
 }
 
 /// Writes a batch, again and again while the database does not answer: a repeated settle changes
@@ -199,7 +209,8 @@ async fn settle_until_answered<S: Send + Sync + 'static>(
     let mut wait = RETRY_WAIT.0;
     loop {
         match engine.store().settle(worker, items.to_vec()).await {
-            Err(error) if error.is_transient() && !engine.store().failed().is_cancelled() => {
+            // A queue that is too full for follow-up jobs must not hold up the other outcomes.
+            Err(error @ Error::Unavailable { .. }) if !engine.store().failed().is_cancelled() => {
                 tracing::warn!(%error, outcomes = items.len(), "outcomes not stored yet");
                 engine.clock().sleep(wait).await;
                 wait = (wait * 2).min(RETRY_WAIT.1);
@@ -231,6 +242,7 @@ fn bounded(ending: Ending) -> Ending {
         Ending::Snooze { delay, rate_limited } => {
             Ending::Snooze { delay: delay.min(DELAY_MAX), rate_limited }
         }
+        Ending::Wait { delay, signal } => Ending::Wait { delay: delay.min(DELAY_MAX), signal },
         Ending::Fail(mut failure) => {
             failure.retry_after = failure.retry_after.map(|wait| wait.min(DELAY_MAX));
             Ending::Fail(failure)

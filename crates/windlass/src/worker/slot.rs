@@ -9,6 +9,7 @@ use super::dispatcher::{Slots, Waiting};
 use super::engine::Engine;
 use super::event::Event;
 use super::guard::Guarded;
+use super::layer::{layered, tell_panic};
 use super::registry::BackoffFn;
 use super::settler::Done;
 use crate::Timestamp;
@@ -41,6 +42,11 @@ pub(super) async fn run<S: Send + Sync + 'static>(
     let work = handle(&engine, &attempt, claimed, started_at);
     let ending = Guarded(Box::pin(work)).await.unwrap_or_else(Ending::Fail);
     crash_point!("finished");
+    if let Ending::Fail(failure) = &ending
+        && failure.class == FailureClass::Panic
+    {
+        tell_panic(&engine.hooks.on_panic, &attempt.info, failure);
+    }
     let ending = heed_stop(ending, &attempt);
     // What the handler left running learns that the attempt is over.
     attempt.stop.cancel();
@@ -65,6 +71,10 @@ async fn handle<S: Send + Sync + 'static>(
     let (state, store) = (Arc::clone(&engine.state), Arc::clone(engine.store()));
     let ctx = Ctx { state, attempt: Arc::clone(attempt), store };
     let work = (handler.run)(claimed.payload, ctx);
+    let undecodable = handler.options.undecodable;
+    let work = Box::pin(async move { undecodable.apply(work.await) });
+    let layers = engine.hooks.layers.iter().chain(&handler.options.layers);
+    let work = layered(layers, &attempt.info, work);
     let ending = tokio::select! {
         biased;
         ending = guard(work, attempt) => ending,

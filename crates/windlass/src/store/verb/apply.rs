@@ -6,12 +6,13 @@ use std::collections::HashMap;
 
 use crate::core::{Event, Next, Reason, Settlement, State, cancelled};
 use crate::job::{FailureClass, JobId, Timestamp};
-use crate::store::Settled;
 use crate::store::driver::{Batch, Param, Tx};
 use crate::store::effects::Measure;
 use crate::store::rows::{JobRow, Room, read_unique};
 use crate::store::statements::Sql;
+use crate::store::verb::saved::list;
 use crate::store::verb::unique::release;
+use crate::store::{Part, Settled};
 use crate::{Error, sabotage};
 
 /// A settlement with the holder of the lease it ends.
@@ -51,7 +52,7 @@ pub(super) async fn apply<T: Tx>(
     for ((index, item), (job, epoch, _)) in items.into_iter().enumerate().zip(&fences) {
         match freed.remove(&(*job, *epoch)) {
             Some(lease) => {
-                let item = heed_cancel(item, &lease);
+                let item = heed_signal(tx, heed_cancel(item, &lease)).await?;
                 statuses[index] = Settled::Applied(item.settlement.next.state());
                 accepted.push((item, lease));
             }
@@ -140,6 +141,21 @@ fn heed_cancel<'a>(item: Fenced<'a>, lease: &Freed) -> Fenced<'a> {
     };
     let detail = own.or_else(|| lease.cancel_reason.clone());
     Fenced { settlement: cancelled(item.settlement, detail), ..item }
+}
+
+/// A job that is to wait for a signal that has come meanwhile does not wait. The lease was taken before
+/// this look, so no signal can slip in between it and the next room.
+async fn heed_signal<'a, T: Tx>(tx: &mut T, item: Fenced<'a>) -> Result<Fenced<'a>, Error> {
+    let settlement = &item.settlement;
+    let (Some(name), Next::Delayed { .. }) = (&settlement.signal, &settlement.next) else {
+        return Ok(item);
+    };
+    let signals = list(tx, settlement.job, Part::Signal).await?;
+    if !signals.iter().any(|signal| signal.name == *name) {
+        return Ok(item);
+    }
+    let settlement = Settlement { event: Event::Release, next: Next::Ready, ..item.settlement };
+    Ok(Fenced { settlement, ..item })
 }
 
 /// What to answer when the lease is gone. Whoever takes a lease over raises the epoch, so a row that

@@ -13,7 +13,7 @@ use crate::{Error, sabotage};
 
 /// Completed, and nothing else follows from it.
 pub(super) fn is_plain(item: &Settlement) -> bool {
-    item.event == Event::Complete && item.unique.is_none()
+    item.event == Event::Complete && item.unique.is_none() && item.follow_ups.is_none()
 }
 
 /// Ends the leases of completed attempts as far as they are still this worker's, and returns their jobs.

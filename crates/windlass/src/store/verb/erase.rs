@@ -8,6 +8,16 @@ use crate::store::effects::Measure;
 use crate::store::statements::Sql;
 use crate::store::verb::unique::release;
 
+/// What goes with a job.
+const BELONGINGS: [Sql; 6] = [
+    Sql::JobDelete,
+    Sql::AttemptDelete,
+    Sql::ProgressDelete,
+    Sql::SavedDelete,
+    Sql::LogDelete,
+    Sql::TickForgetJob,
+];
+
 /// A job that was taken out of its room, to be deleted.
 #[derive(Debug)]
 pub(super) struct Gone {
@@ -41,7 +51,7 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
     for (namespace_id, key, job) in held {
         keys.push([namespace_id.into(), key.into(), job.into()]);
     }
-    for sql in [Sql::JobDelete, Sql::AttemptDelete, Sql::ProgressDelete, Sql::TickForgetJob] {
+    for sql in BELONGINGS {
         tx.execute_each(sql, &ids).await?;
     }
     if !keys.is_empty() {

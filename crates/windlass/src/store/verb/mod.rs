@@ -20,6 +20,7 @@ mod explain;
 mod fire;
 mod fold;
 mod inspect;
+mod log;
 mod make_known;
 mod namespaces;
 mod node;
@@ -32,8 +33,10 @@ mod relay;
 mod rescue;
 mod resolve;
 mod retry;
+mod saved;
 mod schedules;
 mod settle;
+mod signal;
 mod unique;
 mod verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -55,6 +58,7 @@ pub(crate) use explain::Explain;
 pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use inspect::{Attempts, Get, List, Stats};
+pub(crate) use log::{AddLines, ReadLog};
 pub(crate) use make_known::MakeKnown;
 pub(crate) use namespaces::{AddNamespace, ListNamespaces, RemoveNamespace};
 pub(crate) use node::{NodeLease, NodeRelease};
@@ -67,10 +71,12 @@ pub(crate) use relay::{Letter, Peek, Refuse, Relay};
 pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
 pub(crate) use retry::Retry;
+pub(crate) use saved::{ReadSaved, Save};
 pub(crate) use schedules::{
     ListSchedules, ListTicks, PauseSchedule, PutSchedule, RemoveSchedule, ScheduleRow,
 };
 pub(crate) use settle::Settle;
+pub(crate) use signal::Signal;
 pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use watch::Watch;

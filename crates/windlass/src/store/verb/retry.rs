@@ -62,7 +62,12 @@ impl Verb for Retry {
 }
 
 impl Retry {
-    async fn run_now<T: Tx>(&self, tx: &mut T, row: &JobRow, counts: Counts) -> Result<(), Error> {
+    pub(super) async fn run_now<T: Tx>(
+        &self,
+        tx: &mut T,
+        row: &JobRow,
+        counts: Counts,
+    ) -> Result<(), Error> {
         debug_assert_eq!(row.record.state.after(Event::RunNow), Ok(State::Pending));
         remove_from_room(tx, row).await?;
         let job = &row.record;

@@ -5,6 +5,7 @@ use crate::core::{Next, Settlement, State};
 use crate::job::Timestamp;
 use crate::store::driver::{BYTES_PER_ROW, Lane, Tx, Verb, Waits};
 use crate::store::statements::Sql;
+use crate::store::verb::Enqueue;
 use crate::store::verb::apply::{Fenced, apply};
 use crate::store::verb::complete::{complete, is_plain};
 use crate::store::{Settled, WorkerKey};
@@ -14,6 +15,8 @@ use crate::store::{Settled, WorkerKey};
 pub(crate) struct Settle {
     pub(crate) worker: WorkerKey,
     pub(crate) items: Vec<Settlement>,
+    /// The follow-up jobs of items, by their places.
+    pub(crate) follow_ups: Vec<(usize, Enqueue)>,
     pub(crate) now: Timestamp,
 }
 
@@ -40,10 +43,19 @@ impl Verb for Settle {
                 statuses[*place] = status;
             }
         }
+        for (place, enqueue) in &self.follow_ups {
+            // Only with the transaction that ends the attempt: a repeated report stores nothing twice.
+            if statuses[*place] == Settled::Applied(State::Completed) {
+                enqueue.run(tx).await?;
+            }
+        }
         Ok(statuses)
     }
 
     fn waits(&self) -> Waits {
+        if !self.follow_ups.is_empty() {
+            return Waits::Anything;
+        }
         Waits::of_jobs(self.items.iter().map(|settlement| settlement.job))
     }
 
@@ -52,7 +64,8 @@ impl Verb for Settle {
             Next::Ended { result: Some(result), .. } => result.len(),
             _ => 0,
         };
-        self.items.iter().map(|item| 1 + bytes(item) / BYTES_PER_ROW).sum()
+        let own: usize = self.items.iter().map(|item| 1 + bytes(item) / BYTES_PER_ROW).sum();
+        own + self.follow_ups.iter().map(|(_, enqueue)| enqueue.weight()).sum::<usize>()
     }
 }
 

@@ -1,0 +1,3 @@
+-- Delete a job's log.
+-- $1 job_id
+delete from {prefix}log where job_id = $1

@@ -1,0 +1,5 @@
+-- Delete jobs' logs.
+-- $1 job_id
+-- differs: one statement for the whole batch, by whole keys: a condition of many keys may be read as
+-- a range, and waits for the rows of others.
+delete x from ({keys select $1 as job_id}) k straight_join {prefix}log x force index (primary) on x.job_id = k.job_id

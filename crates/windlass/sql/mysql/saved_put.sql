@@ -1,0 +1,11 @@
+-- Keep something with a job while its lease stands, instead of what was kept there before.
+-- $1 job_id  $2 epoch  $3 worker_id  $4 nonce  $5 part  $6 name  $7 place  $8 due_at  $9 at  $10 data
+-- returns: nothing; no row changed means that the lease is gone
+-- differs: no `on conflict` here, and the lease is locked.
+insert into {prefix}saved (job_id, part, name, place, due_at, at, data)
+select l.job_id, $5, $6, $7, $8, $9, $10
+from {prefix}lease l
+where l.job_id = $1 and l.epoch = $2 and l.worker_id = $3
+  and not exists (select 1 from {prefix}worker w where w.id = l.worker_id and w.nonce <> $4)
+lock in share mode
+on duplicate key update place = values(place), due_at = values(due_at), at = values(at), data = values(data)
