@@ -15,6 +15,7 @@ mod priority;
 mod queue_settings;
 mod record;
 mod timestamp;
+mod trace;
 mod unique;
 
 use serde::Serialize;
@@ -40,6 +41,7 @@ pub use queue_settings::{
 };
 pub use record::{AttemptRecord, JobRecord};
 pub use timestamp::Timestamp;
+pub use trace::TraceContext;
 pub use unique::Unique;
 pub(crate) use unique::{Held, OnConflict, Place, UniqueScope, UniqueUntil};
 

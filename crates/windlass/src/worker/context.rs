@@ -113,7 +113,8 @@ impl<S> Ctx<S> {
     /// # Errors
     /// As [`enqueue`](Self::enqueue).
     pub async fn enqueue_new(&self, job: NewJob) -> Result<(), Error> {
-        self.attempt.follow_ups.push(job)
+        let trace = self.attempt.info.trace();
+        self.attempt.follow_ups.push(job.trace_unless_set(trace.as_ref()))
     }
 
     /// Completes the job inside a transaction of the application's own, so that its effects and its end

@@ -34,6 +34,7 @@ mod snooze;
 mod sql_doors;
 mod stats;
 mod steps;
+mod trace;
 mod typed;
 mod unique;
 mod within;
