@@ -43,3 +43,8 @@ pub type Result<T = (), E = JobError> = std::result::Result<T, E>;
 pub const fn Ok<T>(value: T) -> Result<T> {
     Result::Ok(value)
 }
+
+/// The examples of the guides are compiled and run.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../../docs/handlers.md")]
+struct Guides;

@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use windlass::protocol::{
     BatchReply, BatchRequest, RefusedObject, StoredJob, document, read_batch, read_job, read_lines,
 };
-use windlass::{Enqueued, Existing, JobId, JobRecord, Queue};
+use windlass::{Enqueued, Existing, JobId, JobRecord, Queue, TraceContext};
 
 use super::Answer;
 use crate::app::Shared;
@@ -30,6 +30,10 @@ pub(crate) async fn enqueue(
 ) -> Answer {
     let key = header_text(&headers, "idempotency-key")?;
     let job = read_job(document(&body)?, key)?;
+    let job = match trace(&headers) {
+        Some(trace) => job.trace(&trace),
+        None => job,
+    };
     let enqueued = queue.enqueue_new(job).await?;
     let job = Json(stored(&queue, enqueued.id()).await);
     if enqueued.is_new() {
@@ -47,6 +51,12 @@ pub(crate) async fn enqueue(
         };
         Ok((StatusCode::OK, [(EXISTING, why)], job).into_response())
     }
+}
+
+/// The trace of the request; a header that is not valid starts none.
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    TraceContext::new(text("traceparent")?, text("tracestate"))
 }
 
 pub(crate) async fn enqueue_batch(

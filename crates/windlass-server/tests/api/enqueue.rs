@@ -113,3 +113,22 @@ async fn a_job_waits_for_others_and_says_so() {
     let pointers: Vec<_> = errors.as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
     assert_eq!(pointers, ["/depends_on/0", "/depends_on/1/on", "/depends_on/1/id"]);
 }
+
+#[tokio::test]
+async fn a_job_is_part_of_the_trace_of_its_request() {
+    let api = Api::start().await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let body = br#"{"type":"echo"}"#;
+    let headers = [("traceparent", parent), ("tracestate", "a=1")];
+
+    let traced = api.send("POST", "/api/v1/jobs", &headers, body).await.json();
+    let broken = api.send("POST", "/api/v1/jobs", &[("traceparent", "00-1")], body).await;
+
+    let metadata = &traced["metadata"];
+    assert_eq!(
+        (&metadata["traceparent"], &metadata["tracestate"]),
+        (&parent.into(), &"a=1".into())
+    );
+    assert_eq!(broken.status, 201);
+    assert!(broken.json()["metadata"].is_null());
+}

@@ -35,14 +35,14 @@ impl Blocker {
         Self { code, message, evidence: BTreeMap::new(), until: None }
     }
 
-    pub(crate) fn shown_by(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn shown_by(mut self, name: &'static str, value: &impl ToString) -> Self {
         self.evidence.insert(name, value.to_string());
         self
     }
 
     pub(crate) fn shown_by_any(self, name: &'static str, value: Option<impl ToString>) -> Self {
         match value {
-            Some(value) => self.shown_by(name, value),
+            Some(value) => self.shown_by(name, &value),
             None => self,
         }
     }

@@ -18,6 +18,7 @@ mod record;
 mod schedule;
 mod schedule_record;
 mod timestamp;
+mod trace;
 mod unique;
 
 use serde::Serialize;
@@ -47,6 +48,7 @@ pub(crate) use schedule::Timing;
 pub use schedule::{CatchUp, Overlap, Schedule};
 pub use schedule_record::{ScheduleRecord, ScheduleSource, TickEnd, TickOf, TickRecord};
 pub use timestamp::Timestamp;
+pub use trace::TraceContext;
 pub use unique::Unique;
 pub(crate) use unique::{Held, OnConflict, Place, UniqueScope, UniqueUntil};
 

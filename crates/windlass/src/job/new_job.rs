@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::trace::{TRACEPARENT, TRACESTATE};
 use super::{
     ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, DEPENDENCIES_MAX, Dependency, Job, JobId,
     KEY_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority, TAG_KEY_BYTES_MAX,
-    TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, Unique,
+    TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, TraceContext, Unique,
 };
 use crate::{Error, FieldError};
 
@@ -213,6 +214,26 @@ impl NewJob {
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), value.into());
         self
+    }
+
+    /// Makes the job part of a trace: `traceparent` and `tracestate` are handed to the handler as
+    /// metadata.
+    #[must_use]
+    pub fn trace(mut self, trace: &TraceContext) -> Self {
+        self.metadata.insert(TRACEPARENT.to_owned(), trace.traceparent().to_owned());
+        match trace.tracestate() {
+            Some(state) => self.metadata.insert(TRACESTATE.to_owned(), state.to_owned()),
+            None => self.metadata.remove(TRACESTATE),
+        };
+        self
+    }
+
+    /// Makes it part of a trace unless it is of one.
+    pub(crate) fn trace_unless_set(self, trace: Option<&TraceContext>) -> Self {
+        match trace {
+            Some(trace) if !self.metadata.contains_key(TRACEPARENT) => self.trace(trace),
+            _ => self,
+        }
     }
 
     /// Checks every bound and names each broken one.

@@ -10,7 +10,9 @@ use std::time::Duration;
 use super::{Queue, check_batch};
 use crate::Error;
 use crate::core::State;
-use crate::job::{Backoff, Job, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp, Unique};
+use crate::job::{
+    Backoff, Job, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp, TraceContext, Unique,
+};
 use crate::store::within::Transaction;
 use crate::store::{Existing, Stored};
 
@@ -84,7 +86,7 @@ impl Queue {
         tx: &mut X,
     ) -> Result<Vec<Enqueued>, Error> {
         check_batch(jobs.len())?;
-        let work = self.store().enlist_enqueue(&self.namespace, jobs).await?;
+        let work = self.store().enlist_enqueue(&self.namespace, self.traced(jobs)).await?;
         let stored = tx.enlist(work).await?.stored()?;
         self.store().signals().expected.raise();
         Ok(stored.into_iter().map(|stored| Enqueued::new(self, stored)).collect())
@@ -96,7 +98,7 @@ impl Queue {
         jobs: Vec<NewJob>,
         tx: &rusqlite::Connection,
     ) -> Result<Enqueued, Error> {
-        let mut preparing = self.store().enlist_enqueue(&self.namespace, jobs);
+        let mut preparing = self.store().enlist_enqueue(&self.namespace, self.traced(jobs));
         // On an embedded database this asks nobody and so never waits.
         let mut context = Context::from_waker(Waker::noop());
         let Poll::Ready(work) = preparing.as_mut().poll(&mut context) else {
@@ -185,6 +187,13 @@ impl<J> Enqueue<J> {
     /// Adds an entry that is handed to the handler.
     pub fn metadata(self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.with(|job| job.metadata(key, value))
+    }
+}
+
+impl<J> Enqueue<J> {
+    /// Makes the job part of a trace.
+    pub fn trace(self, trace: &TraceContext) -> Self {
+        self.with(|job| job.trace(trace))
     }
 }
 

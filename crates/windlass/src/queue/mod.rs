@@ -16,7 +16,7 @@ pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
     AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, Explanation, JobId, JobRecord, LogLine, NewJob,
-    PAYLOAD_BYTES_MAX, check_name,
+    PAYLOAD_BYTES_MAX, TraceContext, check_name,
 };
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Store};
@@ -46,14 +46,25 @@ pub struct Queue {
     store: Arc<dyn Store>,
     namespace: Arc<str>,
     health: Arc<Health>,
+    tracer: Option<Tracer>,
 }
 
+/// Says of which trace the caller is.
+type Tracer = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
+
 /// Options of [`Queue::open`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct QueueBuilder {
     namespace: String,
     clock: Clock,
     migrate: bool,
+    tracer: Option<Tracer>,
+}
+
+impl fmt::Debug for QueueBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueBuilder").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
 }
 
 impl QueueBuilder {
@@ -79,6 +90,17 @@ impl QueueBuilder {
         self
     }
 
+    /// Makes every job that says nothing else part of the trace that `current` returns: it is asked in
+    /// the task of each enqueue, and may ask the tracing library for the current span (default: none).
+    #[must_use]
+    pub fn trace_from(
+        mut self,
+        current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
+    ) -> Self {
+        self.tracer = Some(Arc::new(current));
+        self
+    }
+
     /// Opens the database.
     ///
     /// # Errors
@@ -86,7 +108,8 @@ impl QueueBuilder {
     pub async fn open(self, url: &str) -> Result<Queue, Error> {
         check_name(&self.namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
         let store = store::open(url, self.clock, self.migrate).await?;
-        Ok(Queue { store, namespace: self.namespace.into(), health: Arc::default() })
+        let (namespace, health) = (self.namespace.into(), Arc::default());
+        Ok(Queue { store, namespace, health, tracer: self.tracer })
     }
 }
 
@@ -107,7 +130,12 @@ impl Queue {
 
     /// Options before opening.
     pub fn builder() -> QueueBuilder {
-        QueueBuilder { namespace: "default".to_owned(), clock: Clock::system(), migrate: true }
+        QueueBuilder {
+            namespace: "default".to_owned(),
+            clock: Clock::system(),
+            migrate: true,
+            tracer: None,
+        }
     }
 
     /// The same database, another namespace.
@@ -137,7 +165,8 @@ impl Queue {
     /// already, [`Error::Unavailable`] when the database does not answer (repeat
     /// with an idempotency key to be safe).
     pub async fn enqueue_new(&self, job: NewJob) -> Result<Enqueued, Error> {
-        let mut replies = self.store.enqueue(&self.namespace, vec![job], false).await?;
+        let mut replies =
+            self.store.enqueue(&self.namespace, self.traced(vec![job]), false).await?;
         let reply = replies.pop().unwrap_or_else(|| Err(Error::bug("an enqueue was not answered")));
         Ok(Enqueued::new(self, reply?))
     }
@@ -154,7 +183,7 @@ impl Queue {
         atomic: bool,
     ) -> Result<Vec<Result<Enqueued, Error>>, Error> {
         check_batch(jobs.len())?;
-        let replies = self.store.enqueue(&self.namespace, jobs, atomic).await?;
+        let replies = self.store.enqueue(&self.namespace, self.traced(jobs), atomic).await?;
         Ok(replies.into_iter().map(|reply| Ok(Enqueued::new(self, reply?))).collect())
     }
 
@@ -356,6 +385,14 @@ impl Queue {
     /// When each upkeep loop of this process last succeeded; empty where no worker runs.
     pub fn upkeep_health(&self) -> Vec<(&'static str, Timestamp)> {
         self.health.last_successes()
+    }
+
+    /// The jobs as part of the caller's trace, unless they are of one.
+    fn traced(&self, jobs: Vec<NewJob>) -> Vec<NewJob> {
+        match self.tracer.as_ref().and_then(|current| current()) {
+            None => jobs,
+            trace => jobs.into_iter().map(|job| job.trace_unless_set(trace.as_ref())).collect(),
+        }
     }
 
     pub(crate) const fn health(&self) -> &Arc<Health> {

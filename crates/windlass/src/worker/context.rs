@@ -103,7 +103,6 @@ impl<S> Ctx<S> {
     /// # Errors
     /// [`Error::Invalid`] naming each bound that is broken; [`Error::Conflict`] after
     /// [`complete_within`](Self::complete_within).
-    #[expect(clippy::needless_pass_by_value, reason = "a job that is handed over is gone")]
     pub async fn enqueue<J: Job>(&self, job: J) -> Result<(), Error> {
         self.enqueue_new(NewJob::of(&job)?).await
     }
@@ -113,7 +112,8 @@ impl<S> Ctx<S> {
     /// # Errors
     /// As [`enqueue`](Self::enqueue).
     pub async fn enqueue_new(&self, job: NewJob) -> Result<(), Error> {
-        self.attempt.follow_ups.push(job)
+        let trace = self.attempt.info.trace();
+        self.attempt.follow_ups.push(job.trace_unless_set(trace.as_ref()))
     }
 
     /// Completes the job inside a transaction of the application's own, so that its effects and its end

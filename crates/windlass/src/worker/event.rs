@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::State;
-use crate::job::{JobId, Priority, TickOf, Timestamp};
+use crate::job::{JobId, Priority, TickOf, Timestamp, TraceContext};
 use crate::store::Claimed;
 
 /// Something that happened to a job in this worker.
@@ -70,6 +70,11 @@ pub struct JobInfo {
 }
 
 impl JobInfo {
+    /// The trace that the job is part of, if it is of one: the parent of what the handler does.
+    pub fn trace(&self) -> Option<TraceContext> {
+        TraceContext::of(&self.metadata)
+    }
+
     pub(super) fn of(claimed: &Claimed) -> Self {
         let run = &claimed.run;
         Self {

@@ -36,6 +36,7 @@ mod snooze;
 mod sql_doors;
 mod stats;
 mod steps;
+mod trace;
 mod typed;
 mod unique;
 mod within;

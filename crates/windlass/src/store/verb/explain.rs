@@ -73,7 +73,7 @@ impl Explain {
                 }
             };
             Blocker::new("paused", what)
-                .shown_by("since", pause.record.since)
+                .shown_by("since", &pause.record.since)
                 .shown_by_any("reason", pause.record.reason.as_ref())
                 .shown_by_any("by", pause.record.by.as_ref())
                 .until(pause.record.until)
@@ -129,5 +129,5 @@ async fn parents<T: Tx>(tx: &mut T, row: &JobRow) -> Result<Blocker, Error> {
     let name = |parent: &JobRow| format!("{} {}", parent.record.id, parent.record.state);
     let named: Vec<String> = parents.iter().map(name).collect();
     let message = format!("it waits for {count} job(s) to end");
-    Ok(Blocker::new("blocked", message).shown_by("jobs", named.join(", ")))
+    Ok(Blocker::new("blocked", message).shown_by("jobs", &named.join(", ")))
 }
