@@ -103,7 +103,6 @@ impl<S> Ctx<S> {
     /// # Errors
     /// [`Error::Invalid`] naming each bound that is broken; [`Error::Conflict`] after
     /// [`complete_within`](Self::complete_within).
-    #[expect(clippy::needless_pass_by_value, reason = "a job that is handed over is gone")]
     pub async fn enqueue<J: Job>(&self, job: J) -> Result<(), Error> {
         self.enqueue_new(NewJob::of(&job)?).await
     }
