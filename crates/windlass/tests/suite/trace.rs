@@ -16,8 +16,7 @@ struct Ship;
 async fn charge(_: Vec<u8>, ctx: Ctx<Gate>) -> Result<Vec<u8>, JobError> {
     let trace = ctx.info().trace();
     let state = trace.as_ref().and_then(TraceContext::tracestate).unwrap_or("none").to_owned();
-    ctx.state()
-        .note(trace.map_or_else(|| "none".to_owned(), |trace| trace.traceparent().to_owned()));
+    ctx.state().note(trace.map(|trace| trace.traceparent().to_owned()).unwrap_or_default());
     ctx.state().note(state);
     ctx.enqueue(Ship).await?;
     Ok(Vec::new())
