@@ -17,7 +17,7 @@ const MIGRATIONS: [Migration; 4] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
-    (5, include_str!("../../../migrations/mysql/0005_schedules.sql")),
+    (4, include_str!("../../../migrations/mysql/0004_schedules.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

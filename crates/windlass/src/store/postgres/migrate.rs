@@ -14,7 +14,7 @@ const MIGRATIONS: [Migration; 4] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
-    (5, include_str!("../../../migrations/postgres/0005_schedules.sql")),
+    (4, include_str!("../../../migrations/postgres/0004_schedules.sql")),
 ];
 
 /// What every migration builds on.

@@ -12,7 +12,7 @@ const MIGRATIONS: [Migration; 4] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
-    (5, include_str!("../../../migrations/sqlite/0005_schedules.sql")),
+    (4, include_str!("../../../migrations/sqlite/0004_schedules.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is

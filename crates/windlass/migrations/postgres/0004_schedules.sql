@@ -1,4 +1,4 @@
--- Version 5: schedules, and the history of their ticks.
+-- Version 4: schedules, and the history of their ticks.
 
 -- definition is the JSON of docs/schedules.md. turn grows whenever the row changes: who fires or changes a
 -- schedule names the turn it has read. next_at is when someone has to look at it next.
