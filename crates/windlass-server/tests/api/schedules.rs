@@ -112,6 +112,9 @@ async fn every_mistake_has_its_pointer() {
     let expected = ["/cron", "/timezone", "/catch_up", "/job/idempotency_key", "/colour"];
     assert_eq!(refused, expected);
     assert_eq!(preview.problem(422, "validation_error"), ["/n", "/spec"]);
+    let taken = NIGHTLY.replace("nightly", "preview");
+    let taken = api.post("/api/v1/schedules", &taken).await;
+    assert_eq!(taken.problem(422, "validation_error"), ["/name"]);
     api.post("/api/v1/schedules", "{}").await.problem(400, "validation_error");
     api.post("/api/v1/schedules", NIGHTLY).await;
     let changed = api.send("PATCH", SCHEDULE, &[], br#"{"name":"x","job":{"type":5}}"#).await;

@@ -31,6 +31,9 @@ pub(crate) const CRASH_POINTS: &[(&str, bool)] = &[
 /// The visit of a crash point that ends a child: early ones are in the start of the process.
 const VISIT_MAX: u32 = 40;
 
+/// A point that is come to once a second: its first visit is the one that a child lives to see.
+const SELDOM: &str = "fire";
+
 /// A worker waits up to 30 s for its handlers, and no handler here takes that long, but the machine
 /// may be busy.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
@@ -104,7 +107,9 @@ impl CrashAt {
         let reached = |by_producer: bool| by_producer || !is_producer;
         let points = CRASH_POINTS.iter().filter(|(_, by_producer)| reached(*by_producer));
         let points: Vec<&'static str> = points.map(|(point, _)| *point).collect();
-        Self { point: points[rng.usize(..points.len())], visit: rng.u32(1..=VISIT_MAX) }
+        let point = points[rng.usize(..points.len())];
+        let visit = if point == SELDOM { 1 } else { rng.u32(1..=VISIT_MAX) };
+        Self { point, visit }
     }
 }
 

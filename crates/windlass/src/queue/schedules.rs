@@ -8,6 +8,9 @@ use crate::{Error, FieldError, Timestamp};
 /// Schedules or ticks on a page.
 const PAGE_MAX: usize = 500;
 
+/// Not free as a name: `/schedules/preview` is something else.
+const PREVIEW: &str = "preview";
+
 impl Queue {
     /// Reads up to 500 schedules of this namespace, by name, after the name `after` (empty for the first).
     ///
@@ -135,6 +138,10 @@ pub(crate) fn check_schedule(name: &str, schedule: &Schedule) -> Result<(), Erro
     };
     if let Err(detail) = check_name(name) {
         broken.insert(0, FieldError::new("/name", detail));
+    }
+    if name == PREVIEW {
+        broken
+            .insert(0, FieldError::new("/name", "is `preview`, which is the address of previews"));
     }
     if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
 }

@@ -13,6 +13,7 @@ use crate::job::{
 use crate::protocol::{definition, read_definition};
 use crate::store::driver::{Param, Row, Tx, Verb, Waits};
 use crate::store::rows::instant;
+use crate::store::settings;
 use crate::store::statements::Sql;
 use crate::store::{Expected, QueuePage, Shared};
 
@@ -168,11 +169,12 @@ impl Verb for PutSchedule {
     type Reply = ScheduleRecord;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<ScheduleRecord, Error> {
-        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let mut namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let mut found = ScheduleRow::find(tx, &self.namespace, &self.name).await?;
         if found.is_none() {
-            // One at a time makes what is not there.
-            tx.execute(Sql::CatalogLock, &[]).await?;
+            // One at a time makes what is not there, and nobody deletes the namespace meanwhile.
+            settings::touch(tx).await?;
+            namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
             found = ScheduleRow::find(tx, &self.namespace, &self.name).await?;
         }
         let definition =
