@@ -1,8 +1,4 @@
-<<<<<<<< HEAD:crates/windlass/migrations/mysql/0007_schedules.sql
 -- Version 7: schedules, and the history of their ticks.
-========
--- Version 4: schedules, and the history of their ticks.
->>>>>>>> part-schedules:crates/windlass/migrations/mysql/0004_schedules.sql
 
 -- definition is the JSON of docs/schedules.md. turn grows whenever the row changes: who fires or changes a
 -- schedule names the turn it has read. next_at is when someone has to look at it next.
