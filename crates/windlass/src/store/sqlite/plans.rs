@@ -37,7 +37,6 @@ fn hot_statements_use_their_index() {
         Sql::JobGet,
         Sql::ScheduleDue,
         Sql::ScheduleNext,
-        Sql::TickLive,
         Sql::TickEdge,
     ] {
         let plan = plan(&connection, sql);
