@@ -10,6 +10,7 @@ use windlass_testkit::{Act, Harness, Script, every_backend};
 every_backend!(
     priority_comes_before_age,
     kinds_of_one_queue_are_merged_in_claim_order,
+    the_limit_of_a_claim_cuts_the_merged_order,
     with_aging_an_old_job_passes_a_younger_more_urgent_one,
     queues_take_turns,
     jobs_that_became_due_keep_the_order_of_their_times,
@@ -34,6 +35,22 @@ async fn priority_comes_before_age(t: &Harness) {
     script.started(4).await;
 
     assert_eq!(script.order(), [ids[2], ids[1], ids[3], ids[0]]);
+    worker.stop().await;
+}
+
+async fn the_limit_of_a_claim_cuts_the_merged_order(t: &Harness) {
+    let urgent = t.job("mail").with(|job| job.priority(Priority::CRITICAL)).await;
+    let mut order = vec![urgent];
+    for kind in ["mail", "other", "mail", "other", "mail", "other"] {
+        order.push(t.job(kind).await);
+    }
+    let script = Script::completing();
+    let worker = t.worker(&script).concurrency(1).prefetch(2).claim_batch(3);
+
+    let worker = worker.start().await.expect("a worker");
+
+    script.started(order.len()).await;
+    assert_eq!(script.order(), order);
     worker.stop().await;
 }
 

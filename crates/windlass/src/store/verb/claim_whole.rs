@@ -67,15 +67,21 @@ impl Claim {
         pairs: &[Pair],
         waiting: Vec<Waiting>,
     ) -> Result<Lanes, Error> {
+        if let [only] = waiting.as_slice() {
+            return Ok(vec![(*only, self.limit)]);
+        }
         let mut lanes = Vec::with_capacity(waiting.len());
+        let mut left = self.limit;
         for queue in self.turns(pairs, &waiting) {
             let of_queue = waiting.iter().filter(|lane| pairs[lane.pair].queue_id == queue);
             let of_queue: Vec<Waiting> = of_queue.copied().collect();
             for group in self.groups(&of_queue) {
-                match group.as_slice() {
-                    [only] => lanes.push((*only, self.limit)),
-                    group => lanes.extend(self.merge(tx, pairs, group, self.limit).await?),
+                if left == 0 {
+                    return Ok(lanes);
                 }
+                let counted = self.merge(tx, pairs, &group, left).await?;
+                left -= counted.iter().map(|(_, count)| count).sum::<usize>();
+                lanes.extend(counted);
             }
         }
         Ok(lanes)
