@@ -27,7 +27,7 @@ async fn wrong_members_are_named_and_nothing_is_stored() {
         (r#"{"type":"t","tags":{"a":1}}"#, "/tags/a"),
         (r#"{"type":"t","tags":[]}"#, "/tags"),
         (r#"{"type":"t","payload_base64":"not base64"}"#, "/payload_base64"),
-        (r#"{"type":"t","unique":{"key":"k"}}"#, "/unique"),
+        (r#"{"type":"t","unique":{"key":"k","for":1}}"#, "/unique/for"),
         (r#"{"type":"t","a/b":1}"#, "/a~1b"),
         (r#"{"type":"t","type":"u"}"#, "/type"),
         (&deep, "/payload"),
