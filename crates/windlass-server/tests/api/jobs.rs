@@ -155,12 +155,12 @@ async fn a_signal_wakes_a_job() {
             ctx.wait_signal("approval", std::time::Duration::from_secs(3600)).await?;
         windlass::Ok(who.unwrap_or_default().into_bytes())
     });
-    let worker = worker.start().await.expect("the worker registers");
     let id = api.enqueue(r#"{"type":"approve"}"#).await;
     let path = format!("/api/v1/jobs/{id}/signals");
 
     let first = api.post(&path, r#"{"name":"approval","payload":"Ada"}"#).await;
     let again = api.post(&path, r#"{"name":"approval"}"#).await;
+    let worker = worker.start().await.expect("the worker registers");
     let result = api.get(&format!("/api/v1/jobs/{id}/wait?timeout=10s")).await.json();
 
     let body = format!(r#"{{"job_id":"{id}","name":"approval","new":true}}"#);
