@@ -102,7 +102,6 @@ impl<S: Send + Sync + 'static> Ctx<S> {
             return decoded(name, data);
         }
         let value = work().await.map_err(Into::into)?;
-        crate::crash_point!("stepped");
         let data = bounded_json(&value, &format!("/steps/{name}")).map_err(JobError::permanent)?;
         self.keep(step, Saved { data: Some(data), ..Saved::default() }).await?;
         Ok(value)
