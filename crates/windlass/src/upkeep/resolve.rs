@@ -34,12 +34,13 @@ impl Round for Resolve {
         let parents = store.edges().take(ROUND_MAX);
         let more = parents.len() == ROUND_MAX;
         let is_sweep = parents.is_empty();
-        let after = self.after.take().unwrap_or(i64::MIN);
-        let resolved = store.resolve(parents, after, ROUND_MAX).await?;
+        let after = self.after;
+        let resolved = store.resolve(parents, after.unwrap_or(i64::MIN), ROUND_MAX).await?;
         store.edges().set(resolved.any);
-        if is_sweep {
-            self.after = resolved.next;
-        }
+        self.after = match is_sweep {
+            true => resolved.next,
+            false => [after, resolved.next].into_iter().flatten().min(),
+        };
         Ok(match resolved.any {
             _ if more || self.after.is_some() => Duration::ZERO,
             true => SWEEP,

@@ -21,6 +21,7 @@ every_backend!(
     a_delayed_child_waits_for_both,
     a_blocked_job_says_what_it_waits_for,
     a_diamond_runs_in_order,
+    many_children_of_one_parent_are_all_released,
 );
 
 async fn child(t: &Harness, parents: &[JobId]) -> JobId {
@@ -245,5 +246,23 @@ async fn a_diamond_runs_in_order(t: &Harness) {
         .collect();
     assert!(layers.windows(2).all(|pair| pair[0].iter().max() < pair[1].iter().min()));
     assert_eq!(order.last(), Some(&bottom));
+    worker.stop().await;
+}
+
+async fn many_children_of_one_parent_are_all_released(t: &Harness) {
+    let worker = t.start(&Script::completing()).await;
+    let parent = t.enqueue(NewJob::new("mail", "1").delay(Duration::from_secs(60))).await;
+    let children = (0..1100).map(|_| NewJob::new("unserved", "1").after(parent)).collect();
+    let children = t.queue.enqueue_batch(children, true).await.expect("stored");
+
+    t.queue.retry(parent, RetryOptions::default()).await.expect("run now");
+
+    for child in children.iter().flatten().step_by(100).chain(children.last().into_iter().flatten())
+    {
+        t.until("released", async || {
+            (t.get(child.id()).await.reason != Some(Reason::Blocked)).then_some(())
+        })
+        .await;
+    }
     worker.stop().await;
 }

@@ -41,7 +41,7 @@ impl Claim {
             let is_paused = settings.is_paused(pair.queue_id, pair.kind_id, self.now);
             self.served.serves(pair) && !is_paused
         });
-        let lanes = match pairs.as_slice() {
+        let lanes: Lanes = match pairs.as_slice() {
             [] => return Ok(None),
             [_] if self.served.aging.is_none() => {
                 self.lanes(&pairs).into_iter().map(|lane| (lane, self.limit)).collect()
@@ -51,6 +51,9 @@ impl Claim {
                 self.in_order(tx, &pairs, waiting).await?
             }
         };
+        if lanes.is_empty() {
+            return Ok(None);
+        }
         let leased = self.take_all(tx, &pairs, &lanes, settings.version()).await?;
         let Some(first) = leased.first() else { return Ok(None) };
         if first.latest > self.shared.catalog.last() {

@@ -39,9 +39,11 @@ impl Verb for Resolve {
             return Ok(Resolved { any: false, next: None });
         }
         tx.execute(Sql::DependencyLock, &[]).await?;
-        let edges = self.edges(tx).await?;
-        let more = self.parents.is_empty() && edges.len() == self.limit;
-        let next = edges.last().map(|edge| edge.parent - 1).filter(|_| more);
+        let mut edges = self.edges(tx).await?;
+        let more = edges.len() >= self.limit;
+        edges.truncate(self.limit);
+        // What is left over is found from the first of these parents on.
+        let next = edges.iter().map(|edge| edge.parent - 1).min().filter(|_| more);
         let mut children: BTreeMap<i64, Vec<Edge>> = BTreeMap::new();
         for edge in edges {
             tx.execute(Sql::DependencyRemove, &[edge.parent.into(), edge.child.into()]).await?;
