@@ -175,14 +175,14 @@ async fn a_signal_wakes_the_job_that_waits_for_it(t: &Harness) {
     let id = t.job("approve").await;
     let waiting = t.reaches(id, State::Delayed).await;
 
-    t.queue.signal(id, "other", "1").await.expect("a signal");
+    let other = t.queue.signal(id, "other", "1").await.expect("a signal");
+    let again = t.queue.signal(id, "other", "2").await.expect("a signal");
     let unmoved = t.get(id).await;
     let first = t.queue.signal(id, "approval", r#""Ada""#).await.expect("a signal");
-    let again = t.queue.signal(id, "other", "2").await.expect("a signal");
     let done = t.reaches(id, State::Completed).await;
 
     assert_eq!(waiting.scheduled_at, Some(t.clock.now() + NAP));
-    assert_eq!((unmoved.state, first, again), (State::Delayed, true, false));
+    assert_eq!((other, again, unmoved.state, first), (true, false, State::Delayed, true));
     assert_eq!(done.result.as_deref(), Some(&br#"Some("Ada")"#[..]));
     assert_eq!((done.attempt, done.snoozes), (1, 1));
     worker.stop().await;
