@@ -20,7 +20,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/", get(info::info))
         .route("/api/v1/jobs", get(list::list).post(enqueue::enqueue))
         .route("/api/v1/jobs/batch", post(enqueue::enqueue_batch))
-        .route("/api/v1/jobs/{id}", get(job::get).delete(job::delete))
+        .route("/api/v1/jobs/{id}", get(job::get).patch(job::change).delete(job::delete))
         .route("/api/v1/jobs/{id}/cancel", post(job::cancel))
         .route("/api/v1/jobs/{id}/retry", post(job::retry))
         .route("/api/v1/jobs/{id}/wait", get(wait::wait).post(wait::wait))

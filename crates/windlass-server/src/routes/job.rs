@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use windlass::protocol::{
-    AttemptsObject, DependenciesObject, ExplainObject, JobObject, read_cancel, read_retry,
+    AttemptsObject, DependenciesObject, ExplainObject, JobObject, read_cancel, read_edit, read_retry,
 };
 
 use super::Answer;
@@ -12,6 +12,15 @@ use crate::request::{Id, Namespaced, Pairs, RequestBody};
 
 pub(crate) async fn get(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
     let job = queue.get(id).await?;
+    Ok(Json(JobObject(&job)).into_response())
+}
+
+pub(crate) async fn change(
+    Namespaced(queue): Namespaced,
+    Id(id): Id,
+    RequestBody(body): RequestBody,
+) -> Answer {
+    let job = queue.edit(id, read_edit(&body)?).await?;
     Ok(Json(JobObject(&job)).into_response())
 }
 

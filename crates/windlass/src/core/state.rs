@@ -61,6 +61,8 @@ pub enum Event {
     LoseParent,
     /// Someone asked for it to run at once.
     RunNow,
+    /// Someone asked for it to run at another time, ahead.
+    Reschedule,
     /// Someone asked for a new attempt at an ended job.
     Revive,
     /// The same, later.
@@ -111,6 +113,7 @@ impl State {
             Event::Expire | Event::LoseParent => Ok(Self::Failed),
             Event::PassDeadline => Ok(Self::DeadLetter),
             Event::Cancel => Ok(Self::Cancelled),
+            Event::Reschedule => Ok(Self::Delayed),
             Event::Promote
             | Event::Complete
             | Event::Retry
@@ -130,6 +133,7 @@ impl State {
     const fn waiting_after(self, event: Event) -> Result<Self, IllegalEvent> {
         match event {
             Event::Promote | Event::RunNow => Ok(Self::Pending),
+            Event::Reschedule => Ok(self),
             Event::Expire => Ok(Self::Failed),
             Event::PassDeadline => Ok(Self::DeadLetter),
             Event::Cancel => Ok(Self::Cancelled),
@@ -162,6 +166,7 @@ impl State {
             | Event::Claim
             | Event::Expire
             | Event::RunNow
+            | Event::Reschedule
             | Event::Revive
             | Event::LoseParent
             | Event::ReviveLater => Err(IllegalEvent { state: self, event }),
@@ -187,7 +192,8 @@ impl State {
             | Event::PassDeadline
             | Event::Cancel
             | Event::LoseParent
-            | Event::RunNow => Err(IllegalEvent { state: self, event }),
+            | Event::RunNow
+            | Event::Reschedule => Err(IllegalEvent { state: self, event }),
         }
     }
 
@@ -399,7 +405,7 @@ impl fmt::Display for Reason {
 mod tests {
     use super::*;
 
-    const EVENTS: [Event; 18] = [
+    const EVENTS: [Event; 19] = [
         Event::Promote,
         Event::Claim,
         Event::Complete,
@@ -416,6 +422,7 @@ mod tests {
         Event::Cancel,
         Event::LoseParent,
         Event::RunNow,
+        Event::Reschedule,
         Event::Revive,
         Event::ReviveLater,
     ];

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::Refusal;
+use super::{Refusal, document};
 use super::dependency_request::read_dependencies;
 use super::depth::depth;
 use super::members::Object;
 use super::unique_request::read_unique;
 use super::values::{base64, count, duration, durations, instant, number, priority, text};
 use crate::job::{
-    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, JSON_DEPTH_MAX, NewJob, PAYLOAD_BYTES_MAX,
+    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, JSON_DEPTH_MAX, JobEdit, NewJob, PAYLOAD_BYTES_MAX,
     RunAt, Strategy,
 };
 
@@ -42,7 +42,7 @@ pub(super) fn read_members(object: &mut Object<'_>, header: Option<&str>) -> (Ne
     if is_incomplete {
         object.refuse("/type", "is missing (the name of the job's handler)");
     }
-    let payload = read_payload(object);
+    let payload = read_payload(object).unwrap_or_else(|| b"null".to_vec());
     let mut job = NewJob::new(kind.unwrap_or_default(), payload);
     read_options(object, &mut job);
     read_times(object, &mut job);
@@ -78,12 +78,39 @@ pub(crate) fn read_row(
     read_job(&body, None).map_err(|refusal| refusal.message())
 }
 
-fn read_payload(object: &mut Object<'_>) -> Vec<u8> {
+/// Reads what is to change of a job: `{"payload", "queue", "priority", "max_attempts", "scheduled_at",
+/// "tags"}`, each of them optional.
+///
+/// # Errors
+/// [`Refusal::TooLarge`] for too large a payload, [`Refusal::Invalid`] naming each other broken rule.
+pub fn read_edit(body: &[u8]) -> Result<JobEdit, Refusal> {
+    let mut object = Object::read(document(body)?)?;
+    let edit = JobEdit {
+        payload: read_payload(&mut object),
+        queue: object.get("queue", text),
+        priority: object.get("priority", priority),
+        max_attempts: object.get("max_attempts", |json| count(json, 1..=ATTEMPTS_MAX)),
+        run_at: object.get("scheduled_at", instant).map(RunAt::At),
+        tags: object.strings("tags"),
+    };
+    object.refuse_all(edit.check());
+    if edit == JobEdit::default() && object.is_sound() {
+        object.refuse("", "changes nothing (payload, queue, priority, max_attempts, scheduled_at, tags)");
+    }
+    match Refusal::unless_empty(object.finish()) {
+        Err(Refusal::Invalid(broken))
+            if edit.payload.as_ref().is_some_and(|bytes| bytes.len() > PAYLOAD_BYTES_MAX) =>
+        {
+            Err(Refusal::TooLarge(broken))
+        }
+        read => read.map(|()| edit),
+    }
+}
+
+fn read_payload(object: &mut Object<'_>) -> Option<Vec<u8>> {
     let json = object.raw("payload");
     let bytes = object.get("payload_base64", base64);
-    let Some(json) = json else {
-        return bytes.unwrap_or_else(|| b"null".to_vec());
-    };
+    let Some(json) = json else { return bytes };
     if bytes.is_some() {
         object.refuse("/payload_base64", "cannot be given together with payload");
     }
@@ -92,7 +119,7 @@ fn read_payload(object: &mut Object<'_>) -> Vec<u8> {
         let detail = format!("is nested {levels} levels deep (at most {JSON_DEPTH_MAX})");
         object.refuse("/payload", detail);
     }
-    json.get().as_bytes().to_vec()
+    Some(json.get().as_bytes().to_vec())
 }
 
 fn read_options(object: &mut Object<'_>, job: &mut NewJob) {

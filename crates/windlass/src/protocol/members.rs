@@ -129,6 +129,11 @@ impl<'a> Object<'a> {
         self.broken.iter().any(|error| error.pointer == pointer)
     }
 
+    /// Whether no rule is known to be broken, and every member was taken.
+    pub(super) fn is_sound(&self) -> bool {
+        self.broken.is_empty() && self.members.is_empty()
+    }
+
     /// Every broken rule, whatever is in the members that nobody took.
     pub(super) fn broken(self) -> Vec<FieldError> {
         self.broken

@@ -27,7 +27,7 @@ pub use dependencies_object::DependenciesObject;
 pub use explain_object::ExplainObject;
 pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
-pub use job_request::read_job;
+pub use job_request::{read_edit, read_job};
 pub(crate) use job_request::read_row;
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use queue_object::{

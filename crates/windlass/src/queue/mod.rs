@@ -3,6 +3,7 @@
 mod enqueue;
 mod inspect;
 mod manage;
+mod operate;
 mod schedules;
 
 use std::fmt;

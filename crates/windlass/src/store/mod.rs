@@ -17,6 +17,7 @@ mod migrations;
 mod model;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod operation_store;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod queue_store;
@@ -50,6 +51,7 @@ use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
+pub(crate) use operation_store::OperationStore;
 pub(crate) use queue_store::QueueStore;
 pub(crate) use schedule_store::{Declared, ScheduleStore};
 pub(crate) use types::{
@@ -75,7 +77,7 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
 pub(crate) trait Store:
-    QueueStore + ScheduleStore + HandlerStore + Send + Sync + 'static
+    QueueStore + ScheduleStore + HandlerStore + OperationStore + Send + Sync + 'static
 {
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(

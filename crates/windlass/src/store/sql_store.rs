@@ -48,13 +48,8 @@ impl<D: Driver> SqlStore<D> {
     ) -> Result<verb::Enqueue, Error> {
         self.ids.ready(&self.driver, now).await?;
         let (settings, namespace_id) = self.settings(&namespace, now).await?;
+        self.make_known(namespace_id, jobs.iter().map(Prepared::names)).await?;
         let shared = self.shared();
-        let names = jobs.iter().map(Prepared::names);
-        let unknown = shared.catalog.unknown(namespace_id, names);
-        if !unknown.is_empty() {
-            let shared = Arc::clone(&shared);
-            self.driver.write(verb::MakeKnown { namespace_id, unknown, shared }).await?;
-        }
         let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
         let pair = |names: (&str, &str)| shared.catalog.pair(namespace_id, names.0, names.1);
         let pairs = jobs.iter().map(|job| pair(job.names())).collect::<Result<_, _>>()?;
@@ -70,6 +65,25 @@ impl<D: Driver> SqlStore<D> {
             pairs,
             ids,
         })
+    }
+
+    /// Makes sure that these queues, each with a kind, have ids and are where claims look.
+    pub(super) async fn make_known<'a>(
+        &self,
+        namespace_id: i64,
+        names: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), Error> {
+        let shared = self.shared();
+        let unknown = shared.catalog.unknown(namespace_id, names);
+        if !unknown.is_empty() {
+            self.driver.write(verb::MakeKnown { namespace_id, unknown, shared }).await?;
+        }
+        Ok(())
+    }
+
+    /// The id of a namespace, at most a moment behind what other processes have changed.
+    pub(super) async fn namespace_id(&self, namespace: &str) -> Result<i64, Error> {
+        Ok(self.settings(namespace, self.now()).await?.1)
     }
 
     /// Settings, at most a moment behind what other processes have changed, and the id of a namespace.

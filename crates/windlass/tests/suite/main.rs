@@ -11,6 +11,7 @@ mod complete;
 mod days;
 mod delete;
 mod depends;
+mod edit;
 mod enqueue;
 mod expire;
 mod explain;

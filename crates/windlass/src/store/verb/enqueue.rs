@@ -473,7 +473,7 @@ fn existing(holder: JobId, same: bool, key: &str) -> Result<Stored, Error> {
     })
 }
 
-fn json_text<T: serde::Serialize>(value: &T) -> Result<String, Error> {
+pub(super) fn json_text<T: serde::Serialize>(value: &T) -> Result<String, Error> {
     serde_json::to_string(value)
         .map_err(|error| Error::bug(format!("a map of strings cannot be written: {error}")))
 }

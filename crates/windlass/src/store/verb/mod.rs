@@ -12,6 +12,7 @@ mod delete;
 mod dependents;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod drop_day;
+mod edit;
 mod enqueue;
 mod enqueue_here;
 mod erase;
@@ -51,6 +52,7 @@ pub(crate) use delete::Delete;
 pub(crate) use dependents::Dependents;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use drop_day::{DropDay, ListDays};
+pub(crate) use edit::Edit;
 pub(crate) use enqueue::{Enqueue, Prepared, uniques};
 pub(crate) use enqueue_here::EnqueueHere;
 pub(crate) use expire::Expire;
