@@ -9,8 +9,8 @@ use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    enqueue, handler, health, info, job, list, metrics, namespaces, queue, queues, schedule,
-    schedules, stats, types, wait,
+    enqueue, handler, health, info, job, list, metrics, namespaces, operations, queue, queues,
+    schedule, schedules, stats, types, wait,
 };
 
 /// All routes, behind the checks every request passes.
@@ -31,6 +31,10 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/checkpoint", get(handler::checkpoint))
         .route("/api/v1/jobs/{id}/logs", get(handler::logs))
         .route("/api/v1/jobs/{id}/signals", post(handler::signal))
+        .route("/api/v1/operations", get(operations::list).post(operations::create))
+        .route("/api/v1/operations/{id}", get(operations::get))
+        .route("/api/v1/operations/{id}/cancel", post(operations::cancel))
+        .route("/api/v1/dead/groups", get(operations::dead_groups))
         .merge(queue_routes())
         .merge(schedule_routes())
         .route("/api/v1/stats", get(stats::stats))

@@ -20,12 +20,16 @@ pub use crate::core::{Reason, State};
 pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
-    Enqueue, Enqueued, JobFilter, KindStats, Page, Queue, QueueBuilder, Stats, WorkerStats,
+    DeadGroup, DeadGroups, Enqueue, Enqueued, JobFilter, KindStats, OperationPreview, Page, Queue,
+    QueueBuilder, Stats, WorkerStats,
 };
 pub use runtime::Clock;
 pub use store::schema;
 pub use store::within::Transaction;
-pub use store::{Existing, RetryOptions};
+pub use store::{
+    Existing, Operation, OperationFailure, OperationId, OperationRecord, OperationState,
+    OperationTarget, RetryOptions,
+};
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;
 pub use worker::{

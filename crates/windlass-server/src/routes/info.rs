@@ -10,13 +10,14 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 48] = [
+const ENDPOINTS: [(&str, &str); 54] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
     ("GET /api/v1/jobs", "list jobs"),
     ("GET /api/v1/jobs/{id}", "read a job"),
     ("DELETE /api/v1/jobs/{id}", "delete a job"),
+    ("PATCH /api/v1/jobs/{id}", "change a job that waits or has ended"),
     ("POST /api/v1/jobs/{id}/cancel", "cancel a job"),
     ("POST /api/v1/jobs/{id}/retry", "give a job another attempt, or run it now"),
     ("GET /api/v1/jobs/{id}/wait", "wait for the end of a job"),
@@ -31,6 +32,11 @@ const ENDPOINTS: [(&str, &str); 48] = [
     ),
     ("GET /api/v1/jobs/{id}/logs", "read what the handlers of a job wrote down"),
     ("POST /api/v1/jobs/{id}/signals", "give a signal to a job that waits for it"),
+    ("POST /api/v1/operations", "do the same to many jobs"),
+    ("GET /api/v1/operations", "list operations"),
+    ("GET /api/v1/operations/{id}", "read how far an operation has come"),
+    ("POST /api/v1/operations/{id}/cancel", "stop an operation"),
+    ("GET /api/v1/dead/groups", "dead letters by what they died of"),
     ("GET /api/v1/queues", "list queues"),
     ("POST /api/v1/queues", "create a queue"),
     ("GET /api/v1/queues/{name}", "read a queue"),

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use windlass::protocol::{
-    AttemptsObject, DependenciesObject, ExplainObject, JobObject, read_cancel, read_edit, read_retry,
+    AttemptsObject, DependenciesObject, ExplainObject, JobObject, read_cancel, read_edit,
+    read_retry,
 };
 
 use super::Answer;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use axum::Json;
 use axum::response::IntoResponse as _;
 use windlass::JobFilter;
-use windlass::protocol::PageObject;
+use windlass::protocol::{PageObject, split_tag};
 
 use super::Answer;
 use crate::problem::Problem;
@@ -32,6 +32,12 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
             "type" => filter.kind(value),
             "queue" => filter.queue(value),
             "priority" => filter.priority(read(name, value)?),
+            "tag" => {
+                let (key, value) = split_tag(value)
+                    .map_err(|detail| Problem::unreadable(format!("tag: {detail}")))?;
+                filter.tag(key, value)
+            }
+            "fingerprint" => filter.fingerprint(value),
             "correlation_id" => filter.correlation_id(value),
             "created_after" => filter.created_after(read(name, value)?),
             "created_before" => filter.created_before(read(name, value)?),

@@ -8,6 +8,7 @@ pub(crate) mod job;
 pub(crate) mod list;
 pub(crate) mod metrics;
 pub(crate) mod namespaces;
+pub(crate) mod operations;
 pub(crate) mod queue;
 pub(crate) mod queues;
 pub(crate) mod schedule;

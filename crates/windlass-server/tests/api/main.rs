@@ -9,6 +9,7 @@ mod enqueue;
 mod jobs;
 mod list;
 mod observe;
+mod operations;
 mod queues;
 mod schedules;
 mod shutdown;

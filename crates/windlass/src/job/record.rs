@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Backoff, Dependency, Held, JobId, Priority, TickOf, Timestamp, Unique};
-use crate::core::{Reason, State};
+use crate::core::{Reason, State, fingerprint};
 
 /// Everything known of a job at one moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +80,8 @@ pub struct JobRecord {
     pub completed_at: Option<Timestamp>,
     /// Message of the last failed attempt, or why it was cancelled.
     pub last_error: Option<String>,
+    /// Class of the last failed attempt, as [`AttemptRecord::class`] has it.
+    pub error_class: Option<String>,
     /// Output, byte for byte as the handler gave it.
     pub result: Option<Vec<u8>>,
 }
@@ -88,6 +90,15 @@ impl JobRecord {
     /// What it asked to be the only one of.
     pub fn unique(&self) -> Option<&Unique> {
         self.uniqueness.as_ref().map(|held| &held.unique)
+    }
+
+    /// What dead letters have in common that died of the same thing: type, class of the last failure, and
+    /// its message without numbers and ids. None in any other state.
+    pub fn fingerprint(&self) -> Option<String> {
+        let message = self.last_error.as_deref().unwrap_or_default();
+        let class = self.error_class.as_deref().unwrap_or_default();
+        let is_dead = self.state == State::DeadLetter;
+        is_dead.then(|| fingerprint(&self.kind, class, message))
     }
 }
 

@@ -25,13 +25,21 @@ pub enum StoredJob {
     Id(JobId),
 }
 
-/// A page of jobs: `{jobs, count, next_cursor, has_more}`.
+/// A page of jobs: `{jobs, count, next_cursor, has_more}`, and `complete: false` where it ends early because
+/// so many jobs had to be looked at.
 #[derive(Debug, Serialize)]
 pub struct PageObject<'a> {
     jobs: Vec<JobObject<'a>>,
     count: usize,
     next_cursor: Option<JobId>,
     has_more: bool,
+    #[serde(skip_serializing_if = "is_true")]
+    complete: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 /// The attempts of a job: `{attempts: [...]}`.
@@ -66,6 +74,7 @@ impl<'a> From<&'a Page> for PageObject<'a> {
             count: page.jobs.len(),
             next_cursor: page.next_cursor,
             has_more: page.next_cursor.is_some(),
+            complete: page.complete,
         }
     }
 }
@@ -284,6 +293,7 @@ pub(super) mod tests {
             started_at: None,
             completed_at: None,
             last_error: None,
+            error_class: None,
             result: None,
         }
     }

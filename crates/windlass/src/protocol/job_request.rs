@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::{Refusal, document};
 use super::dependency_request::read_dependencies;
 use super::depth::depth;
 use super::members::Object;
 use super::unique_request::read_unique;
 use super::values::{base64, count, duration, durations, instant, number, priority, text};
+use super::{Refusal, document};
 use crate::job::{
-    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, JSON_DEPTH_MAX, JobEdit, NewJob, PAYLOAD_BYTES_MAX,
-    RunAt, Strategy,
+    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, JSON_DEPTH_MAX, JobEdit, NewJob,
+    PAYLOAD_BYTES_MAX, RunAt, Strategy,
 };
 
 /// Reads a job; every broken rule is named. The payload keeps its bytes, and a missing one is `null`.
@@ -95,7 +95,10 @@ pub fn read_edit(body: &[u8]) -> Result<JobEdit, Refusal> {
     };
     object.refuse_all(edit.check());
     if edit == JobEdit::default() && object.is_sound() {
-        object.refuse("", "changes nothing (payload, queue, priority, max_attempts, scheduled_at, tags)");
+        object.refuse(
+            "",
+            "changes nothing (payload, queue, priority, max_attempts, scheduled_at, tags)",
+        );
     }
     match Refusal::unless_empty(object.finish()) {
         Err(Refusal::Invalid(broken))

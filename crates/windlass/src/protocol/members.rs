@@ -42,6 +42,11 @@ impl<'a> Object<'a> {
         Ok(object)
     }
 
+    /// An object without members.
+    pub(super) const fn empty() -> Self {
+        Self { members: BTreeMap::new(), broken: Vec::new() }
+    }
+
     /// Takes a member as it is, `null` included.
     pub(super) fn raw(&mut self, name: &str) -> Option<&'a RawValue> {
         self.members.remove(name)

@@ -11,6 +11,8 @@ mod handler_objects;
 mod job_object;
 mod job_request;
 mod members;
+mod operation_object;
+mod operation_request;
 mod outcome_objects;
 mod queue_object;
 mod queue_request;
@@ -27,8 +29,11 @@ pub use dependencies_object::DependenciesObject;
 pub use explain_object::ExplainObject;
 pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
-pub use job_request::{read_edit, read_job};
 pub(crate) use job_request::read_row;
+pub use job_request::{read_edit, read_job};
+pub use operation_object::{DeadGroupsObject, DryRunObject, OperationObject};
+pub use operation_request::{OperationRequest, read_operation, split_tag};
+pub(crate) use operation_request::{operation_text, read_operation_text};
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use queue_object::{
     NamedPage, NamespaceObject, PauseObject, QueueObject, QueueStatsObject, ScaleObject, TypeObject,

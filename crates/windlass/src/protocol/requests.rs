@@ -96,7 +96,7 @@ pub(super) fn read<T>(body: &[u8], fill: impl FnOnce(&mut Object<'_>) -> T) -> R
     Ok(request)
 }
 
-fn delay(json: &RawValue) -> Result<Duration, String> {
+pub(super) fn delay(json: &RawValue) -> Result<Duration, String> {
     match duration(json)? {
         span if span > DELAY_MAX => Err("is longer than 366 days".to_owned()),
         span => Ok(span),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::core::State;
 use crate::job::{JobId, JobRecord, Priority, Timestamp};
-use crate::store::{Counted, ListQuery, Measure};
+use crate::store::{Counted, ListQuery, Listed, Measure};
 
 /// Jobs on a page unless a filter says otherwise, and at most.
 const PAGE_DEFAULT: usize = 100;
@@ -13,7 +13,7 @@ const PAGE_MAX: usize = 500;
 /// Which jobs to list; what is not set does not filter. Newest first unless told otherwise.
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {
-    query: ListQuery,
+    pub(super) query: ListQuery,
 }
 
 impl JobFilter {
@@ -92,6 +92,11 @@ impl JobFilter {
         self
     }
 
+    /// What it asks of jobs, without the page.
+    pub(crate) fn into_conditions(self) -> ListQuery {
+        ListQuery { cursor: None, ascending: false, limit: 0, ..self.query }
+    }
+
     pub(super) fn page_size(&self) -> usize {
         match self.query.limit {
             0 => PAGE_DEFAULT,
@@ -114,14 +119,17 @@ pub struct Page {
     pub jobs: Vec<JobRecord>,
     /// Where the next page begins; none on the last page.
     pub next_cursor: Option<JobId>,
+    /// False when so many jobs had to be looked at that the page ends early.
+    pub complete: bool,
 }
 
 impl Page {
-    pub(super) fn new(mut jobs: Vec<JobRecord>, limit: usize) -> Self {
+    pub(super) fn new(listed: Listed, limit: usize) -> Self {
+        let Listed { mut jobs, stopped_at } = listed;
         let has_more = jobs.len() > limit;
         jobs.truncate(limit);
-        let next_cursor = jobs.last().filter(|_| has_more).map(|job| job.id);
-        Self { jobs, next_cursor }
+        let last = jobs.last().filter(|_| has_more).map(|job| job.id);
+        Self { jobs, next_cursor: last.or(stopped_at), complete: stopped_at.is_none() }
     }
 }
 

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub use enqueue::{Enqueue, Enqueued};
 pub(crate) use schedules::check_schedule;
 
+pub use operate::{DeadGroup, DeadGroups, OperationPreview};
+
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
@@ -281,8 +283,8 @@ impl Queue {
     /// [`Error::NotFound`] for an unknown namespace, [`Error::Unavailable`].
     pub async fn list(&self, filter: JobFilter) -> Result<Page, Error> {
         let limit = filter.page_size();
-        let jobs = self.store.list(&self.namespace, filter.into_query()).await?;
-        Ok(Page::new(jobs, limit))
+        let listed = self.store.list(&self.namespace, filter.into_query()).await?;
+        Ok(Page::new(listed, limit))
     }
 
     /// Cancels one job and returns it: a waiting one ends now, a running one is asked to stop

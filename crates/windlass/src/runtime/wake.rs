@@ -25,6 +25,8 @@ pub(crate) struct Signals {
     pub(crate) resolving: Signal,
     /// A schedule was made or changed.
     pub(crate) schedules: Signal,
+    /// There is something to do to many jobs.
+    pub(crate) operations: Signal,
     /// Counts may have changed.
     pub(crate) counted: Signal,
     /// A transaction of the application holds news that nothing will announce.
@@ -43,6 +45,7 @@ impl Signals {
         self.expiring.raise();
         self.resolving.raise();
         self.schedules.raise();
+        self.operations.raise();
         self.counted.raise();
         self.ended.announce_all();
     }

@@ -115,6 +115,7 @@ pub(crate) struct Effects {
     delayed: bool,
     cancelling: bool,
     schedules: bool,
+    operations: bool,
     ended: Vec<JobId>,
     learned: Vec<Pair>,
     settings: Option<Arc<Settings>>,
@@ -171,6 +172,11 @@ impl Effects {
     /// A schedule was made or changed: other processes see it in the watch.
     pub(crate) const fn schedules(&mut self) {
         self.schedules = true;
+    }
+
+    /// There is something to do to many jobs: other processes see it in the watch.
+    pub(crate) const fn operations(&mut self) {
+        self.operations = true;
     }
 
     /// A worker is to stop a job.
@@ -300,6 +306,9 @@ impl Effects {
         }
         if shared.edges.ended(&self.ended) || self.blocked {
             signals.resolving.raise();
+        }
+        if self.operations {
+            signals.operations.raise();
         }
         if self.schedules {
             signals.schedules.raise();

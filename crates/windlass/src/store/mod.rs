@@ -17,6 +17,7 @@ mod migrations;
 mod model;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod operation;
 mod operation_store;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -51,13 +52,17 @@ use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
+pub(crate) use operation::{Deed, Target};
+pub use operation::{
+    Operation, OperationFailure, OperationId, OperationRecord, OperationState, OperationTarget,
+};
 pub(crate) use operation_store::OperationStore;
 pub(crate) use queue_store::QueueStore;
 pub(crate) use schedule_store::{Declared, ScheduleStore};
 pub(crate) use types::{
-    Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
-    Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served, Settled, Stored, Tally, WorkerKey,
-    WorkerRecord,
+    Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, ListQuery, Listed,
+    NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served,
+    Settled, Stored, Tally, WorkerKey, WorkerRecord,
 };
 pub use types::{Existing, RetryOptions};
 
@@ -143,7 +148,7 @@ pub(crate) trait Store:
 
     fn get(&self, namespace: &Arc<str>, jobs: Vec<JobId>) -> Reply<'_, Vec<JobRecord>>;
     fn attempts(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<AttemptRecord>>;
-    fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Vec<JobRecord>>;
+    fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Listed>;
     fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted>;
     fn verify(&self) -> Reply<'_, Vec<String>>;
 

@@ -141,6 +141,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         started_at: None,
         completed_at: None,
         last_error: None,
+        error_class: None,
         result: None,
     };
     job.schedule = tick_of(&mut job.metadata);
@@ -234,6 +235,7 @@ fn read_extras(row: &mut Row<'_>, job: &mut JobRecord) -> Result<(), Error> {
     let progress_at = instant(row)?;
     let failed_at = instant(row)?;
     let message = row.opt_text()?;
+    job.error_class = row.opt_text()?;
     for changed_at in [progress_at, failed_at].into_iter().flatten() {
         job.updated_at = job.updated_at.max(changed_at);
     }

@@ -12,8 +12,8 @@ use super::driver::Driver;
 use super::ids::Ids;
 use super::settings::Settings;
 use super::types::{
-    Beat, Claims, Counted, ListQuery, NewWorker, ProgressNote, Promoted, RetryOptions, Served,
-    Settled, Stored, WorkerKey,
+    Beat, Claims, Counted, ListQuery, Listed, NewWorker, ProgressNote, Promoted, RetryOptions,
+    Served, Settled, Stored, WorkerKey,
 };
 use super::verb::{self, Prepared};
 use super::within::Work;
@@ -377,7 +377,7 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(self.driver.read(verb::Attempts { namespace, job, shared }))
     }
 
-    fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Vec<JobRecord>> {
+    fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Listed> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
         Box::pin(self.driver.read(verb::List { namespace, query, now, shared }))
     }

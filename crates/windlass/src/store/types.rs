@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::catalog::Pair;
 use super::list::ListFilter;
-use crate::core::{Run, State};
-use crate::job::{JobId, Pressure, Priority, TickOf, Timestamp};
+use crate::core::{Run, State, fingerprint};
+use crate::job::{JobId, JobRecord, Pressure, Priority, TickOf, Timestamp};
 
 /// Why an enqueue is answered with an earlier job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,7 +160,7 @@ pub(crate) struct Promoted {
 }
 
 /// How to retry a job by hand.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RetryOptions {
     /// Start counting attempts anew; otherwise one more attempt is granted.
     pub reset_attempts: bool,
@@ -171,12 +171,15 @@ pub struct RetryOptions {
 }
 
 /// A page of jobs to read; empty lists mean all.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ListQuery {
     pub(crate) states: Vec<State>,
     pub(crate) kinds: Vec<String>,
     pub(crate) queues: Vec<String>,
     pub(crate) priorities: Vec<Priority>,
+    /// All of them.
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) fingerprints: Vec<String>,
     pub(crate) correlation_id: Option<String>,
     pub(crate) created_after: Option<Timestamp>,
     pub(crate) created_before: Option<Timestamp>,
@@ -186,6 +189,28 @@ pub(crate) struct ListQuery {
 }
 
 impl ListQuery {
+    /// Whether it means every job.
+    pub(crate) fn is_empty(&self) -> bool {
+        let page = (self.cursor, self.ascending, self.limit);
+        let (cursor, ascending, limit) = page;
+        *self == Self { cursor, ascending, limit, ..Self::default() }
+    }
+
+    /// Whether there are conditions that only the whole job can answer.
+    pub(super) const fn is_sieved(&self) -> bool {
+        !self.tags.is_empty() || !self.fingerprints.is_empty()
+    }
+
+    /// Answers them.
+    pub(super) fn passes(&self, job: &JobRecord) -> bool {
+        let has = |(key, value): &(String, String)| job.tags.get(key) == Some(value);
+        let is_one = || {
+            let of_job = job.fingerprint();
+            self.fingerprints.iter().any(|one| Some(one) == of_job.as_ref())
+        };
+        self.tags.iter().all(has) && (self.fingerprints.is_empty() || is_one())
+    }
+
     /// Adds the conditions on the job itself, and the page.
     pub(super) fn restrict(&self, filter: &mut ListFilter) {
         if !self.priorities.is_empty() {
@@ -203,6 +228,47 @@ impl ListQuery {
         }
         filter.page(self.cursor, self.ascending, self.limit);
     }
+}
+
+/// A page of jobs as it was read.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) jobs: Vec<JobRecord>,
+    /// The last job it came to, where it stopped early because it had looked at so many.
+    pub(crate) stopped_at: Option<JobId>,
+}
+
+/// A page of the ids of jobs as it was read.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) jobs: Vec<JobId>,
+    /// Where the next page begins, if there may be more.
+    pub(crate) next: Option<JobId>,
+}
+
+/// A dead letter, as far as groups of them need it.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    pub(crate) job: JobId,
+    pub(crate) queue: String,
+    pub(crate) kind: String,
+    pub(crate) class: Option<String>,
+    pub(crate) message: Option<String>,
+    pub(crate) at: Timestamp,
+}
+
+impl DeadLetter {
+    pub(crate) fn fingerprint(&self) -> String {
+        let class = self.class.as_deref().unwrap_or_default();
+        fingerprint(&self.kind, class, self.message.as_deref().unwrap_or_default())
+    }
+}
+
+/// The latest dead letters; `complete` when these are all.
+#[derive(Debug)]
+pub(crate) struct Dead {
+    pub(crate) letters: Vec<DeadLetter>,
+    pub(crate) complete: bool,
 }
 
 /// A page of names; `only` asks for one.

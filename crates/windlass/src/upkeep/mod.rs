@@ -4,6 +4,7 @@
 mod expire;
 mod fire;
 mod fold;
+mod operate;
 mod promote;
 mod prune;
 mod relay;
@@ -85,6 +86,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     supervise(queue, tasks, move || fold::Fold::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || prune::Prune::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || operate::Operate::new(&of));
 }
 
 fn supervise<R: Round>(queue: &Queue, tasks: &Tasks, make: impl Fn() -> R + Send + 'static) {

@@ -25,6 +25,7 @@ mod listing;
 mod logs;
 mod migrate;
 mod namespaces;
+mod operations;
 mod pause;
 mod processes;
 mod prune;

@@ -23,6 +23,7 @@ const EXPECTING: Duration = Duration::from_millis(5);
 struct Last {
     next_delayed: Option<i64>,
     next_schedule: Option<i64>,
+    next_operation: Option<i64>,
 }
 
 pub(super) fn start<S: Server>(
@@ -71,6 +72,10 @@ async fn look<S: Server>(lane: &Lane<S>, shared: &Shared, clock: &Clock, last: &
     if seen.next_schedule != last.next_schedule {
         last.next_schedule = seen.next_schedule;
         shared.signals.schedules.raise();
+    }
+    if seen.next_operation != last.next_operation {
+        last.next_operation = seen.next_operation;
+        shared.signals.operations.raise();
     }
     if seen.next_expiry.is_some_and(|at| at <= clock.now().as_micros()) {
         shared.signals.expiring.raise();

@@ -11,7 +11,12 @@ use crate::store::list::ListFilter;
 use crate::store::rows::{JobRow, Room, instant};
 use crate::store::statements::Sql;
 use crate::store::verb::locate;
-use crate::store::{Counted, ListQuery, Shared, Tally, WorkerRecord};
+use crate::store::{Counted, Found, ListQuery, Listed, Shared, Tally, WorkerRecord};
+
+/// Jobs that are looked at one by one in a step, and in all for one page, where statements cannot answer
+/// a condition.
+const SIEVE_PAGE: usize = 500;
+const SIEVE_MAX: usize = 20_000;
 
 /// Weight of a read that may come past many rows.
 const READ_WEIGHT: usize = 1000;
@@ -99,40 +104,97 @@ pub(crate) struct List {
 }
 
 impl Verb for List {
-    type Reply = Vec<JobRecord>;
+    type Reply = Listed;
 
     fn weight(&self) -> usize {
         READ_WEIGHT
     }
 
-    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<JobRecord>, Error> {
-        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
-        let query = &self.query;
-        let pairs = self.shared.catalog.pairs(tx, |pair| {
-            pair.namespace_id == namespace_id
-                && named(&query.queues, &pair.queue)
-                && named(&query.kinds, &pair.kind)
-        });
-        let pairs = pairs.await?;
-        let mut ids = Vec::new();
-        for (sql, mut filter) in sources(query) {
-            filter.one_of("j.queue_id", distinct(pairs.iter().map(|pair| pair.queue_id)));
-            if !query.kinds.is_empty() {
-                filter.one_of("j.kind_id", distinct(pairs.iter().map(|pair| pair.kind_id)));
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Listed, Error> {
+        let limit = self.query.limit;
+        if !self.query.is_sieved() {
+            let ids = find(tx, &self.shared, &self.namespace, &self.query).await?;
+            let rows = rows(tx, &ids, self.now).await?;
+            let jobs = rows.into_iter().map(|row| row.record).collect();
+            return Ok(Listed { jobs, stopped_at: None });
+        }
+        let (mut jobs, mut looked_at) = (Vec::new(), 0);
+        let mut query = ListQuery { limit: SIEVE_PAGE, ..self.query.clone() };
+        loop {
+            let ids = find(tx, &self.shared, &self.namespace, &query).await?;
+            let rows = rows(tx, &ids, self.now).await?;
+            let passed = rows.into_iter().map(|row| row.record).filter(|job| query.passes(job));
+            jobs.extend(passed);
+            looked_at += ids.len();
+            query.cursor = ids.last().copied().map(JobId::from_i64);
+            if ids.len() < SIEVE_PAGE || jobs.len() >= limit {
+                jobs.truncate(limit);
+                return Ok(Listed { jobs, stopped_at: None });
             }
-            query.restrict(&mut filter);
-            let rows = tx.query_list(sql, &filter).await?;
-            ids.extend(rows.ints()?);
+            if looked_at >= SIEVE_MAX {
+                return Ok(Listed { jobs, stopped_at: query.cursor });
+            }
         }
-        ids.sort_unstable();
-        ids.dedup();
-        if !query.ascending {
-            ids.reverse();
-        }
-        ids.truncate(query.limit);
-        let rows = rows(tx, &ids, self.now).await?;
-        Ok(rows.into_iter().map(|row| row.record).collect())
     }
+}
+
+/// Reads a page of the ids of jobs.
+#[derive(Debug)]
+pub(crate) struct Find(pub(crate) List);
+
+impl Verb for Find {
+    type Reply = Found;
+
+    fn weight(&self) -> usize {
+        READ_WEIGHT
+    }
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Found, Error> {
+        let List { namespace, query, shared, .. } = &self.0;
+        if query.is_sieved() {
+            let listed = self.0.run(tx).await?;
+            let jobs: Vec<JobId> = listed.jobs.iter().map(|job| job.id).collect();
+            let last = jobs.last().copied().filter(|_| jobs.len() == query.limit);
+            return Ok(Found { next: listed.stopped_at.or(last), jobs });
+        }
+        let ids = find(tx, shared, namespace, query).await?;
+        let jobs: Vec<JobId> = ids.into_iter().map(JobId::from_i64).collect();
+        let next = jobs.last().copied().filter(|_| jobs.len() == query.limit);
+        Ok(Found { jobs, next })
+    }
+}
+
+/// The ids of a page of jobs, in its order, by the conditions that statements can answer.
+async fn find<T: Tx>(
+    tx: &mut T,
+    shared: &Shared,
+    namespace: &str,
+    query: &ListQuery,
+) -> Result<Vec<i64>, Error> {
+    let namespace_id = shared.catalog.namespace(tx, namespace).await?;
+    let pairs = shared.catalog.pairs(tx, |pair| {
+        pair.namespace_id == namespace_id
+            && named(&query.queues, &pair.queue)
+            && named(&query.kinds, &pair.kind)
+    });
+    let pairs = pairs.await?;
+    let mut ids = Vec::new();
+    for (sql, mut filter) in sources(query) {
+        filter.one_of("j.queue_id", distinct(pairs.iter().map(|pair| pair.queue_id)));
+        if !query.kinds.is_empty() {
+            filter.one_of("j.kind_id", distinct(pairs.iter().map(|pair| pair.kind_id)));
+        }
+        query.restrict(&mut filter);
+        let rows = tx.query_list(sql, &filter).await?;
+        ids.extend(rows.ints()?);
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    if !query.ascending {
+        ids.reverse();
+    }
+    ids.truncate(query.limit);
+    Ok(ids)
 }
 
 /// Reads the maintained counts of a namespace.

@@ -25,6 +25,8 @@ mod log;
 mod make_known;
 mod namespaces;
 mod node;
+mod operate;
+mod operations;
 mod pause;
 mod promote;
 mod prune;
@@ -59,11 +61,16 @@ pub(crate) use expire::Expire;
 pub(crate) use explain::Explain;
 pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
-pub(crate) use inspect::{Attempts, Get, List, Stats};
+pub(crate) use inspect::{Attempts, Find, Get, List, Stats};
 pub(crate) use log::{AddLines, ReadLog};
 pub(crate) use make_known::MakeKnown;
 pub(crate) use namespaces::{AddNamespace, ListNamespaces, RemoveNamespace};
 pub(crate) use node::{NodeLease, NodeRelease};
+pub(crate) use operate::{Operate, Progress as OperationProgress};
+pub(crate) use operations::{
+    BeginOperation, CancelOperation, DeadGroups, DueOperations, ForgetOperations, GetOperation,
+    ListOperations, OperationRow,
+};
 pub(crate) use pause::{ChangePause, ListKinds};
 pub(crate) use promote::Promote;
 pub(crate) use prune::Prune;

@@ -11,7 +11,7 @@ use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::remove_from_room;
 use crate::store::verb::locate;
-use crate::store::verb::unique::take_again;
+use crate::store::verb::unique::{refuse_held, take_again};
 use crate::store::{RetryOptions, Shared};
 
 /// Retries one job and returns it as it stands then.
@@ -76,6 +76,8 @@ impl Retry {
     }
 
     async fn revive<T: Tx>(&self, tx: &mut T, row: &JobRow, old: Counts) -> Result<(), Error> {
+        // A refusal comes before anything is written: other jobs may share the transaction.
+        refuse_held(tx, row, self.now).await?;
         // Whoever moves a job takes its room first: a delete does so too.
         remove_from_room(tx, row).await?;
         take_again(tx, row, self.now).await?;

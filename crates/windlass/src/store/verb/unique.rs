@@ -260,26 +260,41 @@ pub(super) async fn release<T: Tx>(tx: &mut T, mut held: Vec<Holding>) -> Result
     Ok(())
 }
 
-/// Takes the key of a job that lives again; refused while another job has it.
+/// Refuses to let a job live again while another one has its key; changes nothing.
+pub(super) async fn refuse_held<T: Tx>(
+    tx: &mut T,
+    row: &JobRow,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(held) = held_until_end(row) else { return Ok(()) };
+    let params = [held.digest.as_str().into(), now.as_micros().into()];
+    let holder = tx.query(Sql::UniqueHolder, &params).await?.first_int()?.map(JobId::from_i64);
+    match holder.filter(|holder| *holder != row.record.id) {
+        None => Ok(()),
+        Some(holder) => Err(Error::conflict(format!(
+            "job {} cannot be retried: job {holder} holds its unique key",
+            row.record.id
+        ))),
+    }
+}
+
+/// Takes the key of a job that lives again, unless someone else has just taken it.
 pub(super) async fn take_again<T: Tx>(
     tx: &mut T,
     row: &JobRow,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let Some(held) = &row.record.uniqueness else { return Ok(()) };
-    if held.unique.until == UniqueUntil::Period {
-        return Ok(());
-    }
+    let Some(held) = held_until_end(row) else { return Ok(()) };
     let (digest, id) = (held.digest.as_str().into(), row.record.id);
     let wanted = [digest, id.as_i64().into(), Param::Null, now.as_micros().into()];
     tx.execute(Sql::UniqueTake, &wanted).await?;
     let rows = tx.query(Sql::UniqueGet, &[digest]).await?;
-    let holder = rows.first(|row| Ok((row.text()?, JobId::from_i64(row.int()?))))?;
-    match holder {
+    match rows.first(|row| Ok((row.text()?, JobId::from_i64(row.int()?))))? {
         Some((_, holder)) if holder == id => Ok(()),
-        Some((_, holder)) => Err(Error::conflict(format!(
-            "job {id} cannot be retried: job {holder} holds its unique key"
-        ))),
-        None => Err(Error::moved(format!("the unique key of job {id}"))),
+        _ => Err(Error::moved(format!("the unique key of job {id}"))),
     }
+}
+
+fn held_until_end(row: &JobRow) -> Option<&Held> {
+    row.record.uniqueness.as_ref().filter(|held| held.unique.until != UniqueUntil::Period)
 }
