@@ -30,7 +30,11 @@ pub(crate) enum Command {
     /// Show one job, or the latest jobs, or the counts
     Status(cmd::status::StatusArgs),
     /// Look at jobs and steer them
-    Jobs(cmd::jobs::JobsArgs),
+    Jobs(Box<cmd::jobs::JobsArgs>),
+    /// Look at dead letters by what they died of, try them again or delete them
+    Dead(Box<cmd::dead::DeadArgs>),
+    /// Look at what is done to many jobs, and stop it
+    Operations(cmd::operations::OperationsArgs),
     /// Look at queues, set, pause and purge them
     Queues(cmd::queues::QueuesArgs),
     /// Make schedules, look at them, pause and run them

@@ -51,4 +51,5 @@ pub const fn Ok<T>(value: T) -> Result<T> {
 /// The examples of the guides are compiled and run.
 #[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../../../docs/handlers.md")]
+#[doc = include_str!("../../../docs/operations.md")]
 struct Guides;

@@ -5,6 +5,7 @@
 mod database;
 mod http;
 mod new_job;
+mod operations;
 mod queues;
 mod schedules;
 
@@ -18,7 +19,8 @@ use crate::output::Object;
 use database::Database;
 pub(crate) use database::refuse_missing;
 use http::Server;
-pub(crate) use new_job::{JobRequest, Payload};
+pub(crate) use new_job::{EditRequest, JobRequest, Payload};
+pub(crate) use operations::operation_id;
 pub(crate) use queues::Scope;
 pub(crate) use schedules::{Doing, body};
 
@@ -55,7 +57,7 @@ pub(crate) struct ListRequest {
 }
 
 /// How to retry a job.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct RetryRequest {
     pub(crate) reset_attempts: bool,
     pub(crate) delay: Option<Duration>,

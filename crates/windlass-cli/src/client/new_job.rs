@@ -42,6 +42,23 @@ pub(crate) struct JobRequest {
     pub(crate) tags: BTreeMap<String, String>,
 }
 
+/// The body of `PATCH /jobs/{id}`; what is absent stays as it is.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct EditRequest {
+    #[serde(flatten)]
+    pub(crate) payload: Payload,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queue: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) priority: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scheduled_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tags: Option<BTreeMap<String, String>>,
+}
+
 /// A job's input: JSON as it was written, or any other bytes.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Payload {

@@ -149,7 +149,7 @@ impl Server {
         self.object(request.query(&[("cursor", after), ("limit", "500")])).await
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         method: Method,
         path: &str,
@@ -231,6 +231,6 @@ fn encoded(byte: u8) -> String {
     }
 }
 
-fn bytes(body: &Value) -> Vec<u8> {
+pub(super) fn bytes(body: &Value) -> Vec<u8> {
     body.to_string().into_bytes()
 }

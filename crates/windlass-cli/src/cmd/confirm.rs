@@ -1,4 +1,4 @@
-//! Asks before something is deleted that cannot be brought back.
+//! Asks before something is done that cannot be taken back.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -8,8 +8,7 @@ use crate::exit::{Exit, Failure};
 pub(crate) fn confirm(question: &str) -> Result<(), Failure> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        return Err(Failure::usage("this cannot be undone, and there is no terminal to ask at")
-            .hint("add --yes"));
+        return Err(Failure::usage("there is no terminal to ask at").hint("add --yes"));
     }
     let mut stderr = std::io::stderr().lock();
     drop(write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()));
@@ -18,6 +17,6 @@ pub(crate) fn confirm(question: &str) -> Result<(), Failure> {
     if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
         Ok(())
     } else {
-        Err(Failure::new(Exit::Failure, "nothing was deleted"))
+        Err(Failure::new(Exit::Failure, "nothing was done"))
     }
 }

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
 use windlass::{JobId, Priority};
 
 use crate::args::{ClientArgs, FilterArgs, duration, job_id, priority};
 use crate::client::{ListRequest, Missing, RetryRequest, Target};
+use crate::cmd::bulk::{self, BulkArgs};
 use crate::cmd::confirm::confirm;
+use crate::cmd::dead::retry_params;
+use crate::cmd::edit::{EditArgs, MoveArgs, carry_over, edit};
 use crate::cmd::wait::wait_for;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Format};
@@ -32,6 +36,12 @@ enum JobsCommand {
     Cancel(CancelArgs),
     /// Give ended jobs another attempt, or run waiting ones now
     Retry(RetryArgs),
+    /// Run waiting jobs now
+    RunNow(RunNowArgs),
+    /// Change a job that waits or has ended
+    Edit(EditArgs),
+    /// Move jobs to another queue
+    Move(MoveArgs),
     /// Delete jobs and their history
     Delete(DeleteArgs),
     /// Wait until a job has ended; exits 9 unless it completed
@@ -80,8 +90,11 @@ struct GetArgs {
 #[derive(Debug, Args)]
 struct CancelArgs {
     /// The jobs
-    #[arg(required = true, value_name = "ID", value_parser = job_id)]
+    #[arg(value_name = "ID", value_parser = job_id)]
     ids: Vec<JobId>,
+
+    #[command(flatten)]
+    bulk: BulkArgs,
 
     /// Why, for whoever looks at the job later
     #[arg(long, value_name = "TEXT")]
@@ -91,6 +104,10 @@ struct CancelArgs {
     #[arg(long)]
     force: bool,
 
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+
     #[command(flatten)]
     client: ClientArgs,
 }
@@ -98,8 +115,11 @@ struct CancelArgs {
 #[derive(Debug, Args)]
 struct RetryArgs {
     /// The jobs
-    #[arg(required = true, value_name = "ID", value_parser = job_id)]
+    #[arg(value_name = "ID", value_parser = job_id)]
     ids: Vec<JobId>,
+
+    #[command(flatten)]
+    bulk: BulkArgs,
 
     /// Count attempts from the start again; otherwise one more is granted
     #[arg(long)]
@@ -113,6 +133,10 @@ struct RetryArgs {
     #[arg(long, value_parser = priority)]
     priority: Option<Priority>,
 
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+
     #[command(flatten)]
     client: ClientArgs,
 }
@@ -120,8 +144,11 @@ struct RetryArgs {
 #[derive(Debug, Args)]
 struct DeleteArgs {
     /// The jobs
-    #[arg(required = true, value_name = "ID", value_parser = job_id)]
+    #[arg(value_name = "ID", value_parser = job_id)]
     ids: Vec<JobId>,
+
+    #[command(flatten)]
+    bulk: BulkArgs,
 
     /// Delete running jobs, too
     #[arg(long)]
@@ -130,6 +157,16 @@ struct DeleteArgs {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+struct RunNowArgs {
+    /// The jobs
+    #[arg(required = true, value_name = "ID", value_parser = job_id)]
+    ids: Vec<JobId>,
 
     #[command(flatten)]
     client: ClientArgs,
@@ -164,6 +201,9 @@ impl JobsCommand {
             Self::Get(args) | Self::Explain(args) | Self::Logs(args) => &args.client,
             Self::Cancel(args) => &args.client,
             Self::Retry(args) => &args.client,
+            Self::RunNow(args) => &args.client,
+            Self::Edit(args) => &args.client,
+            Self::Move(args) => &args.client,
             Self::Delete(args) => &args.client,
             Self::Wait(args) => &args.client,
         }
@@ -192,26 +232,15 @@ async fn carry_out(target: &Target, command: JobsCommand) -> Result<(), Failure>
                 [("AT", "at"), ("ATTEMPT", "attempt"), ("LEVEL", "level"), ("TEXT", "text")];
             output::named(args.client.output, &target.logs(args.id).await?, "lines", columns)
         }
-        JobsCommand::Cancel(args) => {
-            let reason = args.reason.as_deref();
-            let cancel = async |id| {
-                let job = target.cancel(id, reason, args.force).await?;
-                output::job(args.client.output, &job)
-            };
-            each(&args.ids, cancel).await
+        JobsCommand::Cancel(args) => cancel(target, args).await,
+        JobsCommand::Retry(args) => retry(target, args).await,
+        JobsCommand::RunNow(args) => {
+            let how = RetryRequest::default();
+            let run = async |id| output::job(args.client.output, &target.retry(id, &how).await?);
+            each(&args.ids, run).await
         }
-        JobsCommand::Retry(args) => {
-            let how = RetryRequest {
-                reset_attempts: args.reset_attempts,
-                delay: args.delay,
-                priority: args.priority,
-            };
-            let retry = async |id| {
-                let job = target.retry(id, &how).await?;
-                output::job(args.client.output, &job)
-            };
-            each(&args.ids, retry).await
-        }
+        JobsCommand::Edit(args) => edit(target, &args).await,
+        JobsCommand::Move(args) => carry_over(target, &args).await,
         JobsCommand::Delete(args) => delete(target, args).await,
         JobsCommand::Wait(args) => {
             wait_for(target, args.id, args.timeout, args.client.output).await
@@ -235,7 +264,44 @@ async fn list(target: &Target, args: ListArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn cancel(target: &Target, args: CancelArgs) -> Result<(), Failure> {
+    args.bulk.check(!args.ids.is_empty())?;
+    let reason = args.reason.as_deref();
+    if args.ids.is_empty() {
+        let params = json!({ "reason": reason, "force": args.force });
+        let how = (args.client.output, args.yes);
+        return bulk::run(target, &args.bulk, ("cancel", params), how).await;
+    }
+    let cancel = async |id| {
+        let job = target.cancel(id, reason, args.force).await?;
+        output::job(args.client.output, &job)
+    };
+    each(&args.ids, cancel).await
+}
+
+async fn retry(target: &Target, args: RetryArgs) -> Result<(), Failure> {
+    args.bulk.check(!args.ids.is_empty())?;
+    if args.ids.is_empty() {
+        let params = retry_params(args.reset_attempts, args.delay, args.priority);
+        let how = (args.client.output, args.yes);
+        return bulk::run(target, &args.bulk, ("retry", params), how).await;
+    }
+    let how = RetryRequest {
+        reset_attempts: args.reset_attempts,
+        delay: args.delay,
+        priority: args.priority,
+    };
+    let retry = async |id| output::job(args.client.output, &target.retry(id, &how).await?);
+    each(&args.ids, retry).await
+}
+
 async fn delete(target: &Target, args: DeleteArgs) -> Result<(), Failure> {
+    args.bulk.check(!args.ids.is_empty())?;
+    if args.ids.is_empty() {
+        let how = (args.client.output, args.yes);
+        return bulk::run(target, &args.bulk, ("delete", json!({ "force": args.force })), how)
+            .await;
+    }
     if !args.yes {
         confirm(&format!("Delete {} with all history?", count(args.ids.len())))?;
     }
@@ -253,7 +319,7 @@ async fn delete(target: &Target, args: DeleteArgs) -> Result<(), Failure> {
 }
 
 /// Does the same to each job; when only some fail, the exit code says so.
-async fn each(
+pub(crate) async fn each(
     ids: &[JobId],
     act: impl AsyncFn(JobId) -> Result<(), Failure>,
 ) -> Result<(), Failure> {

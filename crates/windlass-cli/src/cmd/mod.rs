@@ -1,12 +1,16 @@
 //! The subcommands, one file each: its arguments, and a `run` that does it.
 
 pub(crate) mod bench;
+mod bulk;
 pub(crate) mod completions;
 pub(crate) mod confirm;
 pub(crate) mod db;
+pub(crate) mod dead;
 pub(crate) mod doctor;
+mod edit;
 pub(crate) mod jobs;
 pub(crate) mod namespaces;
+pub(crate) mod operations;
 pub(crate) mod queues;
 mod schedule_settings;
 pub(crate) mod schedules;

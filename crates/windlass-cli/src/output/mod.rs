@@ -52,6 +52,16 @@ pub(crate) fn named<const N: usize>(
     list: &str,
     columns: [(&str, &str); N],
 ) -> Result<(), Failure> {
+    listed(format, whole, list, (columns, "name"))
+}
+
+/// The same for things that are known by the member `id`.
+pub(crate) fn listed<const N: usize>(
+    format: Format,
+    whole: &Object,
+    list: &str,
+    (columns, id): ([(&str, &str); N], &str),
+) -> Result<(), Failure> {
     let items = whole.objects(list).map_err(|error| {
         Failure::new(Exit::Failure, format!("the answer is not what was expected: {error}"))
     })?;
@@ -63,7 +73,7 @@ pub(crate) fn named<const N: usize>(
         }
         Format::Json => line(&whole.indented()),
         Format::Jsonl => items.iter().try_for_each(|item| line(&item.compact())),
-        Format::Id => items.iter().try_for_each(|item| line(&item.text("name"))),
+        Format::Id => items.iter().try_for_each(|item| line(&item.text(id))),
     }
 }
 
