@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::operations::OperationRow;
 use super::{Cancel, Delete, Edit, Retry, locate};
+use crate::Error;
 use crate::core::State;
 use crate::job::{JobId, Timestamp};
 use crate::store::Shared;
@@ -15,7 +16,6 @@ use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::operation::{Deed, Operation, OperationState};
 use crate::store::statements::Sql;
-use crate::{Error, crash_point};
 
 /// Failures of an operation that are kept.
 const FAILURES_KEPT: i64 = 1000;
@@ -63,7 +63,6 @@ impl Verb for Operate {
                 }
             }
         }
-        crash_point!("operate");
         self.keep(tx, &failures).await?;
         let found = i64::try_from(self.jobs.len()).unwrap_or(i64::MAX);
         let is_counting = self.row.state == OperationState::Counting;
