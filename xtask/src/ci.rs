@@ -27,6 +27,7 @@ const FEATURE_SETS: &[&[&str]] = &[
     &["--no-default-features", "--features", "sqlite"],
     &["--no-default-features", "--features", "postgres"],
     &["--no-default-features", "--features", "mysql"],
+    &["--no-default-features", "--features", "testing"],
     &["--all-features"],
 ];
 

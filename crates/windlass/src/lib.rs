@@ -13,6 +13,8 @@ mod queue;
 mod runtime;
 mod sabotage;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod upkeep;
 mod worker;
 
@@ -49,7 +51,8 @@ pub const fn Ok<T>(value: T) -> Result<T> {
 }
 
 /// The examples of the guides are compiled and run.
-#[cfg(all(doctest, feature = "sqlite"))]
+#[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../../../docs/handlers.md")]
 #[doc = include_str!("../../../docs/operations.md")]
+#[doc = include_str!("../../../docs/testing-your-jobs.md")]
 struct Guides;

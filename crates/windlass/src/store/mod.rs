@@ -34,6 +34,8 @@ mod sql_store;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod statements;
+#[cfg(feature = "testing")]
+mod test_faults;
 mod types;
 mod verb;
 mod waits;
@@ -59,6 +61,8 @@ pub use operation::{
 pub(crate) use operation_store::OperationStore;
 pub(crate) use queue_store::QueueStore;
 pub(crate) use schedule_store::{Declared, ScheduleStore};
+#[cfg(feature = "testing")]
+pub(crate) use test_faults::TestFaults;
 pub(crate) use types::{
     Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, ListQuery, Listed,
     NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served,
@@ -74,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) floors: floors::Floors,
     pub(crate) settings: settings::SettingsCache,
     pub(crate) edges: edges::Edges,
+    #[cfg(feature = "testing")]
+    pub(crate) faults: TestFaults,
 }
 
 /// The answer of a verb, some time later.
@@ -157,6 +163,9 @@ pub(crate) trait Store:
 
     fn clock(&self) -> &Clock;
     fn signals(&self) -> &Signals;
+    /// What tests let go wrong.
+    #[cfg(feature = "testing")]
+    fn faults(&self) -> &TestFaults;
 
     /// Trips when the database can no longer be trusted (a failed fsync, damage): the process
     /// should end.

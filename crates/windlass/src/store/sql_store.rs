@@ -170,7 +170,10 @@ impl<D: Driver> Store for SqlStore<D> {
                 Vec::new()
             } else {
                 let verb = self.prepare_enqueue(namespace, good, atomic, now).await?;
-                self.driver.write(verb).await?
+                let write = self.driver.write(verb);
+                #[cfg(feature = "testing")]
+                let write = self.driver.shared().faults.around(write);
+                write.await?
             };
             for (index, error) in refused {
                 replies.insert(index, Err(error));
@@ -405,6 +408,11 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn signals(&self) -> &Signals {
         &self.driver.shared().signals
+    }
+
+    #[cfg(feature = "testing")]
+    fn faults(&self) -> &super::TestFaults {
+        &self.driver.shared().faults
     }
 
     fn failed(&self) -> &CancellationToken {

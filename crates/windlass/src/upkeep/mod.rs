@@ -90,6 +90,24 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     supervise(queue, tasks, move || operate::Operate::new(&of));
 }
 
+/// One turn of everything that the loops do, without them: whatever is due by now is done.
+#[cfg(feature = "testing")]
+pub(crate) async fn turn(queue: &Queue, declared: &Arc<Declared>) -> Result<(), Error> {
+    queue.store().rescue(ROUND_MAX).await?;
+    exhaust(relay::Relay::new(queue)).await?;
+    exhaust(fire::Fire::new(queue, declared)).await?;
+    exhaust(expire::Expire::new(queue)).await?;
+    exhaust(operate::Operate::new(queue)).await?;
+    exhaust(resolve::Resolve::new(queue)).await?;
+    exhaust(promote::Promote::new(queue)).await
+}
+
+#[cfg(feature = "testing")]
+async fn exhaust(mut round: impl Round) -> Result<(), Error> {
+    while round.tick().await?.is_zero() {}
+    Ok(())
+}
+
 fn supervise<R: Round>(queue: &Queue, tasks: &Tasks, make: impl Fn() -> R + Send + 'static) {
     let clock = queue.clock().clone();
     let health = Arc::clone(queue.health());

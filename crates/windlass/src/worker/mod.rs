@@ -20,6 +20,8 @@ mod settler;
 mod shares;
 mod slot;
 mod steps;
+#[cfg(feature = "testing")]
+mod test_worker;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,6 +34,8 @@ pub use event::{Event, JobInfo};
 pub use layer::{Handled, Next};
 pub use registry::{HandlerOptions, Undecodable};
 pub use running::RunningWorker;
+#[cfg(feature = "testing")]
+pub use test_worker::TestWorker;
 
 use self::engine::Hooks;
 use self::registry::{Registry, erase, erase_raw};

@@ -14,10 +14,10 @@ use super::heartbeat::{Heartbeat, register};
 use super::settler::{self, Desk, Done, REPORTS_MAX};
 use super::shares::shares;
 use super::slot::GIVE_UP_GRACE;
-use super::{Worker, dispatcher, fetcher, guard, notes};
+use super::{Settings, Worker, dispatcher, fetcher, guard, notes};
 use crate::queue::Queue;
 use crate::runtime::{Tasks, tasks::at_most};
-use crate::store::{NewWorker, WorkerKey};
+use crate::store::{Declared, NewWorker, WorkerKey};
 use crate::{Error, upkeep};
 
 /// How often a worker looks for jobs by itself: where something looks for all of them, and elsewhere.
@@ -33,51 +33,14 @@ impl<S: Send + Sync + 'static> Worker<S> {
     /// [`Error::Invalid`] for two handlers of one kind, none at all, or an option out of range;
     /// [`Error::Unavailable`] when the database does not answer.
     pub async fn start(self) -> Result<RunningWorker, Error> {
-        self.check()?;
-        guard::install_hook();
-        let Self { queue, state, registry, hooks, schedules, settings, .. } = self;
-        let schedules = Arc::new(schedules);
-        for ((namespace, name), schedule) in &*schedules {
-            queue.store().declare_schedule(namespace, name, schedule.clone()).await?;
-        }
-        let namespace = (!settings.all_namespaces).then(|| queue.namespace().to_owned());
-        let worker = NewWorker {
-            name: settings.name.clone(),
-            nonce: 0,
-            namespace: namespace.clone(),
-            queues: settings.queues.clone(),
-            kinds: registry.handlers.keys().cloned().collect(),
-            slots: settings.concurrency,
-            lease: settings.lease,
-        };
+        let Assembled { engine, worker, outcomes, schedules, settings } = self.assemble().await?;
+        let queue = engine.queue.clone();
         let default = if queue.store().is_watched() { POLL.0 } else { POLL.1 };
         let poll = settings.poll.unwrap_or(default);
-        let renewed_at = queue.clock().now();
-        let identity = register(queue.store(), &worker).await?;
-        let shares = shares(&settings, &registry, namespace.as_deref(), poll);
-        let (reports, outcomes) = mpsc::channel(REPORTS_MAX);
-        let seed = match settings.seed {
-            Some(seed) => seed,
-            None => crate::core::random_i64()?.unsigned_abs(),
-        };
-        let (quiet, abort) = (CancellationToken::new(), CancellationToken::new());
-        let in_flight = Arc::new(InFlight::default());
-        let identity = watch::Sender::new(identity);
-        let identities = identity.subscribe();
-        let engine = Arc::new(Engine {
-            queue: queue.clone(),
-            state,
-            registry,
-            hooks,
-            in_flight: Arc::clone(&in_flight),
-            identity,
-            renewed_at: AtomicI64::new(renewed_at.as_micros()),
-            retired: AtomicI64::new(0),
-            quiet: quiet.clone(),
-            abort: abort.clone(),
-            reports,
-            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
-        });
+        let shares = shares(&settings, &engine.registry, worker.namespace.as_deref(), poll);
+        let identities = engine.identity.subscribe();
+        let (quiet, abort) = (engine.quiet.clone(), engine.abort.clone());
+        let in_flight = Arc::clone(&engine.in_flight);
         let tasks = Parts::default();
         for share in shares {
             start_share(&engine, &tasks, share);
@@ -87,6 +50,57 @@ impl<S: Send + Sync + 'static> Worker<S> {
         let grace = settings.grace;
         Ok(RunningWorker { queue, in_flight, identities, quiet, abort, tasks, grace })
     }
+
+    /// Checks the worker, declares its schedules, registers it, and puts together what its tasks share.
+    pub(super) async fn assemble(self) -> Result<Assembled<S>, Error> {
+        self.check()?;
+        guard::install_hook();
+        let Self { queue, state, registry, hooks, schedules, settings, .. } = self;
+        let schedules = Arc::new(schedules);
+        for ((namespace, name), schedule) in &*schedules {
+            queue.store().declare_schedule(namespace, name, schedule.clone()).await?;
+        }
+        let worker = NewWorker {
+            name: settings.name.clone(),
+            nonce: 0,
+            namespace: (!settings.all_namespaces).then(|| queue.namespace().to_owned()),
+            queues: settings.queues.clone(),
+            kinds: registry.handlers.keys().cloned().collect(),
+            slots: settings.concurrency,
+            lease: settings.lease,
+        };
+        let renewed_at = queue.clock().now();
+        let identity = register(queue.store(), &worker).await?;
+        let (reports, outcomes) = mpsc::channel(REPORTS_MAX);
+        let seed = match settings.seed {
+            Some(seed) => seed,
+            None => crate::core::random_i64()?.unsigned_abs(),
+        };
+        let engine = Arc::new(Engine {
+            queue,
+            state,
+            registry,
+            hooks,
+            in_flight: Arc::default(),
+            identity: watch::Sender::new(identity),
+            renewed_at: AtomicI64::new(renewed_at.as_micros()),
+            retired: AtomicI64::new(0),
+            quiet: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            reports,
+            rng: Mutex::new(fastrand::Rng::with_seed(seed)),
+        });
+        Ok(Assembled { engine, worker, outcomes, schedules, settings })
+    }
+}
+
+/// A worker that is registered, and whose tasks are not started yet.
+pub(super) struct Assembled<S> {
+    pub(super) engine: Arc<Engine<S>>,
+    pub(super) worker: NewWorker,
+    pub(super) outcomes: mpsc::Receiver<Done>,
+    pub(super) schedules: Arc<Declared>,
+    pub(super) settings: Settings,
 }
 
 /// A share has a fetcher, which is started again should it panic, and a dispatcher.

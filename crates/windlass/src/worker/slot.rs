@@ -57,7 +57,7 @@ pub(super) async fn run<S: Send + Sync + 'static>(
 }
 
 /// Runs the handler, or drops it when the worker ends.
-async fn handle<S: Send + Sync + 'static>(
+pub(super) async fn handle<S: Send + Sync + 'static>(
     engine: &Engine<S>,
     attempt: &Arc<Attempt>,
     claimed: Claimed,

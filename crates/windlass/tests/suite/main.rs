@@ -38,6 +38,8 @@ mod snooze;
 mod sql_doors;
 mod stats;
 mod steps;
+#[cfg(feature = "testing")]
+mod testing;
 mod trace;
 mod typed;
 mod unique;
