@@ -59,7 +59,7 @@ impl Tasks {
     }
 
     /// Asks every loop to stop, without waiting.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    #[cfg(any(feature = "postgres", feature = "mysql", feature = "testing"))]
     pub(crate) fn cancel(&self) {
         self.stop.cancel();
     }
