@@ -79,8 +79,22 @@ impl<S: Send + Sync + 'static> TestWorker<S> {
         let waiting = Waiting { attempt, claimed, place };
         slot::run(Arc::clone(&self.engine), waiting, Vec::new()).await;
         while self.settled.recv().await.is_some_and(|job| job != info.id) {}
-        upkeep::turn(&self.engine.queue, &self.declared).await?;
+        self.catch_up().await?;
         self.read(&info).await.map(Some)
+    }
+
+    /// Does what is due by now without running a job: delays that are over, ticks of schedules, dependencies,
+    /// lost leases, operations. The worker itself lives on, however far the clock was moved.
+    ///
+    /// # Errors
+    /// As [`run_next`](Self::run_next).
+    pub async fn catch_up(&mut self) -> Result<(), Error> {
+        let key = self.engine.identity.borrow().clone();
+        let beat = self.engine.store().heartbeat(&key, Some(self.worker.lease)).await?;
+        if !beat.alive {
+            self.register().await?;
+        }
+        upkeep::turn(&self.engine.queue, &self.declared).await
     }
 
     /// Runs jobs until none can run at this time, and returns each run, in order; at most 10,000.
@@ -124,25 +138,19 @@ impl<S: Send + Sync + 'static> TestWorker<S> {
     }
 
     async fn claim(&mut self) -> Result<Option<(Arc<Attempt>, Claimed)>, Error> {
-        upkeep::turn(&self.engine.queue, &self.declared).await?;
-        loop {
-            let key = self.engine.identity.borrow().clone();
-            self.engine.store().heartbeat(&key, Some(self.worker.lease)).await?;
-            self.turn += 1;
-            let claims = self.engine.store().claim(&key, &self.served, 1, self.turn).await?;
-            match claims {
-                // Time went by while nothing was run.
-                Claims::WorkerExpired => self.register().await?,
-                Claims::Jobs { jobs, .. } => {
-                    let Some(claimed) = jobs.into_iter().next() else { return Ok(None) };
-                    let clock = self.engine.clock().clone();
-                    let info = JobInfo::of(&claimed);
-                    let attempt = Arc::new(Attempt::new(info, claimed.run.clone(), key, clock));
-                    self.engine.hold(&attempt);
-                    return Ok(Some((attempt, claimed)));
-                }
-            }
-        }
+        self.catch_up().await?;
+        let key = self.engine.identity.borrow().clone();
+        self.turn += 1;
+        let claims = self.engine.store().claim(&key, &self.served, 1, self.turn).await?;
+        let Claims::Jobs { jobs, .. } = claims else {
+            return Err(Error::unavailable("the clock was moved during a claim"));
+        };
+        let Some(claimed) = jobs.into_iter().next() else { return Ok(None) };
+        let clock = self.engine.clock().clone();
+        let info = JobInfo::of(&claimed);
+        let attempt = Arc::new(Attempt::new(info, claimed.run.clone(), key, clock));
+        self.engine.hold(&attempt);
+        Ok(Some((attempt, claimed)))
     }
 
     /// Nothing of this identity is heard of again.

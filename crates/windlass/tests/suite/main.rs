@@ -6,6 +6,8 @@ mod admission;
 mod cancel;
 mod checkpoint;
 mod claim;
+#[cfg(feature = "testing")]
+mod claimable;
 mod clients;
 mod complete;
 mod days;
