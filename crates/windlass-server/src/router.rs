@@ -60,6 +60,7 @@ fn queue_routes() -> Router<Shared> {
         .route("/api/v1/queues/{name}/purge", post(queue::purge))
         .route("/api/v1/queues/{name}/stats", get(queue::stats))
         .route("/api/v1/queues/{name}/scale", get(queue::scale))
+        .route("/api/v1/queues/{name}/explain", get(queue::explain))
         .route("/api/v1/types", get(types::list))
         .route("/api/v1/types/{name}/pause", post(types::pause))
         .route("/api/v1/types/{name}/resume", post(types::resume))
@@ -79,6 +80,7 @@ fn schedule_routes() -> Router<Shared> {
         .route("/api/v1/schedules/{name}/resume", post(schedule::resume))
         .route("/api/v1/schedules/{name}/trigger", post(schedule::trigger))
         .route("/api/v1/schedules/{name}/ticks", get(schedule::ticks))
+        .route("/api/v1/schedules/{name}/explain", get(schedule::explain))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

@@ -4,8 +4,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use windlass::PauseScope;
 use windlass::protocol::{
-    NamedPage, NamespaceObject, QueueObject, QueueStatsObject, TypeObject, read_new_queue,
-    read_pause_everywhere, read_purge, read_queue_patch,
+    ExplainObject, NamedPage, NamespaceObject, QueueObject, QueueStatsObject, TypeObject,
+    read_new_queue, read_pause_everywhere, read_purge, read_queue_patch,
 };
 
 use super::Target;
@@ -34,6 +34,23 @@ impl Target {
             Self::Server(server) => server.call(Method::GET, &at("queues", name, ""), None).await,
             Self::Database(database) => {
                 object(&QueueObject::from(&database.queue().queue(name).await?))
+            }
+        }
+    }
+
+    /// Why nothing of a queue or schedule (`queues`, `schedules`) runs.
+    pub(crate) async fn explain_named(&self, kind: &str, name: &str) -> Result<Object, Failure> {
+        match self {
+            Self::Server(server) => {
+                server.call(Method::GET, &at(kind, name, "/explain"), None).await
+            }
+            Self::Database(database) => {
+                let queue = database.queue();
+                let blockers = match kind {
+                    "queues" => queue.explain_queue(name).await?,
+                    _ => queue.explain_schedule(name).await?,
+                };
+                object(&ExplainObject::from(blockers.as_slice()))
             }
         }
     }

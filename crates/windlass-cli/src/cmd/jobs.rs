@@ -215,17 +215,7 @@ async fn carry_out(target: &Target, command: JobsCommand) -> Result<(), Failure>
         JobsCommand::List(args) => list(target, args).await,
         JobsCommand::Get(args) => output::job(args.client.output, &target.get(args.id).await?),
         JobsCommand::Explain(args) => {
-            let why = target.explain(args.id).await?;
-            if why.text("runnable") == "true" {
-                output::say("nothing is in its way: the next claim in its turn takes it");
-            }
-            let columns = [
-                ("CODE", "code"),
-                ("WHY", "message"),
-                ("UNTIL", "until"),
-                ("EVIDENCE", "evidence"),
-            ];
-            output::named(args.client.output, &why, "blockers", columns)
+            output::explained(args.client.output, &target.explain(args.id).await?)
         }
         JobsCommand::Logs(args) => {
             let columns =

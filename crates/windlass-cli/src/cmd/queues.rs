@@ -47,6 +47,8 @@ enum QueuesCommand {
     Delete(DeleteNamedArgs),
     /// Show the counts of a queue
     Stats(NameArgs),
+    /// Say why no job of a queue runs
+    Explain(NameArgs),
 }
 
 #[derive(Debug, Args)]
@@ -177,7 +179,7 @@ impl QueuesCommand {
     const fn client(&self) -> &ClientArgs {
         match self {
             Self::List(args) => &args.client,
-            Self::Get(args) | Self::Stats(args) => &args.client,
+            Self::Get(args) | Self::Stats(args) | Self::Explain(args) => &args.client,
             Self::Create(args) | Self::Set(args) => &args.client,
             Self::Pause(args) => &args.scope.client,
             Self::Resume(args) => &args.client,
@@ -221,6 +223,9 @@ async fn carry_out(target: &Target, command: QueuesCommand) -> Result<(), Failur
         }
         QueuesCommand::Stats(args) => {
             output::document(format, &target.queue_stats(&args.name).await?)
+        }
+        QueuesCommand::Explain(args) => {
+            output::explained(format, &target.explain_named("queues", &args.name).await?)
         }
     }
 }

@@ -50,6 +50,8 @@ enum SchedulesCommand {
     Preview(PreviewArgs),
     /// Show the latest ticks of a schedule and their jobs
     Ticks(NameArgs),
+    /// Say why a schedule makes no job now
+    Explain(NameArgs),
     /// Delete a schedule; its jobs stay
     Delete(DeleteArgs),
 }
@@ -135,9 +137,11 @@ impl SchedulesCommand {
     const fn client(&self) -> &ClientArgs {
         match self {
             Self::List(args) => &args.client,
-            Self::Get(args) | Self::Resume(args) | Self::Trigger(args) | Self::Ticks(args) => {
-                &args.client
-            }
+            Self::Get(args)
+            | Self::Resume(args)
+            | Self::Trigger(args)
+            | Self::Ticks(args)
+            | Self::Explain(args) => &args.client,
             Self::Create(args) | Self::Set(args) => &args.client,
             Self::Pause(args) => &args.client,
             Self::Preview(args) => &args.client,
@@ -181,6 +185,9 @@ async fn carry_out(target: &Target, command: SchedulesCommand) -> Result<(), Fai
         }
         SchedulesCommand::Ticks(args) => {
             output::named(format, &target.schedule_ticks(&args.name).await?, "ticks", TICK_COLUMNS)
+        }
+        SchedulesCommand::Explain(args) => {
+            output::explained(format, &target.explain_named("schedules", &args.name).await?)
         }
         SchedulesCommand::Delete(args) => {
             if !args.yes {

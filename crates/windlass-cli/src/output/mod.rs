@@ -77,6 +77,16 @@ pub(crate) fn listed<const N: usize>(
     }
 }
 
+/// Prints what is in the way of something.
+pub(crate) fn explained(format: Format, why: &Object) -> Result<(), Failure> {
+    if why.text("runnable") == "true" {
+        say("nothing is in its way: the next claim in its turn takes it");
+    }
+    let columns =
+        [("CODE", "code"), ("WHY", "message"), ("UNTIL", "until"), ("EVIDENCE", "evidence")];
+    listed(format, why, "blockers", (columns, "code"))
+}
+
 /// Prints jobs; `whole` is the document they came in.
 pub(crate) fn jobs(format: Format, whole: &Object, jobs: &[Object]) -> Result<(), Failure> {
     match format {

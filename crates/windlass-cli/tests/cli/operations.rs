@@ -42,6 +42,25 @@ fn a_job_is_edited_and_moved() {
 }
 
 #[test]
+fn queues_and_schedules_say_why_nothing_runs() {
+    everywhere(|folder, place| {
+        submit(folder, place, &[]);
+        let every = ["schedules", "create", "s", "--every", "1h", "--type", "echo"];
+        folder.ok(&at(&every, place));
+
+        let queue = folder.ok(&at(&["queues", "explain", "default", "-o", "id"], place));
+        let schedule = folder.json(&at(&["schedules", "explain", "s"], place));
+
+        assert_eq!(queue, "no_worker");
+        assert_eq!(
+            (&schedule["runnable"], &schedule["blockers"][0]["code"]),
+            (&false.into(), &"scheduled".into())
+        );
+        assert_eq!(folder.run(&at(&["queues", "explain", "none"], place)).code, 3);
+    });
+}
+
+#[test]
 fn many_jobs_are_cancelled_and_deleted() {
     everywhere(|folder, place| {
         let red = submit(folder, place, &["--tag", "colour=red"]);

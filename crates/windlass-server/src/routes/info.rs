@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 54] = [
+const ENDPOINTS: [(&str, &str); 56] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -47,6 +47,8 @@ const ENDPOINTS: [(&str, &str); 54] = [
     ("POST /api/v1/queues/{name}/purge", "delete jobs of a queue"),
     ("GET /api/v1/queues/{name}/stats", "counts of a queue"),
     ("GET /api/v1/queues/{name}/scale", "what an autoscaler asks"),
+    ("GET /api/v1/queues/{name}/explain", "why no job of a queue runs"),
+    ("GET /api/v1/schedules/{name}/explain", "why a schedule makes no job now"),
     ("GET /api/v1/schedules", "list schedules"),
     ("POST /api/v1/schedules", "create a schedule"),
     ("GET /api/v1/schedules/{name}", "read a schedule"),

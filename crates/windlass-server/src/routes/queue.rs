@@ -4,7 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use serde_json::json;
-use windlass::protocol::{QueueStatsObject, ScaleObject, read_pause, read_purge, read_resume};
+use windlass::protocol::{
+    ExplainObject, QueueStatsObject, ScaleObject, read_pause, read_purge, read_resume,
+};
 use windlass::{PauseScope, State as JobState, Stats};
 
 use super::Answer;
@@ -119,4 +121,9 @@ mod tests {
         assert_eq!(desired(0, 4, 10.0, 8.0), 5);
         assert_eq!(desired(600, 4, 10.0, 8.0), 10);
     }
+}
+
+pub(crate) async fn explain(Namespaced(queue): Namespaced, Name(name): Name) -> Answer {
+    let blockers = queue.explain_queue(&name).await?;
+    Ok(Json(ExplainObject::from(blockers.as_slice())).into_response())
 }

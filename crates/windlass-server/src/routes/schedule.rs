@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
-use windlass::protocol::{NamedPage, StoredJob, TickObject, read_nothing, read_pause_everywhere};
+use windlass::protocol::{
+    ExplainObject, NamedPage, StoredJob, TickObject, read_nothing, read_pause_everywhere,
+};
 use windlass::{Error, Timestamp};
 
 use super::Answer;
@@ -57,4 +59,9 @@ pub(crate) async fn ticks(Namespaced(queue): Namespaced, Name(name): Name, pairs
     let next = ticks.last().filter(|_| ticks.len() == limit).map(|last| last.tick.to_string());
     let ticks = ticks.iter().map(TickObject::from).collect();
     Ok(Json(NamedPage::new("ticks", ticks, next)).into_response())
+}
+
+pub(crate) async fn explain(Namespaced(queue): Namespaced, Name(name): Name) -> Answer {
+    let blockers = queue.explain_schedule(&name).await?;
+    Ok(Json(ExplainObject::from(blockers.as_slice())).into_response())
 }

@@ -15,12 +15,13 @@ pub struct Explanation {
     pub blockers: Vec<Blocker>,
 }
 
-/// One thing that is in the way.
+/// One thing that is in the way of a job, a queue or a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Blocker {
     /// `ended`, `running`, `too_late`, `blocked`, `paused`, `no_worker`, or the reason of a job that waits
-    /// for its time: `scheduled`, `snoozed`, `rate_limited`, `backoff`, `crashed`.
+    /// for its time: `scheduled`, `snoozed`, `rate_limited`, `backoff`, `crashed`. Of queues also `empty`, of
+    /// schedules also `over`, `overlap`, `by_code`, `due`.
     pub code: &'static str,
     /// The same in a sentence.
     pub message: String,

@@ -1,6 +1,7 @@
 //! The client: opens a database, enqueues, looks, steers.
 
 mod enqueue;
+mod explain;
 mod inspect;
 mod manage;
 mod operate;
@@ -18,8 +19,8 @@ pub use operate::{DeadGroup, DeadGroups, OperationPreview};
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
-    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, Explanation, JobId, JobRecord, LogLine, NewJob,
-    PAYLOAD_BYTES_MAX, TraceContext, check_name,
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, LogLine, NewJob, PAYLOAD_BYTES_MAX,
+    TraceContext, check_name,
 };
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Store};
@@ -205,14 +206,6 @@ impl Queue {
     /// [`Error::NotFound`] for an unknown namespace, [`Error::Unavailable`].
     pub async fn get_many(&self, jobs: Vec<JobId>) -> Result<Vec<JobRecord>, Error> {
         self.store.get(&self.namespace, jobs).await
-    }
-
-    /// Says why a job does not run: everything that is in its way, with what shows it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is no such job.
-    pub async fn explain(&self, job: JobId) -> Result<Explanation, Error> {
-        self.store.explain(&self.namespace, job).await
     }
 
     /// The jobs that wait for this one and have not been released yet, the first 1,000 by id.

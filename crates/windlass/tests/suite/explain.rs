@@ -11,6 +11,8 @@ every_backend!(
     a_job_that_waits_for_its_time_says_until_when,
     what_runs_and_what_has_ended_says_so,
     a_job_whose_time_has_passed_says_so,
+    a_queue_says_what_is_in_the_way_of_its_jobs,
+    a_schedule_says_why_it_makes_no_job,
 );
 
 async fn codes(t: &Harness, job: JobId) -> Vec<&'static str> {
@@ -97,4 +99,59 @@ async fn a_job_whose_time_has_passed_says_so(t: &Harness) {
     t.advance(Duration::from_secs(6));
 
     assert_eq!(codes(t, id).await, ["too_late", "no_worker"]);
+}
+
+async fn a_queue_says_what_is_in_the_way_of_its_jobs(t: &Harness) {
+    let blockers = async |queue: &str| {
+        let found = t.queue.explain_queue(queue).await.expect("an explanation");
+        let jobs = |one: &windlass::Blocker| one.evidence.get("jobs").cloned().unwrap_or_default();
+        found.iter().map(|one| (one.code, jobs(one))).collect::<Vec<_>>()
+    };
+    let hour = Duration::from_secs(3600);
+    for _ in 0..2 {
+        t.job("nobody").with(|job| job.queue("q")).await;
+    }
+    t.job("mail").with(|job| job.queue("q").delay(hour)).await;
+    let worker = t.start(&Script::completing()).await;
+
+    let waiting = blockers("q").await;
+    let pause = PauseScope::Queue("q".to_owned());
+    t.queue.pause(pause.clone(), PauseOptions::default()).await.expect("paused");
+    let paused = blockers("q").await;
+    t.queue.resume(pause).await.expect("resumed");
+    t.queue.create_queue("new", windlass::QueueSettings::default()).await.expect("a queue");
+    let unknown = t.queue.explain_queue("none").await;
+
+    let told = |code, jobs: &str| (code, jobs.to_owned());
+    assert_eq!(waiting, [told("no_worker", "2"), told("scheduled", "1")]);
+    assert_eq!(paused, [told("paused", "3"), told("no_worker", "2"), told("scheduled", "1")]);
+    assert_eq!(blockers("new").await, [told("empty", "")]);
+    assert!(matches!(unknown, Err(windlass::Error::NotFound { .. })), "{unknown:?}");
+    worker.stop().await;
+}
+
+async fn a_schedule_says_why_it_makes_no_job(t: &Harness) {
+    let hour = Duration::from_secs(3600);
+    let codes = async || {
+        let found = t.queue.explain_schedule("s").await.expect("an explanation");
+        found.iter().map(|one| one.code).collect::<Vec<_>>()
+    };
+    let schedule = windlass::Schedule::every(hour).job(NewJob::new("nobody", "1"));
+    let schedule = schedule.overlap(windlass::Overlap::Skip).end(t.clock.now() + 2 * hour);
+    t.queue.create_schedule("s", schedule).await.expect("a schedule");
+
+    let ahead = codes().await;
+    let until = t.queue.explain_schedule("s").await.expect("an explanation")[0].until;
+    t.queue.pause_schedule("s", PauseOptions::default()).await.expect("paused");
+    let paused = codes().await;
+    t.queue.resume_schedule("s").await.expect("resumed");
+    let job = t.queue.trigger_schedule("s").await.expect("run");
+    let overlap = codes().await;
+    t.queue.cancel(job, None).await.expect("cancelled");
+    t.advance(hour + Duration::from_secs(1));
+    let due = codes().await;
+
+    assert_eq!((ahead, paused), (vec!["scheduled"], vec!["paused", "scheduled"]));
+    assert!(until.is_some_and(|until| until > t.clock.now() - 2 * hour));
+    assert_eq!((overlap, due), (vec!["overlap", "scheduled"], vec!["due"]));
 }
