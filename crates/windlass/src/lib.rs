@@ -20,7 +20,7 @@ pub use crate::core::{Reason, State};
 pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
-    Enqueue, Enqueued, JobFilter, KindStats, Page, Queue, QueueBuilder, Stats, WorkerStats,
+    Enqueue, Enqueued, JobFilter, KindStats, Page, Queue, QueueBuilder, Started, Stats, WorkerStats,
 };
 pub use runtime::Clock;
 pub use store::schema;
@@ -29,7 +29,7 @@ pub use store::{Existing, RetryOptions};
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;
 pub use worker::{
-    Ctx, Event, Handled, HandlerOptions, JobInfo, Next, RunningWorker, Undecodable, Worker,
+    Ctx, Event, Handled, HandlerOptions, JobInfo, Next, Parent, RunningWorker, Undecodable, Worker,
 };
 
 /// What a handler returns: its output or a [`JobError`].

@@ -1,5 +1,6 @@
 //! Pure decisions: no I/O, no clock, no randomness but what is passed in.
 
+pub(crate) mod flow;
 mod id_gen;
 pub(crate) mod schedule;
 mod settle;

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use crate::job::{JobId, Priority, Timestamp, parse_duration};
+use crate::job::{BatchId, JobId, Priority, Timestamp, parse_duration};
 
 /// Characters of a refused value that are repeated in the error.
 const CHARS_SHOWN: usize = 40;
@@ -75,6 +75,15 @@ pub(super) fn durations(json: &RawValue) -> Read<Vec<Duration>> {
 /// A job's id: a string of digits, as replies have it.
 pub(super) fn job_id(json: &RawValue) -> Read<JobId> {
     let wrong = || format!("is {} (a job id such as \"812\" allowed)", shown(json));
+    if !is_text(json) {
+        return Err(wrong());
+    }
+    text(json)?.parse().map_err(|_| wrong())
+}
+
+/// A batch's id: a string of digits, as replies have it.
+pub(super) fn batch_id(json: &RawValue) -> Read<BatchId> {
+    let wrong = || format!("is {} (a batch id such as \"812\" allowed)", shown(json));
     if !is_text(json) {
         return Err(wrong());
     }

@@ -4,6 +4,7 @@
 mod expire;
 mod fire;
 mod fold;
+mod gather;
 mod promote;
 mod prune;
 mod relay;
@@ -79,6 +80,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     supervise(queue, tasks, move || expire::Expire::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || resolve::Resolve::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || gather::Gather::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || relay::Relay::new(&of));
     let of = queue.clone();

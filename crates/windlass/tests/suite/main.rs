@@ -40,3 +40,4 @@ mod trace;
 mod typed;
 mod unique;
 mod within;
+mod workflows;

@@ -100,7 +100,7 @@ fn running(row: &JobRow) -> Blocker {
 fn waiting(row: &JobRow) -> Option<Blocker> {
     let run_at = match row.room {
         Room::Delayed { run_at, .. } => Some(run_at),
-        Room::Blocked { run_at } => run_at,
+        Room::Blocked { run_at, .. } => run_at,
         _ => None,
     }?;
     let code = match row.room {
