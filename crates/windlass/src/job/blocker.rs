@@ -20,7 +20,8 @@ pub struct Explanation {
 #[non_exhaustive]
 pub struct Blocker {
     /// `ended`, `running`, `too_late`, `blocked`, `paused`, `no_worker`, or the reason of a job that waits
-    /// for its time: `scheduled`, `snoozed`, `rate_limited`, `backoff`, `crashed`.
+    /// for its time: `scheduled`, `snoozed`, `rate_limited`, `backoff`, `crashed`. Of a batch: `ended`,
+    /// `open`, `members`.
     pub code: &'static str,
     /// The same in a sentence.
     pub message: String,

@@ -10,7 +10,7 @@ use super::members::Object;
 use super::requests::read;
 use super::schedule_object::Template;
 use super::schedule_request::read_template;
-use super::values::{text, word};
+use super::values::{flag, text, word};
 use super::{Refusal, document};
 use crate::job::{After, CallbackOn, Flow, NewBatch, NewJob, Node};
 use crate::{Error, FieldError};
@@ -142,6 +142,22 @@ pub fn read_new_batch(body: &[u8], header: Option<&str>) -> Result<NewBatch, Ref
         object.refuse_all(batch.check());
         batch
     })
+}
+
+/// Reads `{"reason": "..."}`.
+///
+/// # Errors
+/// [`Refusal::Invalid`] naming each broken rule.
+pub fn read_cancel_workflow(body: &[u8]) -> Result<Option<String>, Refusal> {
+    read(body, |object| object.get("reason", text))
+}
+
+/// Reads `{"reset_attempts": false}`.
+///
+/// # Errors
+/// [`Refusal::Invalid`] naming each broken rule.
+pub fn read_retry_workflow(body: &[u8]) -> Result<bool, Refusal> {
+    read(body, |object| object.get("reset_attempts", flag).unwrap_or(false))
 }
 
 fn read_key(object: &mut Object<'_>, header: Option<&str>) -> Option<String> {

@@ -23,13 +23,19 @@ struct BlockerObject<'a> {
 
 impl<'a> From<&'a Explanation> for ExplainObject<'a> {
     fn from(explanation: &'a Explanation) -> Self {
+        explanation.blockers.as_slice().into()
+    }
+}
+
+impl<'a> From<&'a [Blocker]> for ExplainObject<'a> {
+    fn from(blockers: &'a [Blocker]) -> Self {
         let object = |blocker: &'a Blocker| BlockerObject {
             code: blocker.code,
             message: &blocker.message,
             evidence: &blocker.evidence,
             until: blocker.until,
         };
-        let blockers: Vec<_> = explanation.blockers.iter().map(object).collect();
+        let blockers: Vec<_> = blockers.iter().map(object).collect();
         Self { runnable: blockers.is_empty(), blockers }
     }
 }

@@ -4,8 +4,8 @@ use super::Queue;
 use crate::Error;
 use crate::core::State;
 use crate::job::{
-    BatchId, BatchRecord, BundleState, CallbackRecord, Flow, NewBatch, WorkflowId, WorkflowRecord,
-    truncated,
+    BatchId, BatchRecord, Blocker, BundleState, CallbackRecord, Flow, NewBatch, WorkflowId,
+    WorkflowRecord, truncated,
 };
 use crate::store::{BundleRow, RetryOptions, Scope, Sort, Which};
 
@@ -141,6 +141,29 @@ impl Queue {
         let found = self.store().bundles(&self.namespace, Sort::Batch, id.into()).await?;
         let row = found.into_iter().next();
         row.ok_or_else(|| Error::not_found(format!("batch {id}"))).and_then(batch_of)
+    }
+
+    /// Says what a batch and its callbacks still wait for; nothing is left when it has ended.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such batch.
+    pub async fn explain_batch(&self, id: BatchId) -> Result<Vec<Blocker>, Error> {
+        let batch = self.batch(id).await?;
+        if batch.state.is_terminal() {
+            let blocker = Blocker::new("ended", format!("it has ended: {}", batch.state));
+            return Ok(vec![blocker.shown_by_any("completed_at", batch.completed_at)]);
+        }
+        let mut blockers = Vec::new();
+        if batch.committed_at.is_none() {
+            let message = "it was not committed: it cannot end, and takes jobs".to_owned();
+            blockers.push(Blocker::new("open", message).shown_by("since", &batch.created_at));
+        }
+        let left = batch.pending();
+        if left > 0 {
+            let message = format!("it waits for {left} job(s) to end");
+            blockers.push(Blocker::new("members", message).shown_by("jobs", &left));
+        }
+        Ok(blockers)
     }
 
     /// Reads up to `limit` (at most 500) batches, the newest first, opened before `before`; with a state,

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::bundle::{BundleRow, Sort, lock_in, reopen};
+use super::bundle::{Sort, lock_in, reopen};
 use super::parents::{Brief, brief};
 use super::retry::Retry;
 use crate::Error;
@@ -55,7 +55,7 @@ impl Verb for Reopen {
         tx.query(Sql::EndedLock, &[]).await?;
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let id = self.workflow.as_i64();
-        let workflow = lock_in(tx, (namespace_id, Sort::Workflow), id).await?;
+        lock_in(tx, (namespace_id, Sort::Workflow), id).await?;
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let rows = tx.query(Sql::MemberIds, &[id, self.after, limit].map(Param::Int)).await?;
         let found = rows.read(|row| Ok((row.int()?, row.opt_int()?, row.opt_int()?)))?;
@@ -64,7 +64,7 @@ impl Verb for Reopen {
         let ended = Batch::of_rows(1, ended.map(|(job, ..)| Param::Int(job)).collect());
         let mut count = 0;
         if !ended.is_empty() {
-            count = self.reopen_all(tx, &workflow, &ended).await?;
+            count = self.reopen_all(tx, &ended).await?;
         }
         Ok(Reopened { count, next })
     }
@@ -88,12 +88,7 @@ impl Reopen {
         }
     }
 
-    async fn reopen_all<T: Tx>(
-        &self,
-        tx: &mut T,
-        workflow: &BundleRow,
-        ended: &Batch<'_>,
-    ) -> Result<usize, Error> {
+    async fn reopen_all<T: Tx>(&self, tx: &mut T, ended: &Batch<'_>) -> Result<usize, Error> {
         let mut rows = tx.query_each(Sql::JobGet, ended).await?.read(JobRow::read)?;
         rows.sort_unstable_by_key(|row| row.record.id);
         let parents = rows.iter().flat_map(|row| row.record.depends_on.iter().map(|on| on.id));
@@ -107,7 +102,7 @@ impl Reopen {
         for row in &rows {
             let Some(waits_for) = self.waits_for(row, &known) else { continue };
             let Room::Ended { counts } = row.room else { continue };
-            reopen(tx, row.record.id, &[workflow.id]).await?;
+            reopen(tx, row.record.id, &row.bundles()).await?;
             let retry = Retry {
                 namespace: Arc::clone(&self.namespace),
                 job: row.record.id,
