@@ -1,5 +1,6 @@
 //! The subcommands, one file each: its arguments, and a `run` that does it.
 
+pub(crate) mod batches;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod confirm;
@@ -16,3 +17,4 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod workflows;

@@ -52,6 +52,17 @@ pub(crate) fn named<const N: usize>(
     list: &str,
     columns: [(&str, &str); N],
 ) -> Result<(), Failure> {
+    listed(format, whole, list, columns, "name")
+}
+
+/// As [`named`], for things that are known by the member `id`.
+pub(crate) fn listed<const N: usize>(
+    format: Format,
+    whole: &Object,
+    list: &str,
+    columns: [(&str, &str); N],
+    id: &str,
+) -> Result<(), Failure> {
     let items = whole.objects(list).map_err(|error| {
         Failure::new(Exit::Failure, format!("the answer is not what was expected: {error}"))
     })?;
@@ -63,8 +74,19 @@ pub(crate) fn named<const N: usize>(
         }
         Format::Json => line(&whole.indented()),
         Format::Jsonl => items.iter().try_for_each(|item| line(&item.compact())),
-        Format::Id => items.iter().try_for_each(|item| line(&item.text("name"))),
+        Format::Id => items.iter().try_for_each(|item| line(&item.text(id))),
     }
+}
+
+/// Prints the members of a thing but these, for people.
+pub(crate) fn summary(thing: &Object, without: &[&str]) -> Result<(), Failure> {
+    let mut table = Table::without_header();
+    for (name, value) in thing.members() {
+        if !without.contains(&name.as_str()) {
+            table.row([name.clone(), json::shown(value)]);
+        }
+    }
+    data(&table.to_string())
 }
 
 /// Prints jobs; `whole` is the document they came in.

@@ -64,9 +64,7 @@ async fn a_workflow_is_started_read_listed_and_cancelled() {
 async fn a_graph_that_breaks_a_rule_is_refused_whole() {
     let api = Api::start().await;
     let pointers = async |body: &str| {
-        let problem = api.post("/api/v1/workflows", body).await.problem(422, "validation_error");
-        let errors = problem["errors"].as_array().expect("errors").clone();
-        errors.into_iter().map(|error| error["pointer"].clone()).collect::<Vec<_>>()
+        api.post("/api/v1/workflows", body).await.problem(422, "validation_error")
     };
 
     let cycle = r#"{"nodes":[{"name":"a","type":"t","after":["b"]},
@@ -116,7 +114,7 @@ async fn a_batch_is_opened_filled_committed_and_explained() {
     assert_eq!(api.get("/api/v1/batches").await.json()["batches"][0]["id"], json!(id));
     let wrong = r#"{"on_success":{"type":"t","unique":{"key":"k"}},"colour":1}"#;
     let problem = api.post("/api/v1/batches", wrong).await.problem(422, "validation_error");
-    assert_eq!(problem["errors"].as_array().map(Vec::len), Some(2));
+    assert_eq!(problem, ["/on_success/unique", "/colour"]);
     let unknown = r#"{"type":"none","batch_id":"1"}"#;
     api.post("/api/v1/jobs", unknown).await.problem(422, "validation_error");
 }
