@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use windlass::{JobId, Priority, State, Timestamp};
+use windlass::{BatchId, JobId, Priority, State, Timestamp, WorkflowId};
 
 use crate::cmd;
 use crate::output::Format;
@@ -39,6 +39,10 @@ pub(crate) enum Command {
     Queues(cmd::queues::QueuesArgs),
     /// Make schedules, look at them, pause and run them
     Schedules(cmd::schedules::SchedulesArgs),
+    /// Submit whole graphs of jobs, look at them, cancel and retry them
+    Workflows(cmd::workflows::WorkflowsArgs),
+    /// Open batches of jobs, commit them, look at them
+    Batches(cmd::batches::BatchesArgs),
     /// List, create and delete namespaces
     Namespaces(cmd::namespaces::NamespacesArgs),
     /// Show how many jobs there are and how they fare
@@ -134,6 +138,14 @@ pub(crate) struct FilterArgs {
     /// Jobs in this queue; repeat it for any of several
     #[arg(long, value_name = "QUEUE")]
     pub(crate) queue: Vec<String>,
+
+    /// Nodes of this workflow
+    #[arg(long, value_name = "ID", conflicts_with = "batch")]
+    pub(crate) workflow: Option<WorkflowId>,
+
+    /// Jobs of this batch
+    #[arg(long, value_name = "ID")]
+    pub(crate) batch: Option<BatchId>,
 }
 
 /// An instant, or a span from now.

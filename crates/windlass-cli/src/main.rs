@@ -63,6 +63,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Operations(args) => cmd::operations::run(args).await,
         Command::Queues(args) => cmd::queues::run(args).await,
         Command::Schedules(args) => cmd::schedules::run(args).await,
+        Command::Workflows(args) => cmd::workflows::run(args).await,
+        Command::Batches(args) => cmd::batches::run(args).await,
         Command::Namespaces(args) => cmd::namespaces::run(args).await,
         Command::Stats(args) => cmd::stats::run(&args).await,
         Command::Db(args) => cmd::db::run(args).await,

@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -40,10 +41,10 @@ impl FromRequestParts<Shared> for Namespaced {
     }
 }
 
-/// The job id in the path.
-pub(crate) struct Id(pub(crate) JobId);
+/// The id in the path.
+pub(crate) struct Id<I = JobId>(pub(crate) I);
 
-impl FromRequestParts<Shared> for Id {
+impl<I: FromStr<Err = String>> FromRequestParts<Shared> for Id<I> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {

@@ -9,8 +9,8 @@ use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    enqueue, handler, health, info, job, list, metrics, namespaces, operations, queue, queues,
-    schedule, schedules, stats, types, wait,
+    batches, enqueue, handler, health, info, job, list, metrics, namespaces, operations, queue,
+    queues, schedule, schedules, stats, types, wait, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -37,6 +37,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/dead/groups", get(operations::dead_groups))
         .merge(queue_routes())
         .merge(schedule_routes())
+        .merge(bundle_routes())
         .route("/api/v1/stats", get(stats::stats))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
@@ -81,6 +82,18 @@ fn schedule_routes() -> Router<Shared> {
         .route("/api/v1/schedules/{name}/trigger", post(schedule::trigger))
         .route("/api/v1/schedules/{name}/ticks", get(schedule::ticks))
         .route("/api/v1/schedules/{name}/explain", get(schedule::explain))
+}
+
+fn bundle_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/workflows", get(workflows::list).post(workflows::start))
+        .route("/api/v1/workflows/{id}", get(workflows::get))
+        .route("/api/v1/workflows/{id}/cancel", post(workflows::cancel))
+        .route("/api/v1/workflows/{id}/retry", post(workflows::retry))
+        .route("/api/v1/batches", get(batches::list).post(batches::open))
+        .route("/api/v1/batches/{id}", get(batches::get))
+        .route("/api/v1/batches/{id}/commit", post(batches::commit))
+        .route("/api/v1/batches/{id}/explain", get(batches::explain))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

@@ -23,7 +23,7 @@ pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
     DeadGroup, DeadGroups, Enqueue, Enqueued, JobFilter, KindStats, OperationPreview, Page, Queue,
-    QueueBuilder, Stats, WorkerStats,
+    QueueBuilder, Started, Stats, WorkerStats,
 };
 pub use runtime::Clock;
 pub use store::schema;
@@ -35,7 +35,7 @@ pub use store::{
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;
 pub use worker::{
-    Ctx, Event, Handled, HandlerOptions, JobInfo, Next, RunningWorker, Undecodable, Worker,
+    Ctx, Event, Handled, HandlerOptions, JobInfo, Next, Parent, RunningWorker, Undecodable, Worker,
 };
 
 /// What a handler returns: its output or a [`JobError`].

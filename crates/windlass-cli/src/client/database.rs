@@ -67,6 +67,12 @@ impl Database {
         filter = wanted.filter.state.iter().fold(filter, |filter, state| filter.state(*state));
         filter = wanted.filter.kind.iter().fold(filter, JobFilter::kind);
         filter = wanted.filter.queue.iter().fold(filter, JobFilter::queue);
+        if let Some(workflow) = wanted.filter.workflow {
+            filter = filter.workflow(workflow);
+        }
+        if let Some(batch) = wanted.filter.batch {
+            filter = filter.batch(batch);
+        }
         if let Some(cursor) = wanted.cursor {
             filter = filter.after(cursor);
         }

@@ -83,6 +83,9 @@ impl Server {
         query.extend(wanted.filter.state.iter().map(|state| ("state", state.to_string())));
         query.extend(wanted.filter.kind.iter().map(|kind| ("type", kind.clone())));
         query.extend(wanted.filter.queue.iter().map(|queue| ("queue", queue.clone())));
+        let workflow = wanted.filter.workflow;
+        query.extend(workflow.map(|id| ("workflow_id", id.to_string())));
+        query.extend(wanted.filter.batch.map(|id| ("batch_id", id.to_string())));
         query.extend(wanted.limit.map(|limit| ("limit", limit.to_string())));
         query.extend(wanted.cursor.map(|cursor| ("cursor", cursor.to_string())));
         query.extend(wanted.is_ascending.then(|| ("order", "asc".to_owned())));

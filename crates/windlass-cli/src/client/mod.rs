@@ -2,6 +2,7 @@
 //!
 //! Invariant: both answer with the same JSON objects, so a command prints one thing.
 
+mod bundles;
 mod database;
 mod http;
 mod new_job;
@@ -16,6 +17,7 @@ use windlass::{JobId, Priority};
 use crate::args::{self, ClientArgs, FilterArgs};
 use crate::exit::{Exit, Failure};
 use crate::output::Object;
+pub(crate) use bundles::{BundlePage, Steering};
 use database::Database;
 pub(crate) use database::refuse_missing;
 use http::Server;

@@ -38,6 +38,8 @@ pub(crate) struct JobRequest {
     pub(crate) correlation_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) depends_on: Vec<windlass::JobId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) batch_id: Option<windlass::BatchId>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) tags: BTreeMap<String, String>,
 }

@@ -43,9 +43,10 @@ pub(crate) struct BulkArgs {
 impl BulkArgs {
     /// Whether it names no job.
     pub(crate) fn is_empty(&self) -> bool {
-        let FilterArgs { state, kind, queue } = &self.filter;
+        let FilterArgs { state, kind, queue, workflow, batch } = &self.filter;
         let texts = kind.is_empty() && queue.is_empty() && self.fingerprint.is_empty();
-        texts && state.is_empty() && self.tag.is_empty()
+        let bundles = workflow.is_none() && batch.is_none();
+        texts && bundles && state.is_empty() && self.tag.is_empty()
     }
 
     /// Refuses both ids and a filter, and neither.
@@ -62,7 +63,10 @@ impl BulkArgs {
         let states: Vec<&str> = self.filter.state.iter().map(|state| state.as_str()).collect();
         let tags: Vec<String> =
             self.tag.iter().map(|(key, value)| format!("{key}:{value}")).collect();
+        let id = |id: Option<String>| id.map_or(Value::Null, Value::from);
         json!({
+            "workflow_id": id(self.filter.workflow.map(|id| id.to_string())),
+            "batch_id": id(self.filter.batch.map(|id| id.to_string())),
             "state": states,
             "type": self.filter.kind,
             "queue": self.filter.queue,

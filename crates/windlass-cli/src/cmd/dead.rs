@@ -115,7 +115,8 @@ async fn carry_out(target: &Target, command: DeadCommand) -> Result<(), Failure>
     match command {
         DeadCommand::List(args) => {
             let state = vec![State::DeadLetter];
-            let filter = FilterArgs { state, kind: args.kind, queue: args.queue };
+            let (kind, queue) = (args.kind, args.queue);
+            let filter = FilterArgs { state, kind, queue, ..FilterArgs::default() };
             let page = target.list(&ListRequest { filter, ..ListRequest::default() }).await?;
             output::jobs(args.client.output, &page.document, &page.jobs)
         }
@@ -124,7 +125,7 @@ async fn carry_out(target: &Target, command: DeadCommand) -> Result<(), Failure>
             if groups.text("complete") == "false" {
                 output::say("only the latest dead letters were looked at: there are more");
             }
-            output::listed(args.client.output, &groups, "groups", (COLUMNS, "fingerprint"))
+            output::listed(args.client.output, &groups, "groups", COLUMNS, "fingerprint")
         }
         DeadCommand::Retry(args) => {
             let params = retry_params(args.reset_attempts, args.delay, args.priority);

@@ -1,5 +1,6 @@
 //! The subcommands, one file each: its arguments, and a `run` that does it.
 
+pub(crate) mod batches;
 pub(crate) mod bench;
 mod bulk;
 pub(crate) mod completions;
@@ -20,3 +21,4 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod workflows;

@@ -78,7 +78,7 @@ async fn carry_out(target: &Target, command: &OperationsCommand) -> Result<(), F
     match command {
         OperationsCommand::List(args) => {
             let operations = target.operations(args.cursor).await?;
-            output::listed(args.client.output, &operations, "operations", (COLUMNS, "id"))
+            output::listed(args.client.output, &operations, "operations", COLUMNS, "id")
         }
         OperationsCommand::Get(args) => {
             output::one(args.client.output, &target.operation(args.id).await?, "id")

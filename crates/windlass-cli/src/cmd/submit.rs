@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use windlass::{JobId, Priority, Timestamp, format_duration};
+use windlass::{BatchId, JobId, Priority, Timestamp, format_duration};
 
 use crate::args::{ClientArgs, When, duration, pair, priority, when};
 use crate::client::{JobRequest, Missing, Payload, Target};
@@ -69,6 +69,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "ID")]
     after: Vec<JobId>,
 
+    /// Make it a job of this batch
+    #[arg(long, value_name = "ID")]
+    batch: Option<BatchId>,
+
     /// A tag to filter by; repeat it for more
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     tag: Vec<(String, String)>,
@@ -122,6 +126,7 @@ fn request(args: &SubmitArgs) -> Result<JobRequest, Failure> {
         idempotency_key: args.idempotency_key.clone(),
         correlation_id: args.correlation_id.clone(),
         depends_on: args.after.clone(),
+        batch_id: args.batch,
         tags: args.tag.iter().cloned().collect(),
     })
 }

@@ -52,15 +52,16 @@ pub(crate) fn named<const N: usize>(
     list: &str,
     columns: [(&str, &str); N],
 ) -> Result<(), Failure> {
-    listed(format, whole, list, (columns, "name"))
+    listed(format, whole, list, columns, "name")
 }
 
-/// The same for things that are known by the member `id`.
+/// As [`named`], for things that are known by the member `id`.
 pub(crate) fn listed<const N: usize>(
     format: Format,
     whole: &Object,
     list: &str,
-    (columns, id): ([(&str, &str); N], &str),
+    columns: [(&str, &str); N],
+    id: &str,
 ) -> Result<(), Failure> {
     let items = whole.objects(list).map_err(|error| {
         Failure::new(Exit::Failure, format!("the answer is not what was expected: {error}"))
@@ -84,7 +85,18 @@ pub(crate) fn explained(format: Format, why: &Object) -> Result<(), Failure> {
     }
     let columns =
         [("CODE", "code"), ("WHY", "message"), ("UNTIL", "until"), ("EVIDENCE", "evidence")];
-    listed(format, why, "blockers", (columns, "code"))
+    listed(format, why, "blockers", columns, "code")
+}
+
+/// Prints the members of a thing but these, for people.
+pub(crate) fn summary(thing: &Object, without: &[&str]) -> Result<(), Failure> {
+    let mut table = Table::without_header();
+    for (name, value) in thing.members() {
+        if !without.contains(&name.as_str()) {
+            table.row([name.clone(), json::shown(value)]);
+        }
+    }
+    data(&table.to_string())
 }
 
 /// Prints jobs; `whole` is the document they came in.

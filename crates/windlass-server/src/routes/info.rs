@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 56] = [
+const ENDPOINTS: [(&str, &str); 66] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -59,6 +59,16 @@ const ENDPOINTS: [(&str, &str); 56] = [
     ("POST /api/v1/schedules/{name}/trigger", "run the job of a schedule now"),
     ("GET /api/v1/schedules/{name}/ticks", "list ticks of the past"),
     ("POST /api/v1/schedules/preview", "list ticks to come"),
+    ("GET /api/v1/workflows", "list workflows"),
+    ("POST /api/v1/workflows", "store a whole graph of jobs"),
+    ("GET /api/v1/workflows/{id}", "read a workflow and its nodes"),
+    ("POST /api/v1/workflows/{id}/cancel", "cancel every node that has not ended"),
+    ("POST /api/v1/workflows/{id}/retry", "run every node again that ended without success"),
+    ("GET /api/v1/batches", "list batches"),
+    ("POST /api/v1/batches", "open a batch"),
+    ("GET /api/v1/batches/{id}", "read a batch and its counts"),
+    ("POST /api/v1/batches/{id}/commit", "close the opening of a batch"),
+    ("GET /api/v1/batches/{id}/explain", "what a batch still waits for"),
     ("GET /api/v1/types", "list types"),
     ("POST /api/v1/types/{name}/pause", "pause a type in all queues"),
     ("POST /api/v1/types/{name}/resume", "end the pause of a type"),

@@ -12,8 +12,16 @@ use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, page_limit, unknown_parameter};
 
 /// Parameters that mean one thing only; the others may be repeated and mean any of their values.
-const ONCE: [&str; 6] =
-    ["correlation_id", "created_after", "created_before", "limit", "cursor", "order"];
+const ONCE: [&str; 8] = [
+    "workflow_id",
+    "batch_id",
+    "correlation_id",
+    "created_after",
+    "created_before",
+    "limit",
+    "cursor",
+    "order",
+];
 
 pub(crate) async fn list(Namespaced(queue): Namespaced, Pairs(pairs): Pairs) -> Answer {
     let page = queue.list(filter(&pairs)?).await?;
@@ -39,6 +47,8 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
             }
             "fingerprint" => filter.fingerprint(value),
             "correlation_id" => filter.correlation_id(value),
+            "workflow_id" => filter.workflow(read(name, value)?),
+            "batch_id" => filter.batch(read(name, value)?),
             "created_after" => filter.created_after(read(name, value)?),
             "created_before" => filter.created_before(read(name, value)?),
             "limit" => filter.limit(page_limit(value)?),
@@ -50,6 +60,10 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
             },
             _ => return Err(unknown_parameter(name)),
         };
+    }
+    let is_given = |wanted| pairs.iter().any(|(name, _)| name == wanted);
+    if is_given("workflow_id") && is_given("batch_id") {
+        return Err(Problem::unreadable("batch_id: cannot be given together with workflow_id"));
     }
     Ok(filter)
 }

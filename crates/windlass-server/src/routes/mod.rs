@@ -1,5 +1,6 @@
 //! One file per resource: request in, library call, answer out.
 
+pub(crate) mod batches;
 pub(crate) mod enqueue;
 pub(crate) mod handler;
 pub(crate) mod health;
@@ -16,6 +17,7 @@ pub(crate) mod schedules;
 pub(crate) mod stats;
 pub(crate) mod types;
 pub(crate) mod wait;
+pub(crate) mod workflows;
 
 use axum::response::Response;
 

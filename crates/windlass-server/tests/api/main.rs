@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod batch;
+mod bundles;
 mod client;
 mod edge;
 mod enqueue;

@@ -8,5 +8,9 @@ join {prefix}job j on j.id = o.job_id
 join {prefix}queue q on q.id = j.queue_id
 where o.state = $1 and o.job_id > $2 and o.job_id < $3
   and not exists (select 1 from {prefix}dependency d where d.parent_id = o.job_id)
+  and not exists (
+    select 1 from {prefix}member m join {prefix}bundle b on b.id = m.bundle_id
+    where m.job_id = o.job_id and b.committed_at is not null and b.ended_at is null
+  )
 order by o.job_id
 limit $4

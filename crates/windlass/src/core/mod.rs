@@ -1,6 +1,7 @@
 //! Pure decisions: no I/O, no clock, no randomness but what is passed in.
 
 mod fingerprint;
+pub(crate) mod flow;
 mod id_gen;
 pub(crate) mod schedule;
 mod settle;

@@ -46,6 +46,13 @@ pub(crate) struct Counts {
     pub(crate) snoozes: u32,
 }
 
+impl Counts {
+    /// In the order of the columns of every room.
+    pub(crate) fn columns(self) -> [i64; 4] {
+        [self.epoch, self.attempt.into(), self.crashes.into(), self.snoozes.into()]
+    }
+}
+
 /// A decided end of an attempt, ready to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Settlement {

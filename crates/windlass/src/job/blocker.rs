@@ -21,7 +21,7 @@ pub struct Explanation {
 pub struct Blocker {
     /// `ended`, `running`, `too_late`, `blocked`, `paused`, `no_worker`, or the reason of a job that waits
     /// for its time: `scheduled`, `snoozed`, `rate_limited`, `backoff`, `crashed`. Of queues also `empty`, of
-    /// schedules also `over`, `overlap`, `by_code`, `due`.
+    /// schedules also `over`, `overlap`, `by_code`, `due`, of batches also `open`, `members`.
     pub code: &'static str,
     /// The same in a sentence.
     pub message: String,

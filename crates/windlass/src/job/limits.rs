@@ -9,6 +9,9 @@ pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 /// Jobs in one bulk enqueue: one transaction stays short enough for the callers beside it.
 pub const BATCH_JOBS_MAX: usize = 10_000;
 
+/// Nodes of a workflow: it is stored in one transaction.
+pub const WORKFLOW_NODES_MAX: usize = 10_000;
+
 /// Follow-up jobs of one attempt: they are stored in the transaction that ends it.
 pub const FOLLOW_UPS_MAX: usize = 1000;
 

@@ -4,12 +4,17 @@
 
 mod backoff;
 mod blocker;
+mod bundle_id;
+mod bundle_record;
 mod dependency;
+mod digest;
 mod duration;
+mod flow;
 mod id;
 mod job_edit;
 mod limits;
 mod log_line;
+mod new_batch;
 mod new_job;
 mod outcome;
 mod policy;
@@ -27,13 +32,17 @@ use serde::de::DeserializeOwned;
 
 pub use backoff::{Backoff, Strategy};
 pub use blocker::{Blocker, Explanation};
+pub use bundle_id::{BatchId, WorkflowId};
+pub use bundle_record::{BatchRecord, BundleState, CallbackOn, CallbackRecord, WorkflowRecord};
 pub use dependency::{DEPENDENCIES_MAX, Dependency};
 pub(crate) use dependency::{ParentEnd, ParentFailure};
 pub use duration::{format_duration, parse_duration};
+pub use flow::{After, Flow, Node};
 pub use id::JobId;
 pub use job_edit::JobEdit;
 pub use limits::*;
 pub use log_line::{LogLevel, LogLine};
+pub use new_batch::NewBatch;
 pub use new_job::NewJob;
 pub(crate) use new_job::RunAt;
 pub(crate) use new_job::{check_name, to_json};

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::trace::{TRACEPARENT, TRACESTATE};
 use super::{
-    ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, DEPENDENCIES_MAX, Dependency, Job, JobId,
-    KEY_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority, TAG_KEY_BYTES_MAX,
-    TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, TraceContext, Unique,
+    ATTEMPTS_MAX, Backoff, BatchId, CRASHES_MAX, DELAY_MAX, DEPENDENCIES_MAX, Dependency, Job,
+    JobId, KEY_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority,
+    TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, TraceContext, Unique,
 };
 use crate::{Error, FieldError};
 
@@ -31,6 +31,7 @@ pub struct NewJob {
     pub(crate) idempotency_key: Option<String>,
     pub(crate) unique: Option<Unique>,
     pub(crate) depends_on: Vec<Dependency>,
+    pub(crate) batch: Option<BatchId>,
     pub(crate) correlation_id: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
@@ -66,6 +67,7 @@ impl NewJob {
             idempotency_key: None,
             unique: None,
             depends_on: Vec::new(),
+            batch: None,
             correlation_id: None,
             tags: BTreeMap::new(),
             metadata: BTreeMap::new(),
@@ -185,6 +187,13 @@ impl NewJob {
     #[must_use]
     pub fn depends_on(mut self, dependency: Dependency) -> Self {
         self.depends_on.push(dependency);
+        self
+    }
+
+    /// Makes the job a member of a batch that has not ended.
+    #[must_use]
+    pub const fn batch(mut self, batch: BatchId) -> Self {
+        self.batch = Some(batch);
         self
     }
 

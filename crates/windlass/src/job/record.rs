@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Backoff, Dependency, Held, JobId, Priority, TickOf, Timestamp, Unique};
+use super::{
+    Backoff, BatchId, Dependency, Held, JobId, Priority, TickOf, Timestamp, Unique, WorkflowId,
+};
 use crate::core::{Reason, State, fingerprint};
 
 /// Everything known of a job at one moment.
@@ -64,6 +66,14 @@ pub struct JobRecord {
     pub backoff: Backoff,
     /// The schedule it comes from, and its tick.
     pub schedule: Option<TickOf>,
+    /// The workflow it is a node of.
+    pub workflow_id: Option<WorkflowId>,
+    /// Its name there.
+    pub node: Option<String>,
+    /// The batch it is a member of.
+    pub batch_id: Option<BatchId>,
+    /// The batch whose callback it is.
+    pub callback_of: Option<BatchId>,
     /// Name of the worker that holds it, or that ended it.
     pub worker: Option<String>,
     /// When the lease ends unless it is renewed.

@@ -308,7 +308,9 @@ impl Schedule {
             (None, None) => {
                 refuse("/job", "is missing (the job that each tick becomes)".to_owned());
             }
-            (Some(job), _) => broken.extend(check_template(job)),
+            (Some(job), _) => {
+                broken.extend(check_template(job).into_iter().map(|field| field.under("/job")));
+            }
             (None, Some(_)) => {}
         }
         if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
@@ -316,24 +318,25 @@ impl Schedule {
 }
 
 /// What is wrong with a job that is to be stored again and again.
-fn check_template(job: &NewJob) -> Vec<FieldError> {
+/// Names what is wrong with a job that is made later, perhaps more than once.
+pub(super) fn check_template(job: &NewJob) -> Vec<FieldError> {
     let mut broken = match job.check() {
         Err(Error::Invalid(broken)) => broken,
         _ => Vec::new(),
     };
     if job.idempotency_key.is_some() {
-        let detail = "would make every tick the same job";
+        let detail = "would make all jobs that are made like this the same one";
         broken.push(FieldError::new("/idempotency_key", detail));
     }
     for (pointer, when) in
         [("/scheduled_at", job.run_at), ("/start_by", job.start_by), ("/deadline", job.deadline)]
     {
         if matches!(when, Some(RunAt::At(_))) {
-            let detail = "is one instant (a span counted from the tick allowed)";
+            let detail = "is one instant (a span counted from when the job is made is allowed)";
             broken.push(FieldError::new(pointer, detail));
         }
     }
-    broken.into_iter().map(|field| field.under("/job")).collect()
+    broken
 }
 
 impl fmt::Debug for Schedule {

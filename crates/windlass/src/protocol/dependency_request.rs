@@ -7,9 +7,10 @@ use super::values::{job_id, word};
 use crate::Dependency;
 use crate::job::{ParentEnd, ParentFailure};
 
-const ENDS: [(&str, ParentEnd); 2] = [("success", ParentEnd::Success), ("any", ParentEnd::Any)];
+pub(super) const ENDS: [(&str, ParentEnd); 2] =
+    [("success", ParentEnd::Success), ("any", ParentEnd::Any)];
 
-const FAILURES: [(&str, ParentFailure); 3] = [
+pub(super) const FAILURES: [(&str, ParentFailure); 3] = [
     ("cascade", ParentFailure::Cascade),
     ("ignore", ParentFailure::Ignore),
     ("run", ParentFailure::Run),

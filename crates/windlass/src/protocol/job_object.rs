@@ -8,7 +8,9 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::depth::as_json;
-use crate::job::{AttemptRecord, Backoff, Dependency, JobId, JobRecord, Timestamp, Unique};
+use crate::job::{
+    AttemptRecord, Backoff, BatchId, Dependency, JobId, JobRecord, Timestamp, Unique, WorkflowId,
+};
 use crate::queue::Page;
 
 /// A job as the API shows it. Members that are not set are absent.
@@ -130,6 +132,14 @@ struct Members<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule: Option<TickOfObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_id: Option<WorkflowId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_id: Option<BatchId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback_of: Option<BatchId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     worker: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_expires_at: Option<Timestamp>,
@@ -192,6 +202,10 @@ impl Serialize for JobObject<'_> {
                 .schedule
                 .as_ref()
                 .map(|of| TickOfObject { name: &of.schedule, tick: of.tick }),
+            workflow_id: job.workflow_id,
+            node: job.node.as_deref(),
+            batch_id: job.batch_id,
+            callback_of: job.callback_of,
             worker: job.worker.as_deref(),
             lease_expires_at: job.lease_expires_at,
             created_at: job.created_at,
@@ -285,6 +299,10 @@ pub(super) mod tests {
             deadline: None,
             backoff: Backoff::default(),
             schedule: None,
+            workflow_id: None,
+            node: None,
+            batch_id: None,
+            callback_of: None,
             worker: None,
             lease_expires_at: None,
             created_at,

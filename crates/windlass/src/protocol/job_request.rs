@@ -8,7 +8,9 @@ use super::dependency_request::read_dependencies;
 use super::depth::depth;
 use super::members::Object;
 use super::unique_request::read_unique;
-use super::values::{base64, count, duration, durations, instant, number, priority, text};
+use super::values::{
+    base64, batch_id, count, duration, durations, instant, number, priority, text,
+};
 use super::{Refusal, document};
 use crate::job::{
     ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, JSON_DEPTH_MAX, JobEdit, NewJob,
@@ -49,6 +51,7 @@ pub(super) fn read_members(object: &mut Object<'_>, header: Option<&str>) -> (Ne
     read_key(object, &mut job, header);
     job.unique = object.object("unique", read_unique).flatten();
     set(&mut job.depends_on, read_dependencies(object));
+    job.batch = object.get("batch_id", batch_id);
     object.refuse_all(job.check());
     (job, is_incomplete)
 }

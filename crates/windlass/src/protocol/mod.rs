@@ -3,6 +3,8 @@
 //! Invariant: no I/O here, and the bytes of a payload or result pass through unchanged.
 
 mod batch;
+mod bundle_object;
+mod bundle_request;
 mod dependencies_object;
 mod dependency_request;
 mod depth;
@@ -25,6 +27,11 @@ mod unique_request;
 mod values;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
+pub use bundle_object::{BatchObject, WorkflowObject};
+pub(crate) use bundle_request::{callbacks_text, read_callbacks};
+pub use bundle_request::{
+    read_cancel_workflow, read_new_batch, read_retry_workflow, read_workflow,
+};
 pub use dependencies_object::DependenciesObject;
 pub use explain_object::ExplainObject;
 pub use handler_objects::{CheckpointObject, LogObject, SignalObject};

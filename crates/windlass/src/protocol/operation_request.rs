@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::members::Object;
 use super::requests::{delay, read};
-use super::values::{Read, duration, flag, instant, job_id, number, priority, text};
+use super::values::{
+    Read, batch_id, duration, flag, instant, job_id, number, priority, text, workflow_id,
+};
 use super::{Refusal, document};
 use crate::job::{JobId, Priority, RunAt, Timestamp};
 use crate::queue::JobFilter;
@@ -118,6 +120,10 @@ fn filter(query: &ListQuery) -> Value {
     }
     if let Some(id) = &query.correlation_id {
         members.insert("correlation_id", id.as_str().into());
+    }
+    if let Some(id) = query.bundle {
+        let name = if query.is_workflow { "workflow_id" } else { "batch_id" };
+        members.insert(name, id.to_string().into());
     }
     for (name, at) in
         [("created_after", query.created_after), ("created_before", query.created_before)]
@@ -233,6 +239,16 @@ fn read_filter(object: &mut Object<'_>) -> JobFilter {
     if let Some(id) = object.get("correlation_id", text) {
         filter = filter.correlation_id(id);
     }
+    let workflow = object.get("workflow_id", workflow_id);
+    if let Some(id) = workflow {
+        filter = filter.workflow(id);
+    }
+    if let Some(id) = object.get("batch_id", batch_id) {
+        if workflow.is_some() {
+            object.refuse("/batch_id", "cannot be given together with workflow_id");
+        }
+        filter = filter.batch(id);
+    }
     if let Some(at) = object.get("created_after", instant) {
         filter = filter.created_after(at);
     }
@@ -292,6 +308,8 @@ mod tests {
                 "params":{"reset_attempts":true,"delay":"5s","priority":"high"},"rate":2.5}"#,
             r#"{"action":"cancel","ids":["3","1","3"],"params":{"reason":"why","force":true}}"#,
             r#"{"action":"cancel","ids":["1"]}"#,
+            r#"{"action":"cancel","filter":{"workflow_id":"5"}}"#,
+            r#"{"action":"cancel","filter":{"batch_id":"5"}}"#,
             r#"{"action":"delete","filter":{"queue":"q"},"params":{"force":true}}"#,
             r#"{"action":"move","filter":{"queue":"q"},"params":{"queue":"other"}}"#,
             r#"{"action":"set_priority","filter":{"queue":"q"},"params":{"priority":0}}"#,
@@ -315,6 +333,10 @@ mod tests {
             (r#"{"action":"retry","filter":{}}"#, vec!["/filter"]),
             (r#"{"action":"retry","ids":[]}"#, vec!["/ids"]),
             (r#"{"action":"retry","ids":["1"],"filter":{"queue":"q"}}"#, vec!["/ids", "/filter"]),
+            (
+                r#"{"action":"retry","filter":{"workflow_id":"1","batch_id":"1"}}"#,
+                vec!["/filter/batch_id"],
+            ),
             (r#"{"action":"move","ids":["1"]}"#, vec!["/params/queue"]),
             (r#"{"action":"move","ids":["1"],"params":{"queue":"a b"}}"#, vec!["/params/queue"]),
             (r#"{"action":"shout","ids":["1"]}"#, vec!["/action"]),

@@ -36,7 +36,7 @@ struct Definition<'a> {
 
 /// The job of a schedule.
 #[derive(Debug, Serialize)]
-struct Template<'a> {
+pub(super) struct Template<'a> {
     r#type: &'a str,
     queue: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

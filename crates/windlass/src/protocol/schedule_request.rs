@@ -174,7 +174,7 @@ fn read_schedule(object: &mut Object<'_>) -> Schedule {
 }
 
 /// A job that is stored with each tick: its times are spans.
-fn read_template(object: &mut Object<'_>) -> NewJob {
+pub(super) fn read_template(object: &mut Object<'_>) -> NewJob {
     let start_within = object.get("start_within", duration).map(RunAt::In);
     let deadline_in = object.get("deadline_in", duration).map(RunAt::In);
     let (mut job, _) = read_members(object, None);

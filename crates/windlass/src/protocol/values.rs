@@ -1,13 +1,14 @@
 //! JSON values as members take them: the sentence of a refusal says what is allowed.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use crate::job::{JobId, Priority, Timestamp, parse_duration};
+use crate::job::{BatchId, JobId, Priority, Timestamp, WorkflowId, parse_duration};
 
 /// Characters of a refused value that are repeated in the error.
 const CHARS_SHOWN: usize = 40;
@@ -74,7 +75,21 @@ pub(super) fn durations(json: &RawValue) -> Read<Vec<Duration>> {
 
 /// A job's id: a string of digits, as replies have it.
 pub(super) fn job_id(json: &RawValue) -> Read<JobId> {
-    let wrong = || format!("is {} (a job id such as \"812\" allowed)", shown(json));
+    id(json, "job")
+}
+
+/// A batch's id.
+pub(super) fn batch_id(json: &RawValue) -> Read<BatchId> {
+    id(json, "batch")
+}
+
+/// A workflow's id.
+pub(super) fn workflow_id(json: &RawValue) -> Read<WorkflowId> {
+    id(json, "workflow")
+}
+
+fn id<T: FromStr>(json: &RawValue, what: &str) -> Read<T> {
+    let wrong = || format!("is {} (a {what} id such as \"812\" allowed)", shown(json));
     if !is_text(json) {
         return Err(wrong());
     }

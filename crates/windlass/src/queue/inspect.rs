@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::core::State;
-use crate::job::{JobId, JobRecord, Priority, Timestamp};
+use crate::job::{BatchId, JobId, JobRecord, Priority, Timestamp, WorkflowId};
 use crate::store::{Counted, ListQuery, Listed, Measure};
 
 /// Jobs on a page unless a filter says otherwise, and at most.
@@ -54,6 +54,21 @@ impl JobFilter {
     #[must_use]
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
         self.query.correlation_id = Some(id.into());
+        self
+    }
+
+    /// Nodes of this workflow, instead of those of another workflow or batch; their ids ascend from parents
+    /// to children.
+    #[must_use]
+    pub const fn workflow(mut self, workflow: WorkflowId) -> Self {
+        (self.query.bundle, self.query.is_workflow) = (Some(workflow.as_i64()), true);
+        self
+    }
+
+    /// Jobs of this batch, instead of those of another workflow or batch.
+    #[must_use]
+    pub const fn batch(mut self, batch: BatchId) -> Self {
+        (self.query.bundle, self.query.is_workflow) = (Some(batch.as_i64()), false);
         self
     }
 

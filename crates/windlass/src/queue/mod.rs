@@ -1,5 +1,6 @@
 //! The client: opens a database, enqueues, looks, steers.
 
+mod bundles;
 mod enqueue;
 mod explain;
 mod inspect;
@@ -11,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use bundles::Started;
 pub use enqueue::{Enqueue, Enqueued};
 pub(crate) use schedules::check_schedule;
 
@@ -23,7 +25,7 @@ use crate::job::{
     TraceContext, check_name,
 };
 use crate::runtime::Clock;
-use crate::store::{self, Part, RetryOptions, Store};
+use crate::store::{self, Part, RetryOptions, Scope, Store};
 use crate::upkeep::Health;
 use crate::worker::Worker;
 use crate::{Error, FieldError, Timestamp};
@@ -303,7 +305,8 @@ impl Queue {
         self.store.cancel(&self.namespace, job, reason, true).await
     }
 
-    /// Gives an ended job another attempt, or runs a waiting one now; returns it.
+    /// Gives an ended job another attempt, or runs a waiting one now; returns it. Nodes of its workflow that
+    /// ended because of it wait for it again.
     ///
     /// # Errors
     /// [`Error::Conflict`] when it is pending or running, [`Error::NotFound`].
@@ -311,7 +314,12 @@ impl Queue {
         if options.delay > DELAY_MAX {
             return Err(Error::invalid("/delay", "is longer than 366 days"));
         }
-        self.store.retry(&self.namespace, job, options).await
+        let record = self.store.retry(&self.namespace, job, options).await?;
+        if let Some(workflow) = record.workflow_id {
+            let (scope, options) = ((Scope::Descendants, Some(job)), RetryOptions::default());
+            self.store.reopen(&self.namespace, workflow, scope, options).await?;
+        }
+        Ok(record)
     }
 
     /// Deletes one job with its history; a running one only with `force`.
@@ -383,9 +391,14 @@ impl Queue {
         self.health.last_successes()
     }
 
+    /// The trace that the caller is part of, as the application says.
+    fn trace(&self) -> Option<TraceContext> {
+        self.tracer.as_ref().and_then(|current| current())
+    }
+
     /// The jobs as part of the caller's trace, unless they are of one.
     fn traced(&self, jobs: Vec<NewJob>) -> Vec<NewJob> {
-        match self.tracer.as_ref().and_then(|current| current()) {
+        match self.trace() {
             None => jobs,
             trace => jobs.into_iter().map(|job| job.trace_unless_set(trace.as_ref())).collect(),
         }

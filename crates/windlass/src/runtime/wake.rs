@@ -23,6 +23,8 @@ pub(crate) struct Signals {
     pub(crate) expiring: Signal,
     /// A job may no longer have to wait for another.
     pub(crate) resolving: Signal,
+    /// A job of a workflow or batch may have ended.
+    pub(crate) gathering: Signal,
     /// A schedule was made or changed.
     pub(crate) schedules: Signal,
     /// There is something to do to many jobs.
@@ -44,6 +46,7 @@ impl Signals {
         self.inbox.raise();
         self.expiring.raise();
         self.resolving.raise();
+        self.gathering.raise();
         self.schedules.raise();
         self.operations.raise();
         self.counted.raise();

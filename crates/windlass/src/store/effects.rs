@@ -121,6 +121,7 @@ pub(crate) struct Effects {
     settings: Option<Arc<Settings>>,
     returned: Vec<(LaneKey, i64)>,
     blocked: bool,
+    joined: bool,
     deferred: Vec<Deferred>,
 }
 
@@ -167,6 +168,11 @@ impl Effects {
     /// A job waits for others, which may have ended already.
     pub(crate) const fn blocked(&mut self) {
         self.blocked = true;
+    }
+
+    /// A job joined a workflow or batch, or one of these has to be looked at.
+    pub(crate) const fn joined(&mut self) {
+        self.joined = true;
     }
 
     /// A schedule was made or changed: other processes see it in the watch.
@@ -309,6 +315,12 @@ impl Effects {
         }
         if self.operations {
             signals.operations.raise();
+        }
+        if self.joined {
+            shared.members.set(true);
+        }
+        if shared.members.ended(&self.ended) || self.joined {
+            signals.gathering.raise();
         }
         if self.schedules {
             signals.schedules.raise();

@@ -3,6 +3,7 @@
 //! [`Store`] is what the rest of the library sees. [`SqlStore`] implements it once, over a
 //! [`Driver`](driver::Driver) per database.
 
+mod bundle_store;
 mod catalog;
 mod driver;
 mod edges;
@@ -19,6 +20,7 @@ mod model;
 mod mysql;
 mod operation;
 mod operation_store;
+mod origin;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod queue_store;
@@ -52,6 +54,7 @@ use crate::core::Settlement;
 use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, NewJob};
 use crate::runtime::{Clock, Signals};
 
+pub(crate) use bundle_store::BundleStore;
 pub(crate) use effects::Measure;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
 pub(crate) use operation::{Deed, Target};
@@ -69,6 +72,7 @@ pub(crate) use types::{
     Settled, Stored, Tally, WorkerKey, WorkerRecord,
 };
 pub use types::{Existing, RetryOptions};
+pub(crate) use verb::{BundleRow, Scope, Sort, Which};
 
 /// What the users of one database in one process have in common.
 #[derive(Debug, Default)]
@@ -80,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) edges: edges::Edges,
     #[cfg(feature = "testing")]
     pub(crate) faults: TestFaults,
+    /// As for dependencies: whether workflows or batches are open, and which jobs have ended.
+    pub(crate) members: edges::Edges,
 }
 
 /// The answer of a verb, some time later.
@@ -88,7 +94,7 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
 pub(crate) trait Store:
-    QueueStore + ScheduleStore + HandlerStore + OperationStore + Send + Sync + 'static
+    QueueStore + ScheduleStore + HandlerStore + OperationStore + BundleStore + Send + Sync + 'static
 {
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(

@@ -127,7 +127,7 @@ impl Operation {
         match &self.target.0 {
             Target::Filter(query) if query.is_empty() => {
                 let detail = "names nothing, which would mean every job: name a state, type, queue, \
-                              priority, tag, correlation_id, fingerprint or time";
+                              priority, tag, fingerprint, correlation_id, workflow, batch or time";
                 broken.push(FieldError::new("/filter", detail));
             }
             Target::Jobs(jobs) if !(1..=BATCH_JOBS_MAX).contains(&jobs.len()) => {

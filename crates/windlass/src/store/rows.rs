@@ -1,16 +1,12 @@
 //! Reads the rows of `job_get.sql`: everything known of a job, and the room it stands in.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::driver::Row;
+use super::origin::Origin;
 use crate::Error;
 use crate::core::{Counts, Reason, State};
-use crate::job::{Backoff, Held, JobId, JobRecord, Priority, TickOf, Timestamp};
-
-/// Where the metadata of a job says which schedule and tick it comes from; no caller may use these names.
-const SCHEDULE_KEY: &str = "windlass.schedule";
-const TICK_KEY: &str = "windlass.tick";
+use crate::job::{Backoff, Held, JobId, JobRecord, Priority, Timestamp};
 
 /// A job, with what the verbs need beyond the public record.
 #[derive(Debug)]
@@ -44,6 +40,7 @@ pub(crate) enum Room {
     /// Waits for others, and to run no earlier than this.
     Blocked {
         run_at: Option<Timestamp>,
+        counts: Counts,
     },
 }
 
@@ -53,8 +50,8 @@ impl Room {
             Self::Ready { counts, .. }
             | Self::Lease { counts, .. }
             | Self::Delayed { counts, .. }
-            | Self::Ended { counts } => counts,
-            Self::Blocked { .. } => Counts { epoch: 0, attempt: 0, crashes: 0, snoozes: 0 },
+            | Self::Ended { counts }
+            | Self::Blocked { counts, .. } => counts,
         }
     }
 }
@@ -86,6 +83,12 @@ impl JobRow {
 
     pub(crate) const fn pair(&self) -> (i64, i64) {
         (self.queue_id, self.kind_id)
+    }
+
+    /// The workflow and the batch it is a member of, in the order in which they are locked.
+    pub(crate) fn bundles(&self) -> Vec<i64> {
+        let (workflow, batch) = (self.record.workflow_id, self.record.batch_id);
+        Origin { workflow, batch, ..Origin::default() }.bundles()
     }
 }
 
@@ -130,6 +133,10 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         deadline: instant(row)?,
         backoff: read_backoff(row)?,
         schedule: None,
+        workflow_id: None,
+        node: None,
+        batch_id: None,
+        callback_of: None,
         idempotency_key: row.opt_text()?,
         correlation_id: row.opt_text()?,
         tags: read_json(row)?,
@@ -144,7 +151,9 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         error_class: None,
         result: None,
     };
-    job.schedule = tick_of(&mut job.metadata);
+    let origin = Origin::take(&mut job.metadata);
+    (job.schedule, job.workflow_id, job.node) = (origin.schedule, origin.workflow, origin.node);
+    (job.batch_id, job.callback_of) = (origin.batch, origin.callback_of);
     Ok((job, (namespace_id, queue_id, kind_id)))
 }
 
@@ -220,11 +229,12 @@ fn read_ready(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Er
 fn read_blocked(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Error> {
     let pending = row.opt_int()?;
     let run_at = instant(row)?;
-    if pending.is_none() {
+    let counts = read_counts(row)?;
+    let (Some(_), Some(counts)) = (pending, counts) else {
         return Ok(None);
-    }
+    };
     job.reason = Some(Reason::Blocked);
-    Ok(Some(Room::Blocked { run_at }))
+    Ok(Some(Room::Blocked { run_at, counts }))
 }
 
 /// Progress and the last failed attempt.
@@ -262,19 +272,6 @@ fn read_counts(row: &mut Row<'_>) -> Result<Option<Counts>, Error> {
         crashes: count(crashes)?,
         snoozes: count(snoozes)?,
     }))
-}
-
-/// Takes out of a job's metadata what the schedule it comes from has put there.
-pub(crate) fn tick_of(metadata: &mut BTreeMap<String, String>) -> Option<TickOf> {
-    let schedule = metadata.remove(SCHEDULE_KEY)?;
-    let tick = metadata.remove(TICK_KEY)?.parse().ok()?;
-    Some(TickOf { schedule, tick: Timestamp::from_micros(tick) })
-}
-
-/// Puts the schedule and the tick that a job comes from into its metadata.
-pub(crate) fn put_tick(metadata: &mut BTreeMap<String, String>, of: &TickOf) {
-    metadata.insert(SCHEDULE_KEY.to_owned(), of.schedule.clone());
-    metadata.insert(TICK_KEY.to_owned(), of.tick.as_micros().to_string());
 }
 
 /// The backoff of a job; null means the default.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::driver::Driver;
+use super::origin::Origin;
 use super::sql_store::SqlStore;
 use super::types::{Expected, QueuePage};
 use super::verb::{self, Prepared, ScheduleRow};
@@ -244,7 +245,8 @@ impl<D: Driver> SqlStore<D> {
         job: NewJob,
     ) -> Result<verb::Enqueue, Error> {
         let of = TickOf { schedule: row.name.clone(), tick };
-        let prepared = vec![Prepared::of_tick(job, &of)?];
+        let origin = Origin { schedule: Some(of), ..Origin::default() };
+        let prepared = vec![Prepared::of(job, origin)?];
         let namespace = row.namespace.as_str().into();
         let enqueue = self.prepare_enqueue(namespace, prepared, true, self.clock().now()).await?;
         // Whoever made the schedule was told that its ticks become jobs: a full queue refuses none.

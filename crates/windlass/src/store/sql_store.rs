@@ -47,10 +47,21 @@ impl<D: Driver> SqlStore<D> {
         now: Timestamp,
     ) -> Result<verb::Enqueue, Error> {
         self.ids.ready(&self.driver, now).await?;
+        let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
+        self.prepare_as(namespace, (jobs, ids), atomic, now).await
+    }
+
+    /// As [`prepare_enqueue`](Self::prepare_enqueue), with ids that were made before.
+    pub(super) async fn prepare_as(
+        &self,
+        namespace: Arc<str>,
+        (jobs, ids): (Vec<Prepared>, Vec<JobId>),
+        atomic: bool,
+        now: Timestamp,
+    ) -> Result<verb::Enqueue, Error> {
         let (settings, namespace_id) = self.settings(&namespace, now).await?;
         self.make_known(namespace_id, jobs.iter().map(Prepared::names)).await?;
         let shared = self.shared();
-        let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
         let pair = |names: (&str, &str)| shared.catalog.pair(namespace_id, names.0, names.1);
         let pairs = jobs.iter().map(|job| pair(job.names())).collect::<Result<_, _>>()?;
         let uniques = verb::uniques(namespace_id, &jobs)?;
@@ -87,7 +98,7 @@ impl<D: Driver> SqlStore<D> {
     }
 
     /// Settings, at most a moment behind what other processes have changed, and the id of a namespace.
-    async fn settings(
+    pub(super) async fn settings(
         &self,
         namespace: &str,
         now: Timestamp,

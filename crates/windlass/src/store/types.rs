@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::catalog::Pair;
 use super::list::ListFilter;
+use super::origin::Origin;
 use crate::core::{Run, State, fingerprint};
-use crate::job::{JobId, JobRecord, Pressure, Priority, TickOf, Timestamp};
+use crate::job::{JobId, JobRecord, Pressure, Priority, Timestamp};
 
 /// Why an enqueue is answered with an earlier job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +101,7 @@ pub(crate) struct Claimed {
     pub(crate) correlation_id: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
-    pub(crate) schedule: Option<TickOf>,
+    pub(crate) origin: Origin,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -181,6 +182,9 @@ pub(crate) struct ListQuery {
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) fingerprints: Vec<String>,
     pub(crate) correlation_id: Option<String>,
+    /// A workflow or batch whose members these are.
+    pub(crate) bundle: Option<i64>,
+    pub(crate) is_workflow: bool,
     pub(crate) created_after: Option<Timestamp>,
     pub(crate) created_before: Option<Timestamp>,
     pub(crate) cursor: Option<JobId>,

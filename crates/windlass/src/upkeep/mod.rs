@@ -4,6 +4,7 @@
 mod expire;
 mod fire;
 mod fold;
+mod gather;
 mod operate;
 mod promote;
 mod prune;
@@ -81,6 +82,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     let of = queue.clone();
     supervise(queue, tasks, move || resolve::Resolve::new(&of));
     let of = queue.clone();
+    supervise(queue, tasks, move || gather::Gather::new(&of));
+    let of = queue.clone();
     supervise(queue, tasks, move || relay::Relay::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || fold::Fold::new(&of));
@@ -99,6 +102,7 @@ pub(crate) async fn turn(queue: &Queue, declared: &Arc<Declared>) -> Result<(), 
     exhaust(expire::Expire::new(queue)).await?;
     exhaust(operate::Operate::new(queue)).await?;
     exhaust(resolve::Resolve::new(queue)).await?;
+    exhaust(gather::Gather::new(queue)).await?;
     exhaust(promote::Promote::new(queue)).await
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::State;
-use crate::job::{JobId, Priority, TickOf, Timestamp, TraceContext};
+use crate::job::{BatchId, JobId, Priority, TickOf, Timestamp, TraceContext, WorkflowId};
 use crate::store::Claimed;
 
 /// Something that happened to a job in this worker.
@@ -65,6 +65,14 @@ pub struct JobInfo {
     pub metadata: BTreeMap<String, String>,
     /// The schedule this job comes from, and its tick: when it was to be made, whenever it was.
     pub schedule: Option<TickOf>,
+    /// The workflow this job is a node of.
+    pub workflow_id: Option<WorkflowId>,
+    /// Its name there.
+    pub node: Option<String>,
+    /// The batch this job is a member of; jobs it enqueues may join it ([`NewJob::batch`](crate::NewJob::batch)).
+    pub batch_id: Option<BatchId>,
+    /// The batch whose callback this job is.
+    pub callback_of: Option<BatchId>,
     /// Bytes of the payload.
     pub payload_bytes: usize,
 }
@@ -93,7 +101,11 @@ impl JobInfo {
             correlation_id: claimed.correlation_id.clone(),
             tags: claimed.tags.clone(),
             metadata: claimed.metadata.clone(),
-            schedule: claimed.schedule.clone(),
+            schedule: claimed.origin.schedule.clone(),
+            workflow_id: claimed.origin.workflow,
+            node: claimed.origin.node.clone(),
+            batch_id: claimed.origin.batch,
+            callback_of: claimed.origin.callback_of,
             payload_bytes: claimed.payload.len(),
         }
     }

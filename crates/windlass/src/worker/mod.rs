@@ -14,6 +14,7 @@ mod heartbeat;
 mod layer;
 mod log_buffer;
 mod notes;
+mod parents;
 mod registry;
 mod running;
 mod settler;
@@ -32,6 +33,7 @@ use std::time::Duration;
 pub use context::Ctx;
 pub use event::{Event, JobInfo};
 pub use layer::{Handled, Next};
+pub use parents::Parent;
 pub use registry::{HandlerOptions, Undecodable};
 pub use running::RunningWorker;
 #[cfg(feature = "testing")]

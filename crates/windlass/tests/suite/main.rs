@@ -3,6 +3,7 @@
 #![expect(clippy::panic, clippy::disallowed_methods, reason = "tests panic and spawn as they like")]
 
 mod admission;
+mod batches;
 mod cancel;
 mod checkpoint;
 mod claim;
@@ -46,3 +47,4 @@ mod trace;
 mod typed;
 mod unique;
 mod within;
+mod workflows;

@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -20,6 +20,7 @@ const MIGRATIONS: [Migration; 9] = [
     (7, include_str!("../../../migrations/postgres/0007_schedules.sql")),
     (8, include_str!("../../../migrations/postgres/0008_handlers.sql")),
     (9, include_str!("../../../migrations/postgres/0009_operations.sql")),
+    (10, include_str!("../../../migrations/postgres/0010_workflows.sql")),
 ];
 
 /// What every migration builds on.

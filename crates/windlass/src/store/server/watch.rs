@@ -87,6 +87,10 @@ async fn look<S: Server>(lane: &Lane<S>, shared: &Shared, clock: &Clock, last: &
         shared.edges.set(true);
         shared.signals.resolving.raise();
     }
+    if seen.has_bundles && !shared.members.any() {
+        shared.members.set(true);
+        shared.signals.gathering.raise();
+    }
     if seen.has_mail {
         shared.signals.inbox.raise();
     }

@@ -53,22 +53,10 @@ impl Verb for Cancel {
                 )));
             }
             Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. } => {
-                leave_room(tx, &row, &self.settlement(&row), self.now).await?;
+                leave_room(tx, &row, &settlement(&row, self.reason.as_deref()), self.now).await?;
             }
-            Room::Lease { counts, cancelling, .. } if !self.force => {
-                let cancel_by = (self.now + CANCEL_GRACE).as_micros();
-                let reason = self.reason.as_deref();
-                let params = [
-                    self.job.as_i64().into(),
-                    counts.epoch.into(),
-                    cancel_by.into(),
-                    reason.into(),
-                ];
-                let asked = tx.execute(Sql::LeaseCancel, &params).await?;
-                if asked == 0 && !cancelling {
-                    return Err(Error::moved(format!("job {}", self.job)));
-                }
-                tx.effects().cancelling();
+            Room::Lease { .. } if !self.force => {
+                ask_to_stop(tx, &row, self.reason.as_deref(), self.now).await?;
             }
             Room::Lease { worker_id, .. } => self.cut_off(tx, &row, worker_id).await?,
         }
@@ -81,19 +69,9 @@ impl Verb for Cancel {
 }
 
 impl Cancel {
-    fn settlement(&self, row: &JobRow) -> Settlement {
-        let end = (State::Cancelled, Reason::Request);
-        let mut settlement =
-            Settlement::of_waiting(self.job, row.room.counts(), Event::Cancel, end);
-        if let Next::Ended { detail, .. } = &mut settlement.next {
-            detail.clone_from(&self.reason);
-        }
-        settlement
-    }
-
     /// Ends the lease now: the epoch grows, so that whatever the worker reports is refused.
     async fn cut_off<T: Tx>(&self, tx: &mut T, row: &JobRow, worker_id: i64) -> Result<(), Error> {
-        let mut settlement = self.settlement(row);
+        let mut settlement = settlement(row, self.reason.as_deref());
         settlement.counts.epoch += 1;
         settlement.started_at = row.record.started_at;
         settlement.unique = row.unique().map(str::to_owned);
@@ -103,6 +81,38 @@ impl Cancel {
         tx.effects().cancelling();
         Ok(())
     }
+}
+
+/// How a job ends that someone asked to cancel.
+pub(super) fn settlement(row: &JobRow, reason: Option<&str>) -> Settlement {
+    let end = (State::Cancelled, Reason::Request);
+    let counts = row.room.counts();
+    let mut settlement = Settlement::of_waiting(row.record.id, counts, Event::Cancel, end);
+    if let Next::Ended { detail, .. } = &mut settlement.next {
+        *detail = reason.map(str::to_owned);
+    }
+    settlement
+}
+
+/// Asks the worker of a running job to stop it.
+pub(super) async fn ask_to_stop<T: Tx>(
+    tx: &mut T,
+    row: &JobRow,
+    reason: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let job = row.record.id;
+    let Room::Lease { counts, cancelling, .. } = row.room else {
+        return Err(Error::bug(format!("job {job} does not run")));
+    };
+    let cancel_by = (now + CANCEL_GRACE).as_micros();
+    let params = [job.as_i64().into(), counts.epoch.into(), cancel_by.into(), reason.into()];
+    let asked = tx.execute(Sql::LeaseCancel, &params).await?;
+    if asked == 0 && !cancelling {
+        return Err(Error::moved(format!("job {job}")));
+    }
+    tx.effects().cancelling();
+    Ok(())
 }
 
 /// Ends a job that waits in the ready or delayed room.

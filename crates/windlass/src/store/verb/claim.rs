@@ -9,7 +9,8 @@ use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
 use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
-use crate::store::rows::{instant, read_backoff, read_json, read_millis, tick_of};
+use crate::store::origin::Origin;
+use crate::store::rows::{instant, read_backoff, read_json, read_millis};
 use crate::store::statements::Sql;
 use crate::store::verb::unique::{Holding, release};
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
@@ -398,7 +399,7 @@ impl JobPart {
     ) -> Result<Claimed, Error> {
         let unique = self.unique().map(str::to_owned);
         let mut metadata = self.metadata;
-        let schedule = tick_of(&mut metadata);
+        let origin = Origin::take(&mut metadata);
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),
@@ -420,7 +421,7 @@ impl JobPart {
             correlation_id: self.correlation_id,
             tags: self.tags,
             metadata,
-            schedule,
+            origin,
             payload: self.payload,
         })
     }

@@ -86,7 +86,7 @@ impl Verb for Edit {
                 let is_later = run_at.is_none() || at > self.now;
                 self.enter(tx, place, counts, is_later.then_some((at, reason))).await?;
             }
-            Room::Blocked { run_at: old } => {
+            Room::Blocked { run_at: old, .. } => {
                 let run_at = run_at.or(old).map(Timestamp::as_micros);
                 let params = [
                     self.job.as_i64().into(),

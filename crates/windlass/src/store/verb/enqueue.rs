@@ -1,17 +1,19 @@
 //! Enqueue: makes jobs durable, in the order given.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::State;
 use crate::job::{
-    ATTEMPTS_DEFAULT, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt, TickOf, Timestamp,
+    ATTEMPTS_DEFAULT, BatchId, Dependency, Held, JobId, NewJob, OnConflict, ParentEnd, Place,
+    RunAt, Timestamp,
 };
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
-use crate::store::rows::put_tick;
+use crate::store::origin::Origin;
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
+use crate::store::verb::bundle::{BundleRow, Sort, join};
 use crate::store::verb::unique::{Keys, release};
 use crate::store::{Existing, Stored};
 use crate::{Error, FieldError, sabotage};
@@ -52,18 +54,13 @@ impl Prepared {
     }
 
     pub(crate) fn new(job: NewJob) -> Result<Self, Error> {
-        job.check()?;
-        Self::write(job)
+        Self::of(job, Origin::default())
     }
 
-    /// A job of a schedule, with the tick it is made for.
-    pub(crate) fn of_tick(mut job: NewJob, of: &TickOf) -> Result<Self, Error> {
+    /// A job that was made for something: the tick of a schedule, a node of a workflow.
+    pub(crate) fn of(mut job: NewJob, origin: Origin) -> Result<Self, Error> {
         job.check()?;
-        put_tick(&mut job.metadata, of);
-        Self::write(job)
-    }
-
-    fn write(job: NewJob) -> Result<Self, Error> {
+        Origin { batch: job.batch, ..origin }.put(&mut job.metadata);
         Ok(Self {
             backoff: job.policy.backoff.as_ref().map(json_text).transpose()?,
             tags: if job.tags.is_empty() { None } else { Some(json_text(&job.tags)?) },
@@ -134,6 +131,7 @@ impl Verb for Enqueue {
             replies.push(reply);
         }
         self.refuse_orphans(tx, &mut new, &mut replies).await?;
+        self.refuse_latecomers(tx, &mut new, &mut replies).await?;
         let keys = self.take_unique(tx, &mut new, &mut replies).await?;
         if self.admits {
             self.admit(tx, &mut new, &mut replies).await?;
@@ -163,7 +161,7 @@ impl Verb for Enqueue {
     fn waits(&self) -> Waits {
         let changes_others = |held: &Held| held.unique.on_conflict != OnConflict::Keep;
         let uniques = || self.uniques.iter().flatten().map(|(held, _)| held);
-        if uniques().any(changes_others) {
+        if uniques().any(changes_others) || self.jobs.iter().any(|job| job.job.batch.is_some()) {
             return Waits::Anything;
         }
         // Idempotency keys first, as they are taken first.
@@ -242,8 +240,9 @@ impl Enqueue {
     ) -> Result<(), Error> {
         let parents = |item: &New| self.jobs[item.index].job.depends_on.iter().map(|on| on.id);
         let wanted: HashSet<JobId> = new.iter().flat_map(parents).collect();
-        let mut known: HashSet<JobId> = self.ids.iter().copied().collect();
-        for parent in wanted.into_iter().filter(|id| !self.ids.contains(id)) {
+        let own: HashSet<JobId> = self.ids.iter().copied().collect();
+        let mut known = own.clone();
+        for parent in wanted.into_iter().filter(|id| !own.contains(id)) {
             let rows = tx.query(Sql::JobNamespace, &[parent.as_i64().into()]).await?;
             if rows.first_int()? == Some(self.namespace_id) {
                 known.insert(parent);
@@ -259,6 +258,37 @@ impl Enqueue {
                 return true;
             }
             replies[item.index] = Err(Error::Invalid(broken));
+            false
+        });
+        Ok(())
+    }
+
+    /// Takes out of `new` what is to join batches that do not exist or have ended, and says so. The others
+    /// cannot end until the commit.
+    async fn refuse_latecomers<T: Tx>(
+        &self,
+        tx: &mut T,
+        new: &mut Vec<New>,
+        replies: &mut [Result<Stored, Error>],
+    ) -> Result<(), Error> {
+        let batch = |item: &New| self.jobs[item.index].job.batch;
+        let wanted: BTreeSet<BatchId> = new.iter().filter_map(batch).collect();
+        let mut refused: HashMap<BatchId, String> = HashMap::new();
+        for id in wanted {
+            let rows = tx.query(Sql::BundleShare, &[id.as_i64().into()]).await?;
+            let found = rows.first(BundleRow::read)?;
+            let found = found.filter(|row| row.is_of(self.namespace_id, Sort::Batch));
+            match found {
+                None => refused.insert(id, format!("batch {id} does not exist")),
+                Some(row) if row.ended_at.is_some() => {
+                    refused.insert(id, format!("batch {id} has ended: it takes no more jobs"))
+                }
+                Some(_) => None,
+            };
+        }
+        new.retain(|item| {
+            let Some(detail) = batch(item).and_then(|id| refused.get(&id)) else { return true };
+            replies[item.index] = Err(Error::invalid("/batch_id", detail.clone()));
             false
         });
         Ok(())
@@ -342,10 +372,7 @@ impl Enqueue {
                     let at = run_at.map(Timestamp::as_micros).into();
                     blocked.push([id, pending.into(), at, queue, kind, priority]);
                     for on in &job.depends_on {
-                        let any_end = i64::from(on.on == ParentEnd::Any);
-                        let ignores = i64::from(on.ignores_failure());
-                        let parent = on.id.as_i64();
-                        dependencies.push([parent.into(), id, any_end.into(), ignores.into()]);
+                        dependencies.push(edge(on, item.id));
                     }
                     State::Pending
                 }
@@ -387,7 +414,8 @@ impl Enqueue {
         if !expiry.is_empty() {
             Effects::insert(tx, Sql::ExpiryInsert, &expiry).await?;
         }
-        Ok(())
+        let batch = |item: &New| Some((self.jobs[item.index].job.batch?.as_i64(), item.id));
+        join(tx, new.iter().filter_map(batch)).await
     }
 
     /// The job's unique key, if it is to have one.
@@ -459,6 +487,13 @@ impl Enqueue {
             prepared.depends_on.as_deref().into(),
         ]
     }
+}
+
+/// The columns of a dependency.
+pub(super) fn edge<'a>(on: &Dependency, child: JobId) -> [Param<'a>; 4] {
+    let any_end = i64::from(on.on == ParentEnd::Any);
+    let ignores = i64::from(on.ignores_failure());
+    [on.id.as_i64(), child.as_i64(), any_end, ignores].map(Param::Int)
 }
 
 fn existing(holder: JobId, same: bool, key: &str) -> Result<Stored, Error> {

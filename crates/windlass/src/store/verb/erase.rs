@@ -1,11 +1,14 @@
 //! Erase: everything that belongs to jobs whose room rows are gone.
 
+use std::collections::BTreeSet;
+
 use crate::Error;
 use crate::core::State;
 use crate::job::JobId;
 use crate::store::driver::{Batch, Tx};
 use crate::store::effects::Measure;
 use crate::store::statements::Sql;
+use crate::store::verb::bundle::lock;
 use crate::store::verb::unique::release;
 
 /// What goes with a job.
@@ -51,8 +54,13 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
     for (namespace_id, key, job) in held {
         keys.push([namespace_id.into(), key.into(), job.into()]);
     }
+    let bundles: BTreeSet<i64> =
+        tx.query_each(Sql::MemberOf, &ids).await?.ints()?.into_iter().collect();
     for sql in BELONGINGS {
         tx.execute_each(sql, &ids).await?;
+    }
+    if !bundles.is_empty() {
+        leave_bundles(tx, bundles, &ids).await?;
     }
     if !keys.is_empty() {
         tx.execute_each(Sql::IdempotencyDelete, &keys).await?;
@@ -65,5 +73,25 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
         effects.count(gone.queue_id, gone.kind_id, Measure::In(gone.state), -1);
         effects.ended(JobId::from_i64(gone.job));
     }
+    Ok(())
+}
+
+/// Takes jobs out of their workflows and batches, which may have ended with that and go with their last
+/// job.
+async fn leave_bundles<T: Tx>(
+    tx: &mut T,
+    bundles: BTreeSet<i64>,
+    ids: &Batch<'_>,
+) -> Result<(), Error> {
+    let mut rows = Vec::with_capacity(bundles.len());
+    for bundle in bundles {
+        rows.extend(lock(tx, bundle).await?);
+    }
+    tx.execute_each(Sql::MemberForget, ids).await?;
+    for row in rows {
+        let sql = if row.ended_at.is_some() { Sql::BundleDrop } else { Sql::BundleTouch };
+        tx.execute(sql, &[row.id.into()]).await?;
+    }
+    tx.effects().joined();
     Ok(())
 }

@@ -100,7 +100,7 @@ fn running(row: &JobRow) -> Blocker {
 fn waiting(row: &JobRow) -> Option<Blocker> {
     let run_at = match row.room {
         Room::Delayed { run_at, .. } => Some(run_at),
-        Room::Blocked { run_at } => run_at,
+        Room::Blocked { run_at, .. } => run_at,
         _ => None,
     }?;
     let code = match row.room {
@@ -126,7 +126,10 @@ async fn parents<T: Tx>(tx: &mut T, row: &JobRow) -> Result<Blocker, Error> {
     let shown = ids.into_iter().take(PARENTS_SHOWN).map(Param::Int).collect();
     let rows = tx.query_each(Sql::JobGet, &Batch::of_rows(1, shown)).await?;
     let parents = rows.read(JobRow::read)?;
-    let name = |parent: &JobRow| format!("{} {}", parent.record.id, parent.record.state);
+    let name = |parent: &JobRow| {
+        let node = parent.record.node.as_ref().map(|node| format!(" `{node}`"));
+        format!("{}{} {}", parent.record.id, node.unwrap_or_default(), parent.record.state)
+    };
     let named: Vec<String> = parents.iter().map(name).collect();
     let message = format!("it waits for {count} job(s) to end");
     Ok(Blocker::new("blocked", message).shown_by("jobs", &named.join(", ")))

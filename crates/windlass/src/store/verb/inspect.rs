@@ -296,6 +296,14 @@ async fn workers<T: Tx>(tx: &mut T, now: Timestamp) -> Result<Vec<WorkerRecord>,
 
 /// The statements that together find the states asked for, each with its part of the filter.
 fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
+    if let Some(bundle) = query.bundle {
+        let mut filter = ListFilter::over("j.id");
+        filter.one_of("j.bundle_id", [bundle]);
+        if !query.states.is_empty() {
+            filter.one_of("j.state", query.states.iter().map(|state| state.code()));
+        }
+        return vec![(Sql::ListMember, filter)];
+    }
     if query.states.is_empty() {
         return vec![(Sql::ListAll, ListFilter::over("j.id"))];
     }

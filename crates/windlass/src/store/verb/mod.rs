@@ -4,7 +4,9 @@
 mod add_days;
 mod admit;
 mod apply;
+mod bundle;
 mod cancel;
+mod cancel_members;
 mod claim;
 mod claim_whole;
 mod complete;
@@ -20,6 +22,7 @@ mod expire;
 mod explain;
 mod fire;
 mod fold;
+mod gather;
 mod inspect;
 mod log;
 mod make_known;
@@ -27,12 +30,14 @@ mod namespaces;
 mod node;
 mod operate;
 mod operations;
+mod parents;
 mod pause;
 mod promote;
 mod prune;
 mod purge;
 mod queues;
 mod relay;
+mod reopen;
 mod rescue;
 mod resolve;
 mod retry;
@@ -40,6 +45,7 @@ mod saved;
 mod schedules;
 mod settle;
 mod signal;
+mod submit;
 mod unique;
 mod verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -48,7 +54,11 @@ mod worker;
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use add_days::AddDays;
+pub(crate) use bundle::{
+    BundleRow, CommitBatch, Made, NewBundle, OpenBatch, ReadBundles, Sort, Which,
+};
 pub(crate) use cancel::Cancel;
+pub(crate) use cancel_members::CancelMembers;
 pub(crate) use claim::Claim;
 pub(crate) use delete::Delete;
 pub(crate) use dependents::Dependents;
@@ -61,6 +71,7 @@ pub(crate) use expire::Expire;
 pub(crate) use explain::Explain;
 pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
+pub(crate) use gather::{CallBack, FindEnded, Gather, Place};
 pub(crate) use inspect::{Attempts, Find, Get, List, Stats};
 pub(crate) use log::{AddLines, ReadLog};
 pub(crate) use make_known::MakeKnown;
@@ -71,12 +82,14 @@ pub(crate) use operations::{
     BeginOperation, CancelOperation, DeadGroups, DueOperations, ForgetOperations, GetOperation,
     ListOperations, OperationRow,
 };
+pub(crate) use parents::{ParentOf, ReadParents};
 pub(crate) use pause::{ChangePause, ListKinds};
 pub(crate) use promote::Promote;
 pub(crate) use prune::Prune;
 pub(crate) use purge::Purge;
 pub(crate) use queues::{ListQueues, OldestPending, PutQueue, ReadSettings, RemoveQueue};
 pub(crate) use relay::{Letter, Peek, Refuse, Relay};
+pub(crate) use reopen::{Reopen, Scope};
 pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
 pub(crate) use retry::Retry;
@@ -86,6 +99,7 @@ pub(crate) use schedules::{
 };
 pub(crate) use settle::Settle;
 pub(crate) use signal::Signal;
+pub(crate) use submit::Submit;
 pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use watch::Watch;

@@ -80,6 +80,8 @@ impl Verb for RemoveNamespace {
                 "namespace `{name}` holds schedules: delete them first, or delete it with force"
             )));
         }
+        // Without queues there are no jobs: these are left over.
+        tx.execute(Sql::BundleClear, &[id.into()]).await?;
         let all = self.shared.settings.at(tx, None).await?;
         let always = crate::Timestamp::from_micros(0);
         for pause in all.pauses(always).filter(|pause| pause.namespace_id == id) {

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bundle::lock;
 use super::erase::{Gone, erase};
 use crate::Error;
 use crate::core::State;
@@ -19,6 +20,9 @@ use crate::store::{Pruned, Shared};
 
 /// Bytes of payloads and results in one batch: deleting them takes time in proportion.
 const BYTES_MAX: i64 = 4 << 20;
+
+/// How long workflows and batches without jobs are kept; the others go with their last job.
+const BUNDLES_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MS_PER_DAY: i64 = 24 * 3600 * 1000;
@@ -50,6 +54,9 @@ impl Verb for Prune {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         tx.execute(Sql::UniqueExpire, &[self.now.as_micros().into(), limit.into()]).await?;
         tx.query(Sql::EndedLock, &[]).await?;
+        if self.state == State::Completed && self.after == 0 {
+            self.drop_bundles(tx).await?;
+        }
         let settings = self.shared.settings.at(tx, None).await?;
         let Some(horizon) = self.horizon(&settings) else {
             return Ok(Pruned { deleted: 0, next: None });
@@ -94,6 +101,20 @@ impl Prune {
         let made_before = JobId::ms_at(self.now) + 1;
         let made_before = made_before - i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
         Some(JobId::from_parts(made_before.max(0), 0, 0).as_i64())
+    }
+
+    /// Deletes old workflows and batches that have no jobs.
+    async fn drop_bundles<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+        let made_before = JobId::ms_at(self.now - BUNDLES_KEPT).max(0);
+        let made_before = JobId::from_parts(made_before, 0, 0).as_i64();
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let empty = tx.query(Sql::BundleEmpty, &[made_before.into(), limit.into()]).await?;
+        for id in empty.ints()? {
+            // From here on no job joins it.
+            lock(tx, id).await?;
+            tx.execute(Sql::BundleDrop, &[id.into()]).await?;
+        }
+        Ok(())
     }
 
     fn is_over(&self, found: &Found, settings: &Settings) -> bool {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::core::{Event, Reason, Settlement, State};
+use crate::core::{Counts, Event, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
 use crate::store::Resolved;
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
@@ -97,10 +97,10 @@ impl Resolve {
         }
         let rows = tx.query(Sql::JobGet, &[child.into()]).await?;
         let Some(row) = rows.first(JobRow::read)? else { return Ok(()) };
-        let Room::Blocked { run_at, .. } = row.room else { return Ok(()) };
+        let Room::Blocked { run_at, counts } = row.room else { return Ok(()) };
         match end {
             Some(state) => self.end(tx, &row, state).await,
-            None => self.wait(tx, &row, run_at).await,
+            None => self.wait(tx, &row, run_at, counts).await,
         }
     }
 
@@ -117,22 +117,24 @@ impl Resolve {
         tx: &mut T,
         row: &JobRow,
         run_at: Option<Timestamp>,
+        counts: Counts,
     ) -> Result<(), Error> {
         if tx.execute(Sql::BlockedRemove, &[row.record.id.as_i64().into()]).await? == 0 {
             return Err(Error::moved(format!("job {}", row.record.id)));
         }
         let class = i64::from(row.record.priority.get());
-        let [id, queue, kind, priority, none] =
-            [row.record.id.as_i64(), row.queue_id, row.kind_id, class, 0].map(Param::Int);
+        let [id, queue, kind, priority] =
+            [row.record.id.as_i64(), row.queue_id, row.kind_id, class].map(Param::Int);
+        let [epoch, attempt, crashes, snoozes] = counts.columns().map(Param::Int);
         let Some(run_at) = run_at.filter(|run_at| *run_at > self.now) else {
-            let ready = [queue, kind, priority, id, id, none, none, none, none];
+            let ready = [queue, kind, priority, id, id, epoch, attempt, crashes, snoozes];
             tx.execute(Sql::ReadyInsert, &ready).await?;
             tx.effects().returned((row.queue_id, row.kind_id, class), row.record.id.as_i64());
             return Ok(());
         };
         let reason = Reason::Scheduled.code().into();
         let at = run_at.as_micros().into();
-        let delayed = [at, id, reason, queue, kind, priority, none, none, none, none];
+        let delayed = [at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes];
         tx.execute(Sql::DelayedInsert, &delayed).await?;
         tx.effects().delayed();
         tx.effects().moved(row.pair(), State::Pending, State::Delayed);

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason, State};
-use crate::job::{JobId, Timestamp};
-use crate::store::driver::{Param, Tx, Verb, Waits};
+use crate::job::{Dependency, JobId, Timestamp};
+use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
+use crate::store::verb::bundle::reopen;
 use crate::store::verb::cancel::remove_from_room;
+use crate::store::verb::enqueue::edge;
 use crate::store::verb::locate;
 use crate::store::verb::unique::{refuse_held, take_again};
 use crate::store::{RetryOptions, Shared};
@@ -51,7 +53,10 @@ impl Verb for Retry {
                 )));
             }
             Room::Delayed { counts, .. } => self.run_now(tx, &row, counts).await?,
-            Room::Ended { counts } => self.revive(tx, &row, counts).await?,
+            Room::Ended { counts } => {
+                reopen(tx, self.job, &row.bundles()).await?;
+                self.revive(tx, &row, counts, &[]).await?;
+            }
         }
         locate(tx, namespace_id, self.job).await
     }
@@ -75,7 +80,14 @@ impl Retry {
         self.wait(tx, row, counts).await
     }
 
-    async fn revive<T: Tx>(&self, tx: &mut T, row: &JobRow, old: Counts) -> Result<(), Error> {
+    /// Gives an ended job another life, which waits for these jobs. What it is a member of is open again.
+    pub(super) async fn revive<T: Tx>(
+        &self,
+        tx: &mut T,
+        row: &JobRow,
+        old: Counts,
+        parents: &[Dependency],
+    ) -> Result<(), Error> {
         // A refusal comes before anything is written: other jobs may share the transaction.
         refuse_held(tx, row, self.now).await?;
         // Whoever moves a job takes its room first: a delete does so too.
@@ -91,7 +103,47 @@ impl Retry {
             tx.execute(Sql::ExpiryInsert, &params).await?;
         }
         let counts = Counts { epoch: old.epoch + 1, attempt, crashes: 0, snoozes: old.snoozes };
-        self.wait(tx, row, counts).await
+        if parents.is_empty() {
+            self.wait(tx, row, counts).await
+        } else {
+            self.block(tx, row, counts, parents).await
+        }
+    }
+
+    /// Puts the job into the blocked room.
+    async fn block<T: Tx>(
+        &self,
+        tx: &mut T,
+        row: &JobRow,
+        counts: Counts,
+        parents: &[Dependency],
+    ) -> Result<(), Error> {
+        let id = self.job.as_i64();
+        let pending = i64::try_from(parents.len()).unwrap_or(i64::MAX);
+        let [epoch, attempt, crashes, snoozes] = counts.columns().map(Param::Int);
+        let [pending, queue, kind, priority] =
+            [pending, row.queue_id, row.kind_id, self.priority(row)].map(Param::Int);
+        let blocked = [
+            id.into(),
+            pending,
+            Param::Null,
+            queue,
+            kind,
+            priority,
+            epoch,
+            attempt,
+            crashes,
+            snoozes,
+        ];
+        tx.execute(Sql::BlockedReturn, &blocked).await?;
+        let mut edges = Batch::with_capacity(4, parents.len());
+        for on in parents {
+            edges.push(edge(on, self.job));
+        }
+        tx.execute_each(Sql::DependencyInsert, &edges).await?;
+        tx.effects().blocked();
+        tx.effects().moved(row.pair(), row.record.state, State::Pending);
+        Ok(())
     }
 
     /// The old end stays visible in the history.
@@ -139,13 +191,7 @@ impl Retry {
     async fn wait<T: Tx>(&self, tx: &mut T, row: &JobRow, counts: Counts) -> Result<(), Error> {
         let [id, queue, kind, priority] =
             [self.job.as_i64(), row.queue_id, row.kind_id, self.priority(row)].map(Param::Int);
-        let counters = [
-            counts.epoch,
-            i64::from(counts.attempt),
-            i64::from(counts.crashes),
-            i64::from(counts.snoozes),
-        ];
-        let [epoch, attempt, crashes, snoozes] = counters.map(Param::Int);
+        let [epoch, attempt, crashes, snoozes] = counts.columns().map(Param::Int);
         let to = if self.options.delay.is_zero() {
             let seq = self.ids.next(self.now)?.as_i64();
             let ready = [queue, kind, priority, seq.into(), id, epoch, attempt, crashes, snoozes];

@@ -56,6 +56,7 @@ impl Verb for Verify {
             found.extend(rows.read(|row| Ok(format!("job {} {complaint}", row.int()?)))?);
         }
         found.extend(ticks(tx).await?);
+        found.extend(members(tx).await?);
         found.extend(counts(tx).await?);
         Ok(found)
     }
@@ -72,6 +73,21 @@ async fn ticks<T: Tx>(tx: &mut T) -> Result<Vec<String>, Error> {
             _ => "belongs to no schedule",
         };
         Ok(format!("tick {tick} of schedule #{schedule} {complaint}"))
+    })
+}
+
+/// Members against their jobs, workflows and batches.
+async fn members<T: Tx>(tx: &mut T) -> Result<Vec<String>, Error> {
+    let rows = tx.query(Sql::VerifyMembers, &[FINDINGS_MAX.into()]).await?;
+    rows.read(|row| {
+        let (bundle, job) = (row.int()?, row.int()?);
+        let complaint = match row.int()? {
+            1 => "is not there",
+            2 => "has not ended as its bundle says",
+            3 => "has no bundle",
+            _ => "goes on after its bundle has ended",
+        };
+        Ok(format!("job {job} of bundle {bundle} {complaint}"))
     })
 }
 

@@ -22,6 +22,7 @@ pub(crate) struct Seen {
     pub(crate) has_dependencies: bool,
     pub(crate) next_schedule: Option<i64>,
     pub(crate) next_operation: Option<i64>,
+    pub(crate) has_bundles: bool,
 }
 
 impl Verb for Watch {
@@ -43,6 +44,7 @@ impl Verb for Watch {
                 has_dependencies: row.int()? > 0,
                 next_schedule: row.opt_int()?,
                 next_operation: row.opt_int()?,
+                has_bundles: row.int()? > 0,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))

@@ -1,0 +1,5 @@
+-- Where jobs belong (one row per job, batched by the driver).
+-- $1 job_id                                   returns: bundle_id
+-- index: member_job
+-- differs: one statement for the whole batch.
+select bundle_id from {prefix}member where {any job_id = $1}
