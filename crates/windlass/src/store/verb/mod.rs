@@ -33,6 +33,7 @@ mod promote;
 mod prune;
 mod purge;
 mod queues;
+mod refuse;
 mod relay;
 mod reopen;
 mod rescue;
