@@ -48,7 +48,7 @@ pub(crate) async fn drain(url: &str, journals: &Path) -> Result<bool, Failure> {
 }
 
 /// Runs jobs now that would wait for long after many crashes.
-async fn hurry(queue: &Queue) -> Result<(), Failure> {
+pub(crate) async fn hurry(queue: &Queue) -> Result<(), Failure> {
     let waiting = queue.list(JobFilter::new().state(State::Retrying).limit(500)).await?;
     let soon = queue.clock().now() + PATIENCE;
     for job in waiting.jobs.iter().filter(|job| job.scheduled_at.is_some_and(|at| at > soon)) {

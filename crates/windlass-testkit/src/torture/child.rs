@@ -26,7 +26,11 @@ pub(crate) const CRASH_POINTS: &[(&str, bool)] = &[
     ("started", false),
     ("finished", false),
     ("fire", false),
+    (ELSEWHERE, false),
 ];
+
+/// A point that only the workflow mode comes to.
+const ELSEWHERE: &str = "callback";
 
 /// The visit of a crash point that ends a child: early ones are in the start of the process.
 const VISIT_MAX: u32 = 40;
@@ -105,7 +109,8 @@ impl CrashAt {
     /// A point that a child of this kind reaches.
     pub(crate) fn random(rng: &mut Rng, is_producer: bool) -> Self {
         let reached = |by_producer: bool| by_producer || !is_producer;
-        let points = CRASH_POINTS.iter().filter(|(_, by_producer)| reached(*by_producer));
+        let points = CRASH_POINTS.iter().filter(|(point, _)| *point != ELSEWHERE);
+        let points = points.filter(|(_, by_producer)| reached(*by_producer));
         let points: Vec<&'static str> = points.map(|(point, _)| *point).collect();
         let point = points[rng.usize(..points.len())];
         let visit = if point == SELDOM { 1 } else { rng.u32(1..=VISIT_MAX) };

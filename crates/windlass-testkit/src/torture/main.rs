@@ -10,6 +10,7 @@ mod database;
 mod defaults;
 mod facts;
 mod fleet;
+mod graph;
 mod job;
 mod journal;
 mod producer;
@@ -65,6 +66,9 @@ struct Options {
     /// Checks recovery with default settings instead of running cycles
     #[arg(long)]
     defaults: bool,
+    /// Works off a workflow of so many nodes under kills instead of running cycles
+    #[arg(long, value_name = "NODES", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    graph: Option<u16>,
     #[command(flatten)]
     fleet: fleet::FleetOptions,
 }
@@ -96,9 +100,11 @@ struct Site {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let graph = cli.options.graph.map(usize::from);
     let passed = match cli.role {
         Some(Role::Producer(args)) => producer::run(&args).map(|()| true),
         Some(Role::Worker(args)) => worker::run(&args).map(|()| true),
+        None if graph.is_some() => graph::run(&cli.options, graph.unwrap_or_default()),
         None if cli.options.defaults => defaults::run(&cli.options),
         None if cli.options.fleet.nodes.is_some() => fleet::run(&cli.options),
         None => round::run_all(&cli.options),

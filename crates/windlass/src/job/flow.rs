@@ -215,7 +215,7 @@ impl Flow {
             _ => Vec::new(),
         };
         let mut refuse = |pointer: String, detail: &str| {
-            broken.push(FieldError::new(pointer, detail.to_owned()))
+            broken.push(FieldError::new(pointer, detail.to_owned()));
         };
         if node.job.idempotency_key.is_some() {
             refuse("/idempotency_key".to_owned(), "belongs to the workflow, not to its nodes");

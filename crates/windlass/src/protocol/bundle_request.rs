@@ -170,7 +170,7 @@ fn read_key(object: &mut Object<'_>, header: Option<&str>) -> Option<String> {
     member.or_else(|| header.map(str::to_owned))
 }
 
-fn list<'a>(json: &'a RawValue) -> Result<Vec<&'a RawValue>, String> {
+fn list(json: &RawValue) -> Result<Vec<&RawValue>, String> {
     serde_json::from_str(json.get()).map_err(|_| "must be a list".to_owned())
 }
 

@@ -1,19 +1,19 @@
 //! Enqueue: makes jobs durable, in the order given.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::State;
 use crate::job::{
-    ATTEMPTS_DEFAULT, BatchId, Dependency, Held, JobId, NewJob, OnConflict, ParentEnd, Place,
-    RunAt, Timestamp,
+    ATTEMPTS_DEFAULT, Dependency, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt,
+    Timestamp,
 };
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
 use crate::store::origin::Origin;
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
-use crate::store::verb::bundle::{BundleRow, Sort, join};
+use crate::store::verb::bundle::join;
 use crate::store::verb::unique::{Keys, release};
 use crate::store::{Existing, Stored};
 use crate::{Error, FieldError, sabotage};
@@ -40,7 +40,7 @@ pub(crate) struct Enqueue {
 /// A checked job with its texts written out, so that the transaction is short.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    job: NewJob,
+    pub(super) job: NewJob,
     backoff: Option<String>,
     tags: Option<String>,
     metadata: Option<String>,
@@ -229,69 +229,6 @@ impl Enqueue {
         }
         let unique = keys.taken.iter().filter(|(_, job)| is_refused(job));
         release(tx, unique.cloned().collect()).await
-    }
-
-    /// Takes out of `new` what waits for jobs that do not exist, and says so.
-    async fn refuse_orphans<T: Tx>(
-        &self,
-        tx: &mut T,
-        new: &mut Vec<New>,
-        replies: &mut [Result<Stored, Error>],
-    ) -> Result<(), Error> {
-        let parents = |item: &New| self.jobs[item.index].job.depends_on.iter().map(|on| on.id);
-        let wanted: HashSet<JobId> = new.iter().flat_map(parents).collect();
-        let own: HashSet<JobId> = self.ids.iter().copied().collect();
-        let mut known = own.clone();
-        for parent in wanted.into_iter().filter(|id| !own.contains(id)) {
-            let rows = tx.query(Sql::JobNamespace, &[parent.as_i64().into()]).await?;
-            if rows.first_int()? == Some(self.namespace_id) {
-                known.insert(parent);
-            }
-        }
-        new.retain(|item| {
-            let unknown = parents(item).enumerate().filter(|(_, id)| !known.contains(id));
-            let broken = unknown.map(|(place, id)| {
-                FieldError::new(format!("/depends_on/{place}"), format!("job {id} does not exist"))
-            });
-            let broken: Vec<FieldError> = broken.collect();
-            if broken.is_empty() {
-                return true;
-            }
-            replies[item.index] = Err(Error::Invalid(broken));
-            false
-        });
-        Ok(())
-    }
-
-    /// Takes out of `new` what is to join batches that do not exist or have ended, and says so. The others
-    /// cannot end until the commit.
-    async fn refuse_latecomers<T: Tx>(
-        &self,
-        tx: &mut T,
-        new: &mut Vec<New>,
-        replies: &mut [Result<Stored, Error>],
-    ) -> Result<(), Error> {
-        let batch = |item: &New| self.jobs[item.index].job.batch;
-        let wanted: BTreeSet<BatchId> = new.iter().filter_map(batch).collect();
-        let mut refused: HashMap<BatchId, String> = HashMap::new();
-        for id in wanted {
-            let rows = tx.query(Sql::BundleShare, &[id.as_i64().into()]).await?;
-            let found = rows.first(BundleRow::read)?;
-            let found = found.filter(|row| row.is_of(self.namespace_id, Sort::Batch));
-            match found {
-                None => refused.insert(id, format!("batch {id} does not exist")),
-                Some(row) if row.ended_at.is_some() => {
-                    refused.insert(id, format!("batch {id} has ended: it takes no more jobs"))
-                }
-                Some(_) => None,
-            };
-        }
-        new.retain(|item| {
-            let Some(detail) = batch(item).and_then(|id| refused.get(&id)) else { return true };
-            replies[item.index] = Err(Error::invalid("/batch_id", detail.clone()));
-            false
-        });
-        Ok(())
     }
 
     fn key_of(&self, item: &New) -> Option<&str> {

@@ -36,6 +36,7 @@ mod promote;
 mod prune;
 mod purge;
 mod queues;
+mod refuse;
 mod relay;
 mod reopen;
 mod rescue;
