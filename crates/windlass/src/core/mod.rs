@@ -1,10 +1,12 @@
 //! Pure decisions: no I/O, no clock, no randomness but what is passed in.
 
+mod gcra;
 mod id_gen;
 pub(crate) mod schedule;
 mod settle;
 mod state;
 
+pub(crate) use gcra::Gcra;
 pub(crate) use id_gen::IdGen;
 pub(crate) use settle::{Counts, FollowUps, Next, Run, Settlement, cancelled, rescue, settle};
 pub(crate) use state::Event;

@@ -268,6 +268,7 @@ pub(super) mod tests {
             metadata: BTreeMap::new(),
             correlation_id: None,
             idempotency_key: None,
+            keys: crate::job::Keys::default(),
             uniqueness: None,
             depends_on: Vec::new(),
             blocked_by: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod enqueue;
 mod inspect;
+mod limits;
 mod manage;
 mod schedules;
 

@@ -23,6 +23,8 @@ pub(crate) struct Signals {
     pub(crate) expiring: Signal,
     /// A job may no longer have to wait for another.
     pub(crate) resolving: Signal,
+    /// A job may be let into ready.
+    pub(crate) admitting: Signal,
     /// A schedule was made or changed.
     pub(crate) schedules: Signal,
     /// Counts may have changed.
@@ -42,6 +44,7 @@ impl Signals {
         self.inbox.raise();
         self.expiring.raise();
         self.resolving.raise();
+        self.admitting.raise();
         self.schedules.raise();
         self.counted.raise();
         self.ended.announce_all();

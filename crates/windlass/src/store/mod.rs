@@ -11,6 +11,8 @@ mod floors;
 mod group;
 mod handler_store;
 mod ids;
+mod limit_store;
+mod line;
 mod list;
 mod migrations;
 #[cfg(all(test, feature = "sqlite"))]
@@ -50,11 +52,12 @@ use crate::runtime::{Clock, Signals};
 
 pub(crate) use effects::Measure;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
+pub(crate) use limit_store::LimitStore;
 pub(crate) use queue_store::QueueStore;
 pub(crate) use schedule_store::{Declared, ScheduleStore};
 pub(crate) use types::{
-    Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
-    Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served, Settled, Stored, Tally, WorkerKey,
+    Admitted, Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
+    Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served, Settled, Stored, Sweep, Tally, WorkerKey,
     WorkerRecord,
 };
 pub use types::{Existing, RetryOptions};
@@ -66,7 +69,10 @@ pub(crate) struct Shared {
     pub(crate) catalog: catalog::Catalog,
     pub(crate) floors: floors::Floors,
     pub(crate) settings: settings::SettingsCache,
+    /// Jobs that others wait for.
     pub(crate) edges: edges::Edges,
+    /// Jobs that hold slots.
+    pub(crate) slots: edges::Edges,
 }
 
 /// The answer of a verb, some time later.
@@ -75,7 +81,7 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
 pub(crate) trait Store:
-    QueueStore + ScheduleStore + HandlerStore + Send + Sync + 'static
+    QueueStore + ScheduleStore + HandlerStore + LimitStore + Send + Sync + 'static
 {
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(
@@ -118,6 +124,8 @@ pub(crate) trait Store:
     fn dependents(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<JobId>>;
     /// What this process knows of jobs that wait for others.
     fn edges(&self) -> &edges::Edges;
+    /// What this process knows of jobs that hold slots.
+    fn slots(&self) -> &edges::Edges;
 
     /// Turns what applications left in the inbox into jobs; says how many rows it looked at.
     fn relay(&self, limit: usize) -> Reply<'_, usize>;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::driver::Row;
 use crate::Error;
 use crate::core::{Counts, Reason, State};
-use crate::job::{Backoff, Held, JobId, JobRecord, Priority, TickOf, Timestamp};
+use crate::job::{Backoff, Held, JobId, JobRecord, Keys, Priority, TickOf, Timestamp};
 
 /// Where the metadata of a job says which schedule and tick it comes from; no caller may use these names.
 const SCHEDULE_KEY: &str = "windlass.schedule";
@@ -45,6 +45,10 @@ pub(crate) enum Room {
     Blocked {
         run_at: Option<Timestamp>,
     },
+    /// Waits to be let into ready.
+    Throttled {
+        counts: Counts,
+    },
 }
 
 impl Room {
@@ -53,6 +57,7 @@ impl Room {
             Self::Ready { counts, .. }
             | Self::Lease { counts, .. }
             | Self::Delayed { counts, .. }
+            | Self::Throttled { counts }
             | Self::Ended { counts } => counts,
             Self::Blocked { .. } => Counts { epoch: 0, attempt: 0, crashes: 0, snoozes: 0 },
         }
@@ -68,8 +73,10 @@ impl JobRow {
         let delayed = read_delayed(row, &mut job)?;
         let ready = read_ready(row, &mut job)?;
         let blocked = read_blocked(row, &mut job)?;
+        let throttled = read_throttled(row, &mut job)?;
         read_extras(row, &mut job)?;
-        let room = ended.or(leased).or(delayed).or(ready).or(blocked).ok_or_else(|| {
+        let room = ended.or(leased).or(delayed).or(ready).or(blocked).or(throttled);
+        let room = room.ok_or_else(|| {
             Error::bug(format!("job {} is in no room (run `windlass doctor --deep`)", job.id))
         })?;
         let counts = room.counts();
@@ -135,6 +142,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         tags: read_json(row)?,
         metadata: read_json(row)?,
         payload: row.bytes()?,
+        keys: Keys::default(),
         uniqueness: read_json(row)?,
         depends_on: read_json(row)?,
         blocked_by: Vec::new(),
@@ -144,6 +152,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         result: None,
     };
     job.schedule = tick_of(&mut job.metadata);
+    job.keys = Keys::take(&mut job.metadata);
     Ok((job, (namespace_id, queue_id, kind_id)))
 }
 
@@ -224,6 +233,12 @@ fn read_blocked(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, 
     }
     job.reason = Some(Reason::Blocked);
     Ok(Some(Room::Blocked { run_at }))
+}
+
+fn read_throttled(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Error> {
+    let Some(counts) = read_counts(row)? else { return Ok(None) };
+    job.reason = Some(Reason::Throttled);
+    Ok(Some(Room::Throttled { counts }))
 }
 
 /// Progress and the last failed attempt.

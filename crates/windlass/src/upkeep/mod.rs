@@ -1,6 +1,7 @@
 //! Upkeep: what has to happen without anyone asking. No leader: every round is bounded, idempotent
 //! and safe from any node.
 
+mod admit;
 mod expire;
 mod fire;
 mod fold;
@@ -77,6 +78,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     supervise(queue, tasks, move || rescue::Rescue::new(&of, sweep));
     let of = queue.clone();
     supervise(queue, tasks, move || expire::Expire::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || admit::Admit::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || resolve::Resolve::new(&of));
     let of = queue.clone();

@@ -20,6 +20,7 @@ mod gate;
 mod idempotency;
 mod layers;
 mod lease;
+mod limits;
 mod listing;
 mod logs;
 mod migrate;

@@ -13,7 +13,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
@@ -22,6 +22,7 @@ const MIGRATIONS: [Migration; 8] = [
     (6, include_str!("../../../migrations/mysql/0006_dependencies.sql")),
     (7, include_str!("../../../migrations/mysql/0007_schedules.sql")),
     (8, include_str!("../../../migrations/mysql/0008_handlers.sql")),
+    (9, include_str!("../../../migrations/mysql/0009_limits.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -19,6 +19,7 @@ const MIGRATIONS: [Migration; 8] = [
     (6, include_str!("../../../migrations/postgres/0006_dependencies.sql")),
     (7, include_str!("../../../migrations/postgres/0007_schedules.sql")),
     (8, include_str!("../../../migrations/postgres/0008_handlers.sql")),
+    (9, include_str!("../../../migrations/postgres/0009_limits.sql")),
 ];
 
 /// What every migration builds on.

@@ -8,7 +8,7 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
@@ -17,6 +17,7 @@ const MIGRATIONS: [Migration; 8] = [
     (6, include_str!("../../../migrations/sqlite/0006_dependencies.sql")),
     (7, include_str!("../../../migrations/sqlite/0007_schedules.sql")),
     (8, include_str!("../../../migrations/sqlite/0008_handlers.sql")),
+    (9, include_str!("../../../migrations/sqlite/0009_limits.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is

@@ -282,7 +282,9 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
                 let class = lease.priority.into();
                 ready.push([queue, kind, class, id, id, epoch, attempt, crashes, snoozes]);
             }
-            Next::Delayed { run_at, reason } => delayed.push([
+            Next::Delayed { run_at, reason } => {
+                tx.effects().left(settlement.job);
+                delayed.push([
                 run_at.as_micros().into(),
                 id,
                 reason.code().into(),
@@ -293,7 +295,8 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
                 attempt,
                 crashes,
                 snoozes,
-            ]),
+            ]);
+            }
             Next::Ended { .. } => {}
         }
     }

@@ -52,7 +52,10 @@ impl Verb for Cancel {
                     self.job
                 )));
             }
-            Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. } => {
+            Room::Ready { .. }
+            | Room::Delayed { .. }
+            | Room::Blocked { .. }
+            | Room::Throttled { .. } => {
                 leave_room(tx, &row, &self.settlement(&row), self.now).await?;
             }
             Room::Lease { counts, cancelling, .. } if !self.force => {
@@ -163,6 +166,9 @@ pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<
         Room::Blocked { .. } => {
             tx.execute(Sql::DependencyForget, &[job.into()]).await?;
             tx.execute(Sql::BlockedRemove, &[job.into()]).await?
+        }
+        Room::Throttled { counts } => {
+            tx.execute(Sql::ThrottledRemove, &[job.into(), counts.epoch.into()]).await?
         }
         Room::Lease { .. } => 0,
     };

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, Run, State};
-use crate::job::{Held, JobId, Priority, Timestamp, UniqueUntil};
+use crate::job::{Held, JobId, Keys, Priority, Timestamp, UniqueUntil};
 use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
 use crate::store::effects::Measure;
@@ -270,6 +270,9 @@ impl Claim {
             effects.moved((pair.queue_id, pair.kind_id), State::Pending, State::Running);
             effects.count(pair.queue_id, pair.kind_id, Measure::Claims, 1);
             freed.extend(job.until_started(row.job));
+            if job.takes_turns() {
+                tx.effects().left(JobId::from_i64(row.job));
+            }
             claimed.push(job.claimed(row.job, counts, pair, self.now)?);
         }
         if !leases.is_empty() {
@@ -378,6 +381,11 @@ impl JobPart {
         self.uniqueness.as_ref().and_then(Held::until_end)
     }
 
+    /// Whether its start may let another job with its fairness key in.
+    pub(super) fn takes_turns(&self) -> bool {
+        Keys::has_fairness(&self.metadata)
+    }
+
     /// The unique key that its start gives back.
     pub(super) fn until_started(&self, job: i64) -> Option<Holding> {
         let held = self.uniqueness.as_ref()?;
@@ -399,6 +407,7 @@ impl JobPart {
         let unique = self.unique().map(str::to_owned);
         let mut metadata = self.metadata;
         let schedule = tick_of(&mut metadata);
+        Keys::take(&mut metadata);
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),

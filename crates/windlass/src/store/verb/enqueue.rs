@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::core::State;
+use crate::core::{Counts, State};
 use crate::job::{
     ATTEMPTS_DEFAULT, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt, TickOf, Timestamp,
 };
@@ -11,7 +11,9 @@ use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
 use crate::store::rows::put_tick;
 use crate::store::settings::Settings;
+use crate::store::line::NEW;
 use crate::store::statements::Sql;
+use crate::store::verb::enter::{Entry, READY_WIDTH, THROTTLED_WIDTH, first_place};
 use crate::store::verb::unique::{Keys, release};
 use crate::store::{Existing, Stored};
 use crate::{Error, FieldError, sabotage};
@@ -63,7 +65,8 @@ impl Prepared {
         Self::write(job)
     }
 
-    fn write(job: NewJob) -> Result<Self, Error> {
+    fn write(mut job: NewJob) -> Result<Self, Error> {
+        job.keys.put(&mut job.metadata);
         Ok(Self {
             backoff: job.policy.backoff.as_ref().map(json_text).transpose()?,
             tags: if job.tags.is_empty() { None } else { Some(json_text(&job.tags)?) },
@@ -136,7 +139,7 @@ impl Verb for Enqueue {
         self.refuse_orphans(tx, &mut new, &mut replies).await?;
         let keys = self.take_unique(tx, &mut new, &mut replies).await?;
         if self.admits {
-            self.admit(tx, &mut new, &mut replies).await?;
+            self.check_depth(tx, &mut new, &mut replies).await?;
         }
         let refusal = self.refuse_all_if_atomic(&mut replies);
         let stored: HashSet<JobId> = match &refusal {
@@ -323,7 +326,8 @@ impl Enqueue {
 
     async fn insert<T: Tx>(&self, tx: &mut T, new: &[New]) -> Result<(), Error> {
         let mut jobs = Batch::with_capacity(19, new.len());
-        let mut ready = Batch::with_capacity(9, new.len());
+        let mut ready = Batch::with_capacity(READY_WIDTH, new.len());
+        let mut throttled = Batch::with_capacity(THROTTLED_WIDTH, 0);
         let mut delayed = Batch::with_capacity(10, 0);
         let mut expiry = Batch::with_capacity(2, 0);
         let mut blocked = Batch::with_capacity(6, 0);
@@ -356,7 +360,11 @@ impl Enqueue {
                     State::Delayed
                 }
                 None => {
-                    ready.push([queue, kind, priority, id, id, none, none, none, none]);
+                    let entry = self.entry(item);
+                    match entry.place {
+                        Some(place) => throttled.push(entry.throttled(NEW, place)),
+                        None => ready.push(entry.ready()),
+                    }
                     State::Pending
                 }
             };
@@ -375,6 +383,10 @@ impl Enqueue {
             Effects::insert(tx, Sql::ReadyInsert, &ready).await?;
             tx.effects().ready();
         }
+        if !throttled.is_empty() {
+            Effects::insert(tx, Sql::ThrottledInsert, &throttled).await?;
+            tx.effects().throttled();
+        }
         if !delayed.is_empty() {
             Effects::insert(tx, Sql::DelayedInsert, &delayed).await?;
             tx.effects().delayed();
@@ -388,6 +400,20 @@ impl Enqueue {
             Effects::insert(tx, Sql::ExpiryInsert, &expiry).await?;
         }
         Ok(())
+    }
+
+    /// The job as it enters.
+    pub(super) fn entry(&self, item: &New) -> Entry {
+        let (keys, priority) = (&self.jobs[item.index].job.keys, self.priority(item));
+        Entry {
+            job: item.id.as_i64(),
+            queue_id: item.queue_id,
+            kind_id: item.kind_id,
+            priority,
+            seq: item.id.as_i64(),
+            counts: Counts::default(),
+            place: first_place(keys, self.namespace_id, priority, Some(&self.settings)),
+        }
     }
 
     /// The job's unique key, if it is to have one.

@@ -3,6 +3,7 @@
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod add_days;
 mod admit;
+mod admit_books;
 mod apply;
 mod cancel;
 mod claim;
@@ -10,16 +11,20 @@ mod claim_whole;
 mod complete;
 mod delete;
 mod dependents;
+mod depth;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod drop_day;
 mod enqueue;
 mod enqueue_here;
+mod enter;
 mod erase;
 mod expire;
 mod explain;
+mod explain_limits;
 mod fire;
 mod fold;
 mod inspect;
+mod limits;
 mod log;
 mod make_known;
 mod namespaces;
@@ -45,6 +50,7 @@ mod worker;
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use add_days::AddDays;
+pub(crate) use admit::Admit;
 pub(crate) use cancel::Cancel;
 pub(crate) use claim::Claim;
 pub(crate) use delete::Delete;
@@ -58,6 +64,7 @@ pub(crate) use explain::Explain;
 pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use inspect::{Attempts, Get, List, Stats};
+pub(crate) use limits::{ListLimits, PutLimit, RemoveLimit};
 pub(crate) use log::{AddLines, ReadLog};
 pub(crate) use make_known::MakeKnown;
 pub(crate) use namespaces::{AddNamespace, ListNamespaces, RemoveNamespace};

@@ -21,6 +21,8 @@ pub(crate) struct Seen {
     pub(crate) has_changes: bool,
     pub(crate) has_dependencies: bool,
     pub(crate) next_schedule: Option<i64>,
+    pub(crate) has_throttled: bool,
+    pub(crate) next_rate: Option<i64>,
 }
 
 impl Verb for Watch {
@@ -41,6 +43,8 @@ impl Verb for Watch {
                 has_changes: row.int()? > 0,
                 has_dependencies: row.int()? > 0,
                 next_schedule: row.opt_int()?,
+                has_throttled: row.int()? > 0,
+                next_rate: row.opt_int()?,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))
