@@ -13,7 +13,8 @@ impl Gcra {
     /// How many of `want` pass at `now`, and when the bucket is full again after them.
     pub(crate) fn pass(self, full_at: i64, now: i64, want: i64) -> (i64, i64) {
         let from = full_at.max(now);
-        let room = now.saturating_add(self.interval.saturating_mul(self.burst)).saturating_sub(from);
+        let room =
+            now.saturating_add(self.interval.saturating_mul(self.burst)).saturating_sub(from);
         let passed = room.checked_div(self.interval).unwrap_or(0).clamp(0, want.max(0));
         (passed, from.saturating_add(self.interval.saturating_mul(passed)))
     }

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use super::LIMIT_KEY_BYTES_MAX;
 
 /// Where the metadata of a job keeps its keys.
-const NAMES: [&str; 3] =
-    ["windlass.concurrency_key", "windlass.rate_key", "windlass.fairness_key"];
+const NAMES: [&str; 3] = ["windlass.concurrency_key", "windlass.rate_key", "windlass.fairness_key"];
 
 /// What a job has to wait its turn for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

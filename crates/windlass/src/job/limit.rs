@@ -274,7 +274,8 @@ mod tests {
     fn every_broken_rule_is_named() {
         let rate = Rate { count: 0, per: SECOND, burst: 1 };
         let own = LimitOverride { concurrency: Some(0), rate: Some(rate.burst(0)) };
-        let limit = Limit { concurrency: Some(2), rate: Some(rate), ordered: true, ..Limit::default() };
+        let limit =
+            Limit { concurrency: Some(2), rate: Some(rate), ordered: true, ..Limit::default() };
         let limit = limit.with_override("a b", own);
 
         let Err(Error::Invalid(broken)) = limit.check() else { panic!("accepted") };

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::trace::{TRACEPARENT, TRACESTATE};
 use super::{
     ATTEMPTS_MAX, Backoff, CRASHES_MAX, DELAY_MAX, DEPENDENCIES_MAX, Dependency, Job, JobId,
-    KEY_BYTES_MAX, Keys, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority, TAG_KEY_BYTES_MAX,
-    TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, TraceContext, Unique,
+    KEY_BYTES_MAX, Keys, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority,
+    TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, TraceContext, Unique,
 };
 use crate::{Error, FieldError};
 

@@ -58,7 +58,8 @@ fn check_limit(name: &str, limit: &Limit) -> Result<(), Error> {
     if let Err(detail) = check_name(name) {
         broken.push(FieldError::new("/name", detail));
     } else if name.contains(':') {
-        broken.push(FieldError::new("/name", "must not contain a colon: it ends the name in a key"));
+        broken
+            .push(FieldError::new("/name", "must not contain a colon: it ends the name in a key"));
     }
     if let Err(Error::Invalid(more)) = limit.check() {
         broken.extend(more);

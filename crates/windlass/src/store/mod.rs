@@ -56,9 +56,9 @@ pub(crate) use limit_store::LimitStore;
 pub(crate) use queue_store::QueueStore;
 pub(crate) use schedule_store::{Declared, ScheduleStore};
 pub(crate) use types::{
-    Admitted, Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote, Promoted,
-    Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served, Settled, Stored, Sweep, Tally, WorkerKey,
-    WorkerRecord,
+    Admitted, Beat, Claimed, Claims, Counted, Expected, HeldBy, ListQuery, NewWorker, ProgressNote,
+    Promoted, Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served, Settled, Stored, Sweep,
+    Tally, WorkerKey, WorkerRecord,
 };
 pub use types::{Existing, RetryOptions};
 

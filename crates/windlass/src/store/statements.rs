@@ -113,7 +113,7 @@ statements! {
     ThrottledAny = "throttled_any" [common postgres mysql],
     ThrottledGet = "throttled_get",
     ThrottledBefore = "throttled_before",
-    ThrottledLines = "throttled_lines",
+    ThrottledLines = "throttled_lines" [common common mysql],
     SlotOf = "slot_of" [common postgres mysql],
     SlotSweep = "slot_sweep",
     SlotLine = "slot_line" [common postgres mysql],

@@ -245,7 +245,9 @@ async fn a_job_that_is_put_off_gives_its_slot_back(t: &Harness) {
     let hour = Duration::from_secs(3600);
     let script = Script::new([Act::Snooze(hour), Act::RetryAfter(hour)]);
 
-    let worker = t.start(&script).await;
+    // Not to expire when the clock jumps.
+    let worker = t.worker(&script).lease(Duration::from_secs(7200));
+    let worker = worker.start().await.expect("a worker");
 
     t.reaches(ids[2], State::Completed).await;
     assert_eq!(script.order(), ids);
@@ -282,7 +284,9 @@ async fn every_way_into_ready_is_limited(t: &Harness) {
     let minute = Duration::from_secs(60);
     let job = || NewJob::new("mail", "1").concurrency_key("host");
     let script = Script::new([Act::FailForGood("no"), Act::Complete("1"), Act::Wait]);
-    let worker = t.start(&script).await;
+    // Not to expire when the clock jumps.
+    let worker = t.worker(&script).lease(Duration::from_secs(7200));
+    let worker = worker.start().await.expect("a worker");
     let failed = t.enqueue(job()).await;
     t.reaches(failed, State::Failed).await;
     let parent = t.enqueue(NewJob::new("mail", "1").delay(minute)).await;
@@ -331,7 +335,9 @@ async fn a_throttled_job_ends_at_its_deadline(t: &Harness) {
     limit(t, "host", Limit::concurrency(1)).await;
     let minute = Duration::from_secs(60);
     let script = Script::new([Act::Wait]);
-    let worker = t.start(&script).await;
+    // Not to expire when the clock jumps.
+    let worker = t.worker(&script).lease(Duration::from_secs(7200));
+    let worker = worker.start().await.expect("a worker");
     let first = jobs(t, "host", 1).await[0];
     script.started(1).await;
     let job = NewJob::new("mail", "1").concurrency_key("host").deadline_in(minute);

@@ -285,17 +285,17 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
             Next::Delayed { run_at, reason } => {
                 tx.effects().left(settlement.job);
                 delayed.push([
-                run_at.as_micros().into(),
-                id,
-                reason.code().into(),
-                queue,
-                kind,
-                lease.priority.into(),
-                epoch,
-                attempt,
-                crashes,
-                snoozes,
-            ]);
+                    run_at.as_micros().into(),
+                    id,
+                    reason.code().into(),
+                    queue,
+                    kind,
+                    lease.priority.into(),
+                    epoch,
+                    attempt,
+                    crashes,
+                    snoozes,
+                ]);
             }
             Next::Ended { .. } => {}
         }

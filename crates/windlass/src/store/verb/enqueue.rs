@@ -9,9 +9,9 @@ use crate::job::{
 };
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
+use crate::store::line::NEW;
 use crate::store::rows::put_tick;
 use crate::store::settings::Settings;
-use crate::store::line::NEW;
 use crate::store::statements::Sql;
 use crate::store::verb::enter::{Entry, READY_WIDTH, THROTTLED_WIDTH, first_place};
 use crate::store::verb::unique::{Keys, release};

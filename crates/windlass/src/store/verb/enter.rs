@@ -136,9 +136,9 @@ pub(super) async fn keys_of<T: Tx>(
     let ids = Batch::of_rows(1, jobs.iter().copied().map(Param::Int).collect());
     let rows = tx.query_each(Sql::JobMetadata, &ids).await?;
     let mut all = HashMap::new();
-    for (job, namespace_id, mut metadata) in rows.read(|row| {
-        Ok((row.int()?, row.int()?, read_json::<BTreeMap<String, String>>(row)?))
-    })? {
+    for (job, namespace_id, mut metadata) in
+        rows.read(|row| Ok((row.int()?, row.int()?, read_json::<BTreeMap<String, String>>(row)?)))?
+    {
         let keys = Keys::take(&mut metadata);
         if !keys.is_empty() {
             all.insert(job, (namespace_id, keys));

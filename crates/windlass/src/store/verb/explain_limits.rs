@@ -82,7 +82,8 @@ async fn slots<T: Tx>(
     let record = &row.record;
     let blocker = match (line.starts_with("f:"), record.fairness_key()) {
         (true, Some(key)) => {
-            let message = format!("{most} jobs of fairness key `{key}` are ready: others have a turn");
+            let message =
+                format!("{most} jobs of fairness key `{key}` are ready: others have a turn");
             Blocker::new("fairness", message).shown_by("key", &key)
         }
         _ => {

@@ -62,15 +62,15 @@ impl Verb for PutLimit {
         check_version(name, known.version, self.expected)?;
         if known.version.is_none() && known.count >= LIMITS_MAX {
             let namespace = &self.namespace;
-            let message = format!("namespace `{namespace}` has {LIMITS_MAX} limits (no more allowed)");
+            let message =
+                format!("namespace `{namespace}` has {LIMITS_MAX} limits (no more allowed)");
             return Err(Error::conflict(message));
         }
         let version = known.version.unwrap_or(0) + 1;
         let definition = serde_json::to_string(&self.limit)
             .map_err(|error| Error::bug(format!("a limit cannot be written: {error}")))?;
         tx.execute(Sql::KeyLimitRemove, &[namespace_id.into(), name.into()]).await?;
-        let params =
-            [namespace_id.into(), name.into(), version.into(), definition.as_str().into()];
+        let params = [namespace_id.into(), name.into(), version.into(), definition.as_str().into()];
         tx.execute(Sql::KeyLimitPut, &params).await?;
         settings::remember(tx).await?;
         let namespace = (*self.namespace).to_owned();

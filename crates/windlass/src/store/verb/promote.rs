@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, State};
 use crate::job::Timestamp;
-use crate::store::{Promoted, Shared};
 use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
 use crate::store::verb::enter::{Entry, enter, first_place, keys_of};
+use crate::store::{Promoted, Shared};
 use crate::{Error, sabotage};
 
 /// Promotes up to `limit` due jobs.

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use crate::Error;
 use crate::core::{Event, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
-use crate::store::{Resolved, Shared};
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::leave_room;
 use crate::store::verb::enter::{Entry, enter};
+use crate::store::{Resolved, Shared};
 
 /// Looks at the children of these jobs; with none, at all children in the order of their parents.
 #[derive(Debug)]

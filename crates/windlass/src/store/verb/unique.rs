@@ -154,7 +154,8 @@ impl Enqueue {
             self.take_over(tx, item, held, *holder).await?;
             return Ok(Verdict::New);
         };
-        let waits = matches!(row.room, Room::Ready { .. } | Room::Delayed { .. } | Room::Throttled { .. });
+        let waits =
+            matches!(row.room, Room::Ready { .. } | Room::Delayed { .. } | Room::Throttled { .. });
         let row = Box::new(row);
         let later = |run_at: Option<Timestamp>| run_at.filter(|run_at| *run_at > self.now);
         Ok(match held.unique.on_conflict {
