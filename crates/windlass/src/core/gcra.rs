@@ -73,6 +73,5 @@ mod tests {
         let slow = Gcra { interval: i64::MAX, burst: i64::MAX };
 
         assert_eq!(slow.pass(i64::MAX, i64::MAX, i64::MAX).0, 0);
-        assert_eq!(slow.pass(0, 5, 3).0, 1);
     }
 }

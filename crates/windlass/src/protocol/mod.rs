@@ -10,6 +10,7 @@ mod explain_object;
 mod handler_objects;
 mod job_object;
 mod job_request;
+mod limit_request;
 mod members;
 mod outcome_objects;
 mod queue_object;
@@ -29,6 +30,7 @@ pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub use job_request::read_job;
 pub(crate) use job_request::read_row;
+pub use limit_request::{LimitObject, read_limit};
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use queue_object::{
     NamedPage, NamespaceObject, PauseObject, QueueObject, QueueStatsObject, ScaleObject, TypeObject,

@@ -312,7 +312,9 @@ impl Effects {
         for (lane, seq) in &self.returned {
             shared.floors.lower(*lane, *seq);
         }
-        if self.ready {
+        let has_left = !self.ended.is_empty() || !self.left.is_empty();
+        // The queue of one that has left may have room for another.
+        if self.ready || (has_left && shared.settings.limits_queues()) {
             signals.ready.raise();
         }
         if self.delayed {

@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     namespaces: HashMap<String, i64>,
     /// By namespace and name, with their versions.
     limits: HashMap<i64, BTreeMap<String, (i64, Limit)>>,
+    limits_queues: bool,
 }
 
 /// Settings of one queue, with their version.
@@ -54,7 +55,11 @@ impl Settings {
     async fn read<T: Tx>(tx: &mut T, version: i64) -> Result<Self, Error> {
         let rows = tx.query(Sql::QueueSettingAll, &[]).await?;
         let queues = rows.read(|row| Ok((row.int()?, Kept::read(row)?)))?;
-        let queues = queues.into_iter().filter_map(|(id, kept)| Some((id, kept?))).collect();
+        let queues: HashMap<i64, Kept> =
+            queues.into_iter().filter_map(|(id, kept)| Some((id, kept?))).collect();
+        let is_limited =
+            |kept: &Kept| kept.settings.concurrency.is_some() || kept.settings.rate.is_some();
+        let limits_queues = queues.values().any(is_limited);
         let pauses = tx.query(Sql::PauseList, &[]).await?.read(Pause::read)?;
         let namespaces = tx.query(Sql::NamespaceAll, &[]).await?;
         let namespaces = namespaces.read(|row| Ok((row.text()?, row.int()?)))?;
@@ -66,7 +71,7 @@ impl Settings {
             limits.entry(namespace_id).or_default().insert(name, limit);
         }
         let namespaces = namespaces.into_iter().collect();
-        Ok(Self { version, queues, pauses, namespaces, limits })
+        Ok(Self { version, queues, pauses, namespaces, limits, limits_queues })
     }
 
     /// The number that the database had for them.
@@ -99,6 +104,11 @@ impl Settings {
     #[cfg(test)]
     pub(crate) fn with_limit(&mut self, namespace_id: i64, name: &str, limit: Limit) {
         self.limits.entry(namespace_id).or_default().insert(name.to_owned(), (1, limit));
+    }
+
+    /// Whether any queue limits how many of its jobs run, or how often.
+    pub(crate) const fn limits_queues(&self) -> bool {
+        self.limits_queues
     }
 
     /// The settings of every queue that has any.
@@ -236,6 +246,11 @@ impl SettingsCache {
     /// What is remembered, for a statement that compares the version.
     pub(crate) fn known(&self) -> Option<Arc<Settings>> {
         self.lock().as_ref().map(|known| Arc::clone(&known.settings))
+    }
+
+    /// Whether any queue is known to limit how many of its jobs run, or how often.
+    pub(crate) fn limits_queues(&self) -> bool {
+        self.lock().as_ref().is_some_and(|known| known.settings.limits_queues())
     }
 
     /// What is remembered, if that was compared with the database a moment ago. Otherwise the caller

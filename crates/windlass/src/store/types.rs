@@ -82,7 +82,8 @@ impl Served {
 #[derive(Debug)]
 pub(crate) enum Claims {
     /// Jobs under lease, most urgent first. `more`: there may be more where they came from.
-    Jobs { jobs: Vec<Claimed>, more: bool },
+    /// When a rate lets the next one pass, if one held jobs back.
+    Jobs { jobs: Vec<Claimed>, more: bool, next_at: Option<Timestamp> },
     /// The worker missed its heartbeats and has to register anew.
     WorkerExpired,
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::core::{Counts, Event, Reason, Run, State};
 use crate::job::{Held, JobId, Keys, Priority, Timestamp, UniqueUntil};
 use crate::store::catalog::Pair;
-use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
+use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb, Waits};
 use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
 use crate::store::rows::{instant, read_backoff, read_json, read_millis, tick_of};
 use crate::store::statements::Sql;
+use crate::store::verb::claim_allowance::Allowances;
 use crate::store::verb::unique::{Holding, release};
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
 use crate::{Error, sabotage};
@@ -65,18 +66,24 @@ impl Verb for Claim {
         let mut pairs = self.shared.catalog.pairs(tx, |pair| self.served.serves(pair)).await?;
         pairs.retain(|pair| !settings.is_paused(pair.queue_id, pair.kind_id, self.now));
         let waiting = self.waiting(tx, &pairs).await?;
+        let queues = waiting.iter().map(|lane| pairs[lane.pair].queue_id).collect();
+        let mut allowed = Allowances::of(tx, &settings, queues, self.now).await?;
         let mut taken = Vec::new();
         for queue in self.turns(&pairs, &waiting) {
+            let before = taken.len();
+            let most = before + allowed.most(queue, self.limit - before);
             let of_queue = waiting.iter().filter(|lane| pairs[lane.pair].queue_id == queue);
             let of_queue: Vec<Waiting> = of_queue.copied().collect();
             for group in self.groups(&of_queue) {
-                self.take_from(tx, &pairs, group, &mut taken).await?;
+                self.take_from(tx, &pairs, group, (&mut taken, most)).await?;
             }
+            allowed.charge(tx, queue, taken.len() - before).await?;
         }
         if taken.is_empty() {
-            return Ok(Claims::Jobs { jobs: Vec::new(), more: false });
+            let (jobs, next_at) = (Vec::new(), allowed.next());
+            return Ok(Claims::Jobs { jobs, more: false, next_at });
         }
-        self.lease(tx, &pairs, taken).await
+        self.lease(tx, &pairs, taken, allowed.next()).await
     }
 
     async fn landed<T: Tx>(&self, reply: &Claims, tx: &mut T) -> Result<bool, Error> {
@@ -88,6 +95,13 @@ impl Verb for Claim {
 
     fn weight(&self) -> usize {
         self.limit
+    }
+
+    fn waits(&self) -> Waits {
+        match self.shared.settings.limits_queues() {
+            true => Waits::Anything,
+            false => Waits::Nothing,
+        }
     }
 }
 
@@ -154,15 +168,15 @@ impl Claim {
         CLASSES.iter().map(|class| of_class(*class).collect()).collect()
     }
 
-    /// Takes from lanes that are merged with each other, up to the limit of the claim.
+    /// Takes from lanes that are merged with each other, until so many are taken.
     async fn take_from<T: Tx>(
         &self,
         tx: &mut T,
         pairs: &[Pair],
         lanes: Vec<Waiting>,
-        taken: &mut Vec<Taken>,
+        (taken, most): (&mut Vec<Taken>, usize),
     ) -> Result<(), Error> {
-        let left = self.limit - taken.len();
+        let left = most - taken.len();
         if left == 0 {
             return Ok(());
         }
@@ -226,6 +240,7 @@ impl Claim {
         tx: &mut T,
         pairs: &[Pair],
         taken: Vec<Taken>,
+        next_at: Option<Timestamp>,
     ) -> Result<Claims, Error> {
         let mut ids: Vec<i64> = taken.iter().map(|row| row.job).collect();
         ids.sort_unstable();
@@ -282,7 +297,7 @@ impl Claim {
             tx.execute_each(Sql::OutcomeInsert, &ended).await?;
         }
         release(tx, freed).await?;
-        Ok(Claims::Jobs { jobs: claimed, more })
+        Ok(Claims::Jobs { jobs: claimed, more, next_at })
     }
 }
 

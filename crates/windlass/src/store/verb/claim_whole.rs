@@ -37,6 +37,9 @@ impl Claim {
             return Ok(None);
         }
         let Some(settings) = self.shared.settings.known() else { return Ok(None) };
+        if settings.limits_queues() {
+            return Ok(None);
+        }
         let pairs = self.shared.catalog.known(|pair| {
             let is_paused = settings.is_paused(pair.queue_id, pair.kind_id, self.now);
             self.served.serves(pair) && !is_paused
@@ -197,7 +200,7 @@ impl Claim {
             });
             apply(tx, late.collect(), self.now).await?;
         }
-        Ok(Claims::Jobs { jobs, more })
+        Ok(Claims::Jobs { jobs, more, next_at: None })
     }
 }
 

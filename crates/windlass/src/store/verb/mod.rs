@@ -7,6 +7,7 @@ mod admit_books;
 mod apply;
 mod cancel;
 mod claim;
+mod claim_allowance;
 mod claim_whole;
 mod complete;
 mod delete;
