@@ -60,6 +60,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Status(args) => cmd::status::run(args).await,
         Command::Jobs(args) => cmd::jobs::run(args).await,
         Command::Queues(args) => cmd::queues::run(args).await,
+        Command::Limits(args) => cmd::limits::run(args).await,
         Command::Schedules(args) => cmd::schedules::run(args).await,
         Command::Namespaces(args) => cmd::namespaces::run(args).await,
         Command::Stats(args) => cmd::stats::run(&args).await,

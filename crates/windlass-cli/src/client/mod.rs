@@ -4,6 +4,7 @@
 
 mod database;
 mod http;
+mod limits;
 mod new_job;
 mod queues;
 mod schedules;

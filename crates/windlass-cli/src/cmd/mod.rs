@@ -6,6 +6,7 @@ pub(crate) mod confirm;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod jobs;
+pub(crate) mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod queues;
 mod schedule_settings;

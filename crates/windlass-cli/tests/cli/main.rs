@@ -5,6 +5,7 @@
 mod db;
 mod direct;
 mod help;
+mod limits;
 mod outage;
 mod program;
 mod queues;

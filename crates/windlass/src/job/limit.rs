@@ -13,9 +13,10 @@ use super::{
 use crate::core::Gcra;
 use crate::{Error, FieldError};
 
-/// A limit for jobs by their keys. It applies to jobs whose
-/// [`concurrency_key`](crate::NewJob::concurrency_key) or [`rate_key`](crate::NewJob::rate_key) is its name,
-/// or its name, a colon and anything: each such key on its own.
+/// A limit for jobs by their keys.
+///
+/// It applies to jobs whose [`concurrency_key`](crate::NewJob::concurrency_key) or
+/// [`rate_key`](crate::NewJob::rate_key) is its name, or its name, a colon and anything: each such key on its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// Jobs with one concurrency key that may run at a time, 1 to 10,000. Default: any number.

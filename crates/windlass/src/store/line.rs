@@ -46,7 +46,6 @@ impl Held {
 
 /// Where the job of a slot is.
 #[derive(Debug, Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "one per room that counts")]
 pub(crate) struct Whereabouts {
     pub(crate) is_ready: bool,
     pub(crate) is_leased: bool,

@@ -91,7 +91,7 @@ impl Verb for Admit {
         };
         if wake_at.is_some_and(|at| at <= self.now) {
             let due = [self.now.as_micros().into(), self.limit()];
-            tried.extend(tx.query(Sql::BucketDue, &due).await?.read(|row| row.text())?);
+            tried.extend(tx.query(Sql::BucketDue, &due).await?.texts()?);
         }
         let mut books = Books::default();
         let mut changes = Changes::default();
@@ -335,7 +335,7 @@ impl Admit {
         }
         if let Some(line) = &sweep.lines {
             let params = [line.as_str().into(), self.limit()];
-            let lines = tx.query(Sql::ThrottledLines, &params).await?.read(|row| row.text())?;
+            let lines = tx.query(Sql::ThrottledLines, &params).await?.texts()?;
             next.lines = lines.last().filter(|_| lines.len() == self.limit).cloned();
             tried.extend(lines);
         }

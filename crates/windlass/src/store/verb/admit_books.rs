@@ -52,10 +52,11 @@ impl Book {
     /// How many of the jobs that wait may pass now, at most `limit`.
     pub(super) fn room(&self, now: Timestamp, limit: usize) -> usize {
         let room = match &self.gate {
-            Gate::Open | Gate::Slots { most: None, .. } => return limit,
             Gate::Slots { most: Some(most), taken, .. } => most - count(taken.len()),
             Gate::Rate { bucket, .. } if bucket.is_shut(now) => 0,
-            Gate::Rate { rate: None, .. } => return limit,
+            Gate::Open | Gate::Slots { most: None, .. } | Gate::Rate { rate: None, .. } => {
+                return limit;
+            }
             Gate::Rate { rate: Some(rate), bucket } => {
                 rate.pass(bucket.full_at, nanos(now), count(limit)).0
             }
@@ -66,7 +67,6 @@ impl Book {
     /// Asks for a job to pass; what it takes is taken.
     pub(super) fn ask(&mut self, job: i64, now: Timestamp) -> Answer {
         match &mut self.gate {
-            Gate::Open => Answer::Pass,
             Gate::Slots { most: None, held, .. } => Answer::Take(job, *held),
             Gate::Slots { most: Some(most), held, taken } => {
                 if count(taken.len()) >= *most {
@@ -80,7 +80,7 @@ impl Book {
                 Answer::Take(n, *held)
             }
             Gate::Rate { bucket, .. } if bucket.is_shut(now) => Answer::Wait,
-            Gate::Rate { rate: None, .. } => Answer::Pass,
+            Gate::Open | Gate::Rate { rate: None, .. } => Answer::Pass,
             Gate::Rate { rate: Some(rate), bucket } => {
                 let (passed, full_at) = rate.pass(bucket.full_at, nanos(now), 1);
                 bucket.full_at = full_at;
@@ -167,7 +167,7 @@ impl Books {
         }
         if !names.is_empty() {
             let rows = tx.query_each(Sql::ThrottledAny, &names).await?;
-            for line in rows.read(|row| row.text())? {
+            for line in rows.texts()? {
                 if let Some(book) = self.all.get_mut(&line) {
                     book.is_waited = true;
                 }

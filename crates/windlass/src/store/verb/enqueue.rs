@@ -13,7 +13,8 @@ use crate::store::line::NEW;
 use crate::store::rows::put_tick;
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
-use crate::store::verb::enter::{Entry, READY_WIDTH, THROTTLED_WIDTH, first_place};
+use crate::store::verb::enter::{Entry, first_place};
+use crate::store::verb::new_rows::NewRows;
 use crate::store::verb::unique::{Keys, release};
 use crate::store::{Existing, Stored};
 use crate::{Error, FieldError, sabotage};
@@ -325,18 +326,12 @@ impl Enqueue {
     }
 
     async fn insert<T: Tx>(&self, tx: &mut T, new: &[New]) -> Result<(), Error> {
-        let mut jobs = Batch::with_capacity(19, new.len());
-        let mut ready = Batch::with_capacity(READY_WIDTH, new.len());
-        let mut throttled = Batch::with_capacity(THROTTLED_WIDTH, 0);
-        let mut delayed = Batch::with_capacity(10, 0);
-        let mut expiry = Batch::with_capacity(2, 0);
-        let mut blocked = Batch::with_capacity(6, 0);
-        let mut dependencies = Batch::with_capacity(4, 0);
+        let mut rows = NewRows::new(new.len());
         for item in new {
             let prepared = &self.jobs[item.index];
             let job = &prepared.job;
             let run_at = self.run_at(item);
-            jobs.push(self.job_row(item));
+            rows.jobs.push(self.job_row(item));
             let priority = Param::Int(i64::from(job.policy.priority.get()));
             let (queue, kind) = (item.queue_id.into(), item.kind_id.into());
             let (id, none) = (Param::Int(item.id.as_i64()), Param::Int(0));
@@ -344,62 +339,39 @@ impl Enqueue {
                 run_at if !job.depends_on.is_empty() => {
                     let pending = i64::try_from(job.depends_on.len()).unwrap_or(i64::MAX);
                     let at = run_at.map(Timestamp::as_micros).into();
-                    blocked.push([id, pending.into(), at, queue, kind, priority]);
+                    rows.blocked.push([id, pending.into(), at, queue, kind, priority]);
                     for on in &job.depends_on {
                         let any_end = i64::from(on.on == ParentEnd::Any);
                         let ignores = i64::from(on.ignores_failure());
                         let parent = on.id.as_i64();
-                        dependencies.push([parent.into(), id, any_end.into(), ignores.into()]);
+                        rows.dependencies.push([parent.into(), id, any_end.into(), ignores.into()]);
                     }
                     State::Pending
                 }
                 Some(run_at) => {
                     let reason = Param::Int(crate::Reason::Scheduled.code());
                     let at = run_at.as_micros().into();
-                    delayed.push([at, id, reason, queue, kind, priority, none, none, none, none]);
+                    rows.delayed
+                        .push([at, id, reason, queue, kind, priority, none, none, none, none]);
                     State::Delayed
                 }
                 None => {
                     let entry = self.entry(item);
                     match entry.place {
-                        Some(place) => throttled.push(entry.throttled(NEW, place)),
-                        None => ready.push(entry.ready()),
+                        Some(place) => rows.throttled.push(entry.throttled(NEW, place)),
+                        None => rows.ready.push(entry.ready()),
                     }
                     State::Pending
                 }
             };
             if let Some(limit) = self.limit(item) {
-                expiry.push([limit.as_micros().into(), id]);
+                rows.expiry.push([limit.as_micros().into(), id]);
             }
             let effects = tx.effects();
             effects.count(item.queue_id, item.kind_id, Measure::Enqueues, 1);
             effects.count(item.queue_id, item.kind_id, Measure::In(state), 1);
         }
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        Effects::insert(tx, Sql::JobInsert, &jobs).await?;
-        if !ready.is_empty() {
-            Effects::insert(tx, Sql::ReadyInsert, &ready).await?;
-            tx.effects().ready();
-        }
-        if !throttled.is_empty() {
-            Effects::insert(tx, Sql::ThrottledInsert, &throttled).await?;
-            tx.effects().throttled();
-        }
-        if !delayed.is_empty() {
-            Effects::insert(tx, Sql::DelayedInsert, &delayed).await?;
-            tx.effects().delayed();
-        }
-        if !blocked.is_empty() {
-            Effects::insert(tx, Sql::BlockedInsert, &blocked).await?;
-            Effects::insert(tx, Sql::DependencyInsert, &dependencies).await?;
-            tx.effects().blocked();
-        }
-        if !expiry.is_empty() {
-            Effects::insert(tx, Sql::ExpiryInsert, &expiry).await?;
-        }
-        Ok(())
+        rows.insert(tx).await
     }
 
     /// The job as it enters.

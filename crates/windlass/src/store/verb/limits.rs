@@ -1,5 +1,6 @@
 //! Limits as things: read, list, put, remove.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Error;
@@ -141,7 +142,7 @@ async fn locate<'a, T: Tx>(
     let settings = shared.settings.at(tx, None).await?;
     let all = settings.limits(namespace_id);
     let version = all.and_then(|all| all.get(name)).map(|(version, _)| *version);
-    let count = all.map_or(0, |all| all.len());
+    let count = all.map_or(0, BTreeMap::len);
     Ok((name, namespace_id, Known { version, count }))
 }
 

@@ -29,6 +29,7 @@ mod limits;
 mod log;
 mod make_known;
 mod namespaces;
+mod new_rows;
 mod node;
 mod pause;
 mod promote;
