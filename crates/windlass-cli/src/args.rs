@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Operations(cmd::operations::OperationsArgs),
     /// Look at queues, set, pause and purge them
     Queues(cmd::queues::QueuesArgs),
+    /// Limit how many jobs with a key run at a time, how often, in which order
+    Limits(cmd::limits::LimitsArgs),
     /// Make schedules, look at them, pause and run them
     Schedules(cmd::schedules::SchedulesArgs),
     /// Submit whole graphs of jobs, look at them, cancel and retry them

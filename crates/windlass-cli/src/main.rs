@@ -62,6 +62,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Dead(args) => cmd::dead::run(*args).await,
         Command::Operations(args) => cmd::operations::run(args).await,
         Command::Queues(args) => cmd::queues::run(args).await,
+        Command::Limits(args) => cmd::limits::run(args).await,
         Command::Schedules(args) => cmd::schedules::run(args).await,
         Command::Workflows(args) => cmd::workflows::run(args).await,
         Command::Batches(args) => cmd::batches::run(args).await,

@@ -9,8 +9,8 @@ use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, enqueue, handler, health, info, job, list, metrics, namespaces, operations, queue,
-    queues, schedule, schedules, stats, types, wait, workflows,
+    batches, enqueue, handler, health, info, job, limits, list, metrics, namespaces, operations,
+    queue, queues, schedule, schedules, stats, types, wait, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -71,6 +71,8 @@ fn queue_routes() -> Router<Shared> {
 
 fn schedule_routes() -> Router<Shared> {
     Router::new()
+        .route("/api/v1/limits", get(limits::list))
+        .route("/api/v1/limits/{name}", get(limits::get).put(limits::put).delete(limits::delete))
         .route("/api/v1/schedules", get(schedules::list).post(schedules::create))
         .route("/api/v1/schedules/preview", post(schedules::preview))
         .route(

@@ -22,6 +22,8 @@ pub enum Act {
     Snooze(Duration),
     /// Was told to slow down.
     RateLimited(Duration),
+    /// Was told that everybody with this rate key should slow down.
+    Slow(&'static str, Duration),
     /// Cancels itself.
     Cancel(&'static str),
     /// Panics.
@@ -108,6 +110,7 @@ async fn act(_: Vec<u8>, ctx: Ctx<Script>) -> Result<Vec<u8>, JobError> {
         Act::RetryAfter(wait) => Err(JobError::retry_after(wait, "busy")),
         Act::Snooze(delay) => Err(JobError::snooze(delay)),
         Act::RateLimited(delay) => Err(JobError::rate_limited(delay)),
+        Act::Slow(key, delay) => Err(JobError::rate_limited_by(key, delay)),
         Act::Cancel(reason) => Err(JobError::cancel(reason)),
         Act::Panic(message) => panic!("{message}"),
         Act::Wait => {

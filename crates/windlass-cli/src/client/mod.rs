@@ -5,6 +5,7 @@
 mod bundles;
 mod database;
 mod http;
+mod limits;
 mod new_job;
 mod operations;
 mod queues;

@@ -36,6 +36,12 @@ pub(crate) struct JobRequest {
     pub(crate) idempotency_key: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) correlation_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) concurrency_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fairness_key: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) depends_on: Vec<windlass::JobId>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ pub(crate) mod dead;
 pub(crate) mod doctor;
 mod edit;
 pub(crate) mod jobs;
+pub(crate) mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod operations;
 pub(crate) mod queues;

@@ -9,6 +9,7 @@ use windlass::{State, format_duration};
 use crate::args::{ClientArgs, DeleteNamedArgs, PageArgs, When, duration, when};
 use crate::client::{Missing, Scope, Target};
 use crate::cmd::confirm::confirm;
+use crate::cmd::limits::{Rate, rate};
 use crate::exit::Failure;
 use crate::output;
 
@@ -81,6 +82,18 @@ struct SettingsArgs {
     #[arg(long, value_name = "N")]
     max_depth: Option<u32>,
 
+    /// Jobs of the queue that may run at a time, 1 to 10000
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u32>,
+
+    /// How often a job of the queue may start, such as 100/1m
+    #[arg(long, value_name = "COUNT/SPAN", value_parser = rate)]
+    rate: Option<Rate>,
+
+    /// Let fairness keys take turns
+    #[arg(long)]
+    fair: bool,
+
     /// How long completed jobs are kept, or `forever` [default: 1d]
     #[arg(long, value_name = "SPAN", value_parser = keep)]
     keep_completed: Option<Keep>,
@@ -115,6 +128,9 @@ enum Setting {
     Retries,
     Backoff,
     MaxDepth,
+    Concurrency,
+    Rate,
+    Fair,
     Retention,
 }
 
@@ -250,6 +266,9 @@ fn settings(args: &SettingsArgs) -> Value {
             Setting::Retries => "retries",
             Setting::Backoff => "backoff",
             Setting::MaxDepth => "max_depth",
+            Setting::Concurrency => "concurrency",
+            Setting::Rate => "rate",
+            Setting::Fair => "fair",
             Setting::Retention => "retention",
         };
         body.insert(name.to_owned(), Value::Null);
@@ -258,7 +277,17 @@ fn settings(args: &SettingsArgs) -> Value {
     for (name, span) in spans {
         body.extend(span.map(|span| (name.to_owned(), format_duration(span).into())));
     }
-    for (name, count) in [("retries", args.retries), ("max_depth", args.max_depth)] {
+    if let Some(rate) = &args.rate {
+        body.insert("rate".to_owned(), rate.request(None));
+    }
+    if args.fair {
+        body.insert("fair".to_owned(), true.into());
+    }
+    for (name, count) in [
+        ("retries", args.retries),
+        ("max_depth", args.max_depth),
+        ("concurrency", args.concurrency),
+    ] {
         body.extend(count.map(|count| (name.to_owned(), count.into())));
     }
     let kept = [

@@ -65,6 +65,18 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "ID")]
     correlation_id: Option<String>,
 
+    /// Key by which a limit holds it back while others with the key run, such as tenant:acme
+    #[arg(long, value_name = "KEY")]
+    concurrency_key: Option<String>,
+
+    /// Key by which a limit says how often a job starts
+    #[arg(long, value_name = "KEY")]
+    rate_key: Option<String>,
+
+    /// Key that takes turns with others in a fair queue
+    #[arg(long, value_name = "KEY")]
+    fairness_key: Option<String>,
+
     /// Run only after this job has completed; repeat it for more
     #[arg(long, value_name = "ID")]
     after: Vec<JobId>,
@@ -125,6 +137,9 @@ fn request(args: &SubmitArgs) -> Result<JobRequest, Failure> {
         max_attempts: args.max_attempts,
         idempotency_key: args.idempotency_key.clone(),
         correlation_id: args.correlation_id.clone(),
+        concurrency_key: args.concurrency_key.clone(),
+        rate_key: args.rate_key.clone(),
+        fairness_key: args.fairness_key.clone(),
         depends_on: args.after.clone(),
         batch_id: args.batch,
         tags: args.tag.iter().cloned().collect(),

@@ -6,6 +6,7 @@ mod bundles;
 mod db;
 mod direct;
 mod help;
+mod limits;
 mod operations;
 mod outage;
 mod program;

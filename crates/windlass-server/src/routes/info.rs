@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 66] = [
+const ENDPOINTS: [(&str, &str); 70] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -49,6 +49,10 @@ const ENDPOINTS: [(&str, &str); 66] = [
     ("GET /api/v1/queues/{name}/scale", "what an autoscaler asks"),
     ("GET /api/v1/queues/{name}/explain", "why no job of a queue runs"),
     ("GET /api/v1/schedules/{name}/explain", "why a schedule makes no job now"),
+    ("GET /api/v1/limits", "list limits by key"),
+    ("GET /api/v1/limits/{name}", "read a limit"),
+    ("PUT /api/v1/limits/{name}", "make or replace a limit"),
+    ("DELETE /api/v1/limits/{name}", "delete a limit"),
     ("GET /api/v1/schedules", "list schedules"),
     ("POST /api/v1/schedules", "create a schedule"),
     ("GET /api/v1/schedules/{name}", "read a schedule"),

@@ -6,6 +6,7 @@ pub(crate) mod handler;
 pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod job;
+pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod metrics;
 pub(crate) mod namespaces;

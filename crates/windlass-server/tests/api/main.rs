@@ -8,6 +8,7 @@ mod client;
 mod edge;
 mod enqueue;
 mod jobs;
+mod limits;
 mod list;
 mod observe;
 mod operations;

@@ -226,7 +226,7 @@ async fn bad_requests_name_their_members() {
         ("PATCH", QUEUE, r#"{"backoff":{"jitter":2}}"#, "/backoff/jitter"),
         ("PATCH", QUEUE, r#"{"retention":{"pending":"1h"}}"#, "/retention/pending"),
         ("PATCH", QUEUE, r#"{"retention":{"failed":"99999h"}}"#, "/retention/failed"),
-        ("PATCH", QUEUE, r#"{"concurrency":5}"#, "/concurrency"),
+        ("PATCH", QUEUE, r#"{"concurrency":0}"#, "/concurrency"),
         ("POST", "/api/v1/queues/mail/pause", r#"{"until":"2001-01-01T00:00:00Z"}"#, "/until"),
         ("POST", "/api/v1/queues/mail/pause", r#"{"until":"soon"}"#, "/until"),
         ("POST", "/api/v1/queues/mail/resume", r#"{"reason":"x"}"#, "/reason"),

@@ -5,6 +5,7 @@ select t, x.job_id from (
   union all select 'lease', job_id, queue_id, kind_id, priority from {prefix}lease
   union all select 'delayed', job_id, queue_id, kind_id, priority from {prefix}delayed
   union all select 'blocked', job_id, queue_id, kind_id, priority from {prefix}blocked
+  union all select 'throttled', job_id, queue_id, kind_id, priority from {prefix}throttled
 ) x
 join {prefix}job j on j.id = x.job_id
 where x.queue_id <> j.queue_id or x.kind_id <> j.kind_id or x.priority <> j.priority

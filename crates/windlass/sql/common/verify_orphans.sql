@@ -5,6 +5,7 @@ select t, job_id from (
   union all select 'lease', job_id from {prefix}lease
   union all select 'delayed', job_id from {prefix}delayed
   union all select 'blocked', job_id from {prefix}blocked
+  union all select 'throttled', job_id from {prefix}throttled
   union all select 'dependency', child_id from {prefix}dependency
   union all select 'outcome', job_id from {prefix}outcome
   union all select 'attempt', job_id from {prefix}attempt

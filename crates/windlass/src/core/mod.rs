@@ -2,12 +2,14 @@
 
 mod fingerprint;
 pub(crate) mod flow;
+mod gcra;
 mod id_gen;
 pub(crate) mod schedule;
 mod settle;
 mod state;
 
 pub(crate) use fingerprint::fingerprint;
+pub(crate) use gcra::Gcra;
 pub(crate) use id_gen::IdGen;
 pub(crate) use settle::{Counts, FollowUps, Next, Run, Settlement, cancelled, rescue, settle};
 pub(crate) use state::Event;

@@ -72,6 +72,8 @@ pub(crate) struct Settlement {
     pub(crate) follow_ups: Option<FollowUps>,
     /// What the job waits for: with a signal of this name it does not wait.
     pub(crate) signal: Option<String>,
+    /// The rate key of which nobody may start before the job runs again.
+    pub(crate) slow: Option<String>,
 }
 
 /// Jobs that a handler asked for, to be stored with its completion.
@@ -105,6 +107,7 @@ impl Settlement {
             unique: None,
             follow_ups: None,
             signal: None,
+            slow: None,
         }
     }
 }
@@ -140,6 +143,9 @@ pub(crate) fn settle(run: &Run, ending: Ending, now: Timestamp, unit: f64) -> Se
         }
         Ending::Fail(failure) => fail(run, failure, now, unit),
         Ending::Snooze { delay, rate_limited } => snooze(run, now + delay, rate_limited),
+        Ending::Slow { delay, key } => {
+            Settlement { slow: Some(key), ..snooze(run, now + delay, true) }
+        }
         Ending::Wait { delay, signal } => {
             Settlement { signal: Some(signal), ..snooze(run, now + delay, false) }
         }
@@ -248,6 +254,7 @@ fn settlement(run: &Run, counts: Counts, event: Event, next: Next) -> Settlement
         unique: run.unique.clone(),
         follow_ups: None,
         signal: None,
+        slow: None,
     }
 }
 

@@ -261,6 +261,8 @@ pub enum Reason {
     NoWorker,
     /// pending: waits for other jobs.
     Blocked,
+    /// pending: a limit holds it back.
+    Throttled,
     /// delayed: its time was set.
     Scheduled,
     /// delayed: the handler put it off.
@@ -298,10 +300,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Ready,
         Self::NoWorker,
         Self::Blocked,
+        Self::Throttled,
         Self::Scheduled,
         Self::Snoozed,
         Self::RateLimited,
@@ -342,6 +345,7 @@ impl Reason {
             Self::Handler => "handler",
             Self::Superseded => "superseded",
             Self::Blocked => "blocked",
+            Self::Throttled => "throttled",
             Self::Dependency => "dependency",
             Self::Overlap => "overlap",
         }
@@ -354,6 +358,7 @@ impl Reason {
             Self::Ready => 1,
             Self::NoWorker => 2,
             Self::Blocked => 3,
+            Self::Throttled => 4,
             Self::Scheduled => 10,
             Self::Snoozed => 11,
             Self::RateLimited => 12,

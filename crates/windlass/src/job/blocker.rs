@@ -19,7 +19,8 @@ pub struct Explanation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Blocker {
-    /// `ended`, `running`, `too_late`, `blocked`, `paused`, `no_worker`, or the reason of a job that waits
+    /// `ended`, `running`, `too_late`, `blocked`, `paused`, `limit`, `fairness`, `rate`, `order`, `admission`,
+    /// `queue_limit`, `queue_rate`, `no_worker`, or the reason of a job that waits
     /// for its time: `scheduled`, `snoozed`, `rate_limited`, `backoff`, `crashed`. Of queues also `empty`, of
     /// schedules also `over`, `overlap`, `by_code`, `due`, of batches also `open`, `members`.
     pub code: &'static str,

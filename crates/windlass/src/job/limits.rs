@@ -90,3 +90,27 @@ pub const SCHEDULE_CATCH_UP_MAX: u32 = 1000;
 
 /// Ticks that the history of a schedule keeps, and some more for a while.
 pub const SCHEDULE_TICKS_KEPT: usize = 1000;
+
+/// Bytes of a concurrency, rate or fairness key.
+pub const LIMIT_KEY_BYTES_MAX: usize = 128;
+
+/// Jobs with one key that may run at a time, where that is limited: their places are looked through.
+pub const CONCURRENCY_MAX: u32 = 10_000;
+
+/// Jobs that a rate lets pass in its period, and at once.
+pub const RATE_COUNT_MAX: u32 = 1_000_000;
+
+/// Longest period of a rate.
+pub const RATE_PERIOD_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Keys of one limit that have limits of their own, and keys of one queue that have weights.
+pub const OVERRIDES_MAX: usize = 1000;
+
+/// Jobs of one fairness key that are ready at a time, by default and at most, for each unit of its weight.
+pub const FAIR_WINDOW: u32 = 50;
+
+/// See [`FAIR_WINDOW`].
+pub const FAIR_WINDOW_MAX: u32 = 1000;
+
+/// Weight of a fairness key.
+pub const FAIR_WEIGHT_MAX: u32 = 100;

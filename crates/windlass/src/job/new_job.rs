@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::trace::{TRACEPARENT, TRACESTATE};
 use super::{
     ATTEMPTS_MAX, Backoff, BatchId, CRASHES_MAX, DELAY_MAX, DEPENDENCIES_MAX, Dependency, Job,
-    JobId, KEY_BYTES_MAX, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority,
+    JobId, KEY_BYTES_MAX, Keys, NAME_BYTES_MAX, PAYLOAD_BYTES_MAX, Place, Policy, Priority,
     TAG_KEY_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX, TIMEOUT_MAX, Timestamp, TraceContext, Unique,
 };
 use crate::{Error, FieldError};
@@ -35,6 +35,7 @@ pub struct NewJob {
     pub(crate) correlation_id: Option<String>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) keys: Keys,
 }
 
 /// An instant, or a span counted from the moment the job is stored.
@@ -71,6 +72,7 @@ impl NewJob {
             correlation_id: None,
             tags: BTreeMap::new(),
             metadata: BTreeMap::new(),
+            keys: Keys::default(),
         }
     }
 
@@ -225,6 +227,31 @@ impl NewJob {
         self
     }
 
+    /// Runs beside other jobs with this key only as far as the limit of this name allows: the key is the name
+    /// of a [`Limit`](crate::Limit), or its name, a colon and anything; without such a limit it changes
+    /// nothing. 1 to 128 printable ASCII characters without spaces.
+    #[must_use]
+    pub fn concurrency_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.concurrency = Some(key.into());
+        self
+    }
+
+    /// Starts only as often as the limit of this name allows; the key is made like
+    /// [`concurrency_key`](Self::concurrency_key).
+    #[must_use]
+    pub fn rate_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.rate = Some(key.into());
+        self
+    }
+
+    /// Takes turns with jobs of other keys, where its queue is [`fair`](crate::QueueSettings::fair). 1 to 128
+    /// printable ASCII characters without spaces.
+    #[must_use]
+    pub fn fairness_key(mut self, key: impl Into<String>) -> Self {
+        self.keys.fairness = Some(key.into());
+        self
+    }
+
     /// Makes the job part of a trace: `traceparent` and `tracestate` are handed to the handler as
     /// metadata.
     #[must_use]
@@ -263,6 +290,7 @@ impl NewJob {
         self.check_policy(&mut refuse);
         self.check_times(&mut refuse);
         self.check_texts(&mut refuse);
+        self.keys.check(&mut refuse);
         self.check_unique(&mut refuse);
         self.check_dependencies(&mut refuse);
         if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }

@@ -77,6 +77,12 @@ impl JobError {
         Self(Ending::Snooze { delay, rate_limited: true })
     }
 
+    /// Someone said "too fast" to this rate key: run again after `delay`, and let no other job with the key
+    /// start before. Burns no attempt.
+    pub fn rate_limited_by(key: impl Into<String>, delay: Duration) -> Self {
+        Self(Ending::Slow { delay, key: key.into() })
+    }
+
     /// Not now: run again after `delay`. Burns no attempt.
     pub const fn snooze(delay: Duration) -> Self {
         Self(Ending::Snooze { delay, rate_limited: false })
@@ -102,7 +108,7 @@ impl JobError {
         match &self.0 {
             Ending::Fail(failure) => failure.class.as_str(),
             Ending::Snooze { rate_limited: false, .. } | Ending::Wait { .. } => "snooze",
-            Ending::Snooze { rate_limited: true, .. } => "rate_limited",
+            Ending::Snooze { rate_limited: true, .. } | Ending::Slow { .. } => "rate_limited",
             Ending::Cancel { .. } => "cancel",
             Ending::Complete { .. } | Ending::Release => "none",
         }
@@ -128,7 +134,9 @@ impl fmt::Display for JobError {
         match &self.0 {
             Ending::Fail(failure) => f.write_str(&failure.message),
             Ending::Cancel { reason } => f.write_str(reason),
-            Ending::Snooze { delay, .. } | Ending::Wait { delay, .. } => {
+            Ending::Snooze { delay, .. }
+            | Ending::Wait { delay, .. }
+            | Ending::Slow { delay, .. } => {
                 write!(f, "put off for {}", super::format_duration(*delay))
             }
             Ending::Complete { .. } | Ending::Release => f.write_str("no error"),
@@ -151,6 +159,11 @@ pub(crate) enum Ending {
     Wait {
         delay: Duration,
         signal: String,
+    },
+    /// Not now, and nobody else with this rate key either.
+    Slow {
+        delay: Duration,
+        key: String,
     },
     Release,
     Cancel {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{ATTEMPTS_MAX, Backoff, DELAY_MAX, DEPTH_MAX, RETENTION_MAX, Timestamp};
+use super::{
+    ATTEMPTS_MAX, Backoff, DELAY_MAX, DEPTH_MAX, Fairness, RETENTION_MAX, Rate, Timestamp,
+    check_concurrency,
+};
 use crate::core::State;
 use crate::{Error, FieldError};
 
@@ -25,6 +28,13 @@ pub struct QueueSettings {
     pub max_depth: Option<u32>,
     /// How long ended jobs are kept.
     pub retention: Retention,
+    /// Jobs of the queue that may run at a time, 1 to 10,000. Default: any number.
+    pub concurrency: Option<u32>,
+    /// How often a job of the queue may start. Default: at any time.
+    pub rate: Option<Rate>,
+    /// Turns between the fairness keys of the queue's jobs. Default: none, jobs run in the order in which
+    /// they came.
+    pub fair: Option<Fairness>,
 }
 
 /// How long ended jobs are kept, by how they ended, counted from their end.
@@ -82,6 +92,15 @@ impl QueueSettings {
         }
         if let Some(depth) = self.max_depth.filter(|depth| !(1..=DEPTH_MAX).contains(depth)) {
             refuse("/max_depth", format!("is {depth} (1 to {DEPTH_MAX} allowed)"));
+        }
+        if let Some(Err(detail)) = self.concurrency.map(check_concurrency) {
+            refuse("/concurrency", detail);
+        }
+        if let Some(Err((member, detail))) = self.rate.map(Rate::check) {
+            refuse(&format!("/rate/{member}"), detail);
+        }
+        if let Some(Err((member, detail))) = self.fair.as_ref().map(Fairness::check) {
+            refuse(&format!("/fair/{member}"), detail);
         }
         let retention = &self.retention;
         for (pointer, keep) in [
@@ -222,12 +241,24 @@ mod tests {
                 failed: Some(Keep::For(RETENTION_MAX + HOUR)),
                 ..Retention::default()
             },
+            concurrency: Some(0),
+            rate: Some(Rate::new(0, HOUR)),
+            fair: Some(Fairness { window: 0, ..Fairness::default() }),
         };
 
         let Err(Error::Invalid(broken)) = settings.check() else { panic!("accepted") };
 
         let pointers: Vec<_> = broken.iter().map(|error| error.pointer.as_str()).collect();
-        let expected = ["/ttl", "/retries", "/backoff/jitter", "/max_depth", "/retention/failed"];
+        let expected = [
+            "/ttl",
+            "/retries",
+            "/backoff/jitter",
+            "/max_depth",
+            "/concurrency",
+            "/rate/count",
+            "/fair/window",
+            "/retention/failed",
+        ];
         assert_eq!(pointers, expected);
         assert!(QueueSettings::default().check().is_ok());
     }

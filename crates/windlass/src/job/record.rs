@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Backoff, BatchId, Dependency, Held, JobId, Priority, TickOf, Timestamp, Unique, WorkflowId,
+    Backoff, BatchId, Dependency, Held, JobId, Keys, Priority, TickOf, Timestamp, Unique,
+    WorkflowId,
 };
 use crate::core::{Reason, State, fingerprint};
 
@@ -54,6 +55,8 @@ pub struct JobRecord {
     pub depends_on: Vec<Dependency>,
     /// Those of them that have not ended yet; known where one job is read by its id.
     pub blocked_by: Vec<JobId>,
+    /// What it has to wait its turn for.
+    pub(crate) keys: Keys,
     /// Its unique key, as it was asked for.
     pub(crate) uniqueness: Option<Held>,
     /// Longest run of one attempt.
@@ -100,6 +103,21 @@ impl JobRecord {
     /// What it asked to be the only one of.
     pub fn unique(&self) -> Option<&Unique> {
         self.uniqueness.as_ref().map(|held| &held.unique)
+    }
+
+    /// The key by which its concurrency is limited.
+    pub fn concurrency_key(&self) -> Option<&str> {
+        self.keys.concurrency.as_deref()
+    }
+
+    /// The key by which its rate is limited.
+    pub fn rate_key(&self) -> Option<&str> {
+        self.keys.rate.as_deref()
+    }
+
+    /// The key that takes turns with others in its queue.
+    pub fn fairness_key(&self) -> Option<&str> {
+        self.keys.fairness.as_deref()
     }
 
     /// What dead letters have in common that died of the same thing: type, class of the last failure, and

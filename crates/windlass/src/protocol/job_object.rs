@@ -117,6 +117,12 @@ struct Members<'a> {
     correlation_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fairness_key: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     depends_on: &'a [Dependency],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -191,6 +197,9 @@ impl Serialize for JobObject<'_> {
             metadata: &job.metadata,
             correlation_id: job.correlation_id.as_deref(),
             idempotency_key: job.idempotency_key.as_deref(),
+            concurrency_key: job.concurrency_key(),
+            rate_key: job.rate_key(),
+            fairness_key: job.fairness_key(),
             depends_on: &job.depends_on,
             blocked_by: &job.blocked_by,
             unique: job.unique(),
@@ -291,6 +300,7 @@ pub(super) mod tests {
             metadata: BTreeMap::new(),
             correlation_id: None,
             idempotency_key: None,
+            keys: crate::job::Keys::default(),
             uniqueness: None,
             depends_on: Vec::new(),
             blocked_by: Vec::new(),

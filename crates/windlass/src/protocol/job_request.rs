@@ -140,6 +140,9 @@ fn read_options(object: &mut Object<'_>, job: &mut NewJob) {
     job.correlation_id = object.get("correlation_id", text);
     set(&mut job.tags, object.strings("tags"));
     set(&mut job.metadata, object.strings("metadata"));
+    job.keys.concurrency = object.get("concurrency_key", text);
+    job.keys.rate = object.get("rate_key", text);
+    job.keys.fairness = object.get("fairness_key", text);
 }
 
 fn read_times(object: &mut Object<'_>, job: &mut NewJob) {

@@ -74,6 +74,16 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The names of the members that nobody has taken yet.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.members.keys().cloned().collect()
+    }
+
+    /// Whether there is a member of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
     /// Whether a member is an object.
     pub(super) fn is_object(&self, name: &str) -> bool {
         self.members.get(name).is_some_and(|json| json.get().starts_with('{'))
@@ -99,7 +109,7 @@ impl<'a> Object<'a> {
     /// Takes a member that is an object of strings.
     pub(super) fn strings(&mut self, name: &str) -> Option<BTreeMap<String, String>> {
         self.object(name, |inner| {
-            let names: Vec<String> = inner.members.keys().cloned().collect();
+            let names = inner.names();
             let mut strings = BTreeMap::new();
             for name in names {
                 let value = inner.raw(&name).map(super::values::text);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::State;
-use crate::job::{Backoff, Keep, KindRecord, PauseRecord, QueueRecord, Timestamp, format_duration};
+use crate::job::{
+    Backoff, Fairness, Keep, KindRecord, PauseRecord, QueueRecord, Rate, Timestamp, format_duration,
+};
 use crate::queue::{KindStats, Stats};
 
 /// A queue. What has its default is null; retention is what holds, null for ever.
@@ -19,6 +21,9 @@ pub struct QueueObject<'a> {
     retry_delay: Option<String>,
     backoff: Option<&'a Backoff>,
     max_depth: Option<u32>,
+    concurrency: Option<u32>,
+    rate: Option<Rate>,
+    fair: Option<&'a Fairness>,
     retention: BTreeMap<&'static str, Option<String>>,
     paused: Option<PauseObject<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -71,6 +76,9 @@ impl<'a> From<&'a QueueRecord> for QueueObject<'a> {
             retry_delay: backoff.map(|backoff| format_duration(backoff.initial)),
             backoff,
             max_depth: settings.max_depth,
+            concurrency: settings.concurrency,
+            rate: settings.rate,
+            fair: settings.fair.as_ref(),
             retention: ended.map(|state| (state.as_str(), kept(state))).collect(),
             paused: queue.paused.as_ref().map(PauseObject::from),
             paused_types: of_kinds.collect(),

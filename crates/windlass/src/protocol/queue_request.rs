@@ -3,18 +3,19 @@
 use serde_json::value::RawValue;
 
 use super::job_request::read_backoff;
+use super::limit_request::{read_fair, read_rate};
 use super::members::Object;
 use super::requests::read;
 use super::values::{Read, count, duration, instant, text};
 use super::{Refusal, document};
-use crate::job::{ATTEMPTS_MAX, Backoff, DEPTH_MAX, Keep, PauseOptions, QueueSettings, Retention};
+use crate::job::{
+    ATTEMPTS_MAX, Backoff, CONCURRENCY_MAX, DEPTH_MAX, Fairness, Keep, PauseOptions, QueueSettings,
+    Rate, Retention,
+};
 use crate::{FieldError, State};
 
 /// What is purged unless the request says otherwise: what waits.
 const PURGED: [State; 3] = [State::Pending, State::Delayed, State::Retrying];
-
-/// Settings of a queue with limits that this release does not have.
-const LATER: [&str; 3] = ["concurrency", "rate", "fair"];
 
 /// Changes of a queue's settings. None leaves a setting as it is, none inside takes it back to its
 /// default.
@@ -27,6 +28,9 @@ pub struct QueuePatch {
     max_depth: Option<Option<u32>>,
     retention: Option<Retention>,
     forgets_retention: bool,
+    concurrency: Option<Option<u32>>,
+    rate: Option<Option<Rate>>,
+    fair: Option<Option<Fairness>>,
 }
 
 impl QueuePatch {
@@ -49,6 +53,15 @@ impl QueuePatch {
         }
         if let Some(max_depth) = self.max_depth {
             settings.max_depth = max_depth;
+        }
+        if let Some(concurrency) = self.concurrency {
+            settings.concurrency = concurrency;
+        }
+        if let Some(rate) = self.rate {
+            settings.rate = rate;
+        }
+        if let Some(fair) = &self.fair {
+            settings.fair.clone_from(fair);
         }
         if self.forgets_retention {
             settings.retention = Retention::default();
@@ -160,11 +173,6 @@ pub(super) fn with_name<T>(
 }
 
 fn read_settings(object: &mut Object<'_>) -> QueuePatch {
-    for name in LATER {
-        if object.raw(name).is_some() {
-            object.refuse(&format!("/{name}"), "is not known to this release");
-        }
-    }
     let backoff = match object.take_null("backoff") {
         true => Some(None),
         false => object.object("backoff", read_backoff).map(Some),
@@ -183,6 +191,9 @@ fn read_settings(object: &mut Object<'_>) -> QueuePatch {
         max_depth: change(object, "max_depth", |json| count(json, 1..=DEPTH_MAX)),
         forgets_retention: object.take_null("retention"),
         retention: object.object("retention", read_retention),
+        concurrency: change(object, "concurrency", |json| count(json, 1..=CONCURRENCY_MAX)),
+        rate: read_rate(object),
+        fair: read_fair(object),
     }
 }
 
@@ -199,7 +210,7 @@ fn read_retention(object: &mut Object<'_>) -> Retention {
     }
 }
 
-fn change<'a, T>(
+pub(super) fn change<'a, T>(
     object: &mut Object<'a>,
     name: &str,
     read: impl FnOnce(&'a RawValue) -> Read<T>,
@@ -251,19 +262,21 @@ mod tests {
 
     #[test]
     fn every_mistake_is_named() {
-        let body = br#"{"name":"q","ttl":-1,"retries":-1,"max_depth":0,"rate":"5/s","fair":true,
+        let body = br#"{"name":"q","ttl":-1,"retries":-1,"max_depth":0,"rate":{"count":0,"each":1},"fair":{"window":0},
             "retention":{"completed":"soon","pending":1},"backoff":{"initial":"1s"},
             "retry_delay":"2s","colour":1}"#;
 
         let expected = [
-            "/rate",
-            "/fair",
             "/retry_delay",
             "/ttl",
             "/retries",
             "/max_depth",
             "/retention/completed",
             "/retention/pending",
+            "/rate/count",
+            "/rate/per",
+            "/rate/each",
+            "/fair/window",
             "/colour",
         ];
         assert_eq!(pointers(read_new_queue(body)), expected);

@@ -62,6 +62,12 @@ pub(super) struct Template<'a> {
     tags: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     metadata: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    concurrency_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fairness_key: Option<&'a str>,
 }
 
 /// A schedule with where it stands.
@@ -179,6 +185,9 @@ impl<'a> From<&'a NewJob> for Template<'a> {
             correlation_id: job.correlation_id.as_deref(),
             tags: &job.tags,
             metadata: &job.metadata,
+            concurrency_key: job.keys.concurrency.as_deref(),
+            rate_key: job.keys.rate.as_deref(),
+            fairness_key: job.keys.fairness.as_deref(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod bundles;
 mod enqueue;
 mod explain;
 mod inspect;
+mod limits;
 mod manage;
 mod operate;
 mod schedules;

@@ -25,6 +25,8 @@ pub(crate) struct Signals {
     pub(crate) resolving: Signal,
     /// A job of a workflow or batch may have ended.
     pub(crate) gathering: Signal,
+    /// A job may be let into ready.
+    pub(crate) admitting: Signal,
     /// A schedule was made or changed.
     pub(crate) schedules: Signal,
     /// There is something to do to many jobs.
@@ -47,6 +49,7 @@ impl Signals {
         self.expiring.raise();
         self.resolving.raise();
         self.gathering.raise();
+        self.admitting.raise();
         self.schedules.raise();
         self.operations.raise();
         self.counted.raise();

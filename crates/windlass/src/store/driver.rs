@@ -217,6 +217,11 @@ impl Rows {
         self.read(|row: &mut Row<'_>| Row::int(row))
     }
 
+    /// Reads rows of one text each.
+    pub(crate) fn texts(self) -> Result<Vec<String>, Error> {
+        self.read(|row: &mut Row<'_>| Row::text(row))
+    }
+
     /// Reads the number in the first row, if there is one.
     pub(crate) fn first_int(self) -> Result<Option<i64>, Error> {
         Ok(self.ints()?.into_iter().next())

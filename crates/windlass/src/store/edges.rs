@@ -1,6 +1,7 @@
-//! Whether jobs wait for others, and which of those have ended: so that plain jobs cost nothing.
+//! Which jobs that others may wait for have ended or moved on, and whether any do wait: so that plain jobs cost
+//! nothing.
 //!
-//! Invariant: all of this is a hint. Whoever resolves looks at everything once a second while any job
+//! Invariant: all of this is a hint. Whoever resolves or admits looks at everything once a second while any job
 //! waits.
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -75,6 +75,7 @@ pub(crate) struct News {
     pub(crate) delayed: bool,
     pub(crate) cancelling: bool,
     pub(crate) ended: bool,
+    pub(crate) throttled: bool,
 }
 
 #[cfg(feature = "postgres")]
@@ -86,20 +87,32 @@ impl News {
             delayed: self.delayed || other.delayed,
             cancelling: self.cancelling || other.cancelling,
             ended: self.ended || other.ended,
+            throttled: self.throttled || other.throttled,
         }
     }
 
     /// As a word between processes; one that knows more letters may be a newer release.
     pub(crate) fn letters(self) -> String {
-        let all =
-            [(self.ready, 'r'), (self.delayed, 'd'), (self.cancelling, 'c'), (self.ended, 'e')];
+        let all = [
+            (self.ready, 'r'),
+            (self.delayed, 'd'),
+            (self.cancelling, 'c'),
+            (self.ended, 'e'),
+            (self.throttled, 't'),
+        ];
         all.into_iter().filter(|(is_news, _)| *is_news).map(|(_, letter)| letter).collect()
     }
 
     /// Reads [`letters`](Self::letters).
     pub(crate) fn of_letters(letters: &str) -> Self {
         let has = |letter| letters.contains(letter);
-        Self { ready: has('r'), delayed: has('d'), cancelling: has('c'), ended: has('e') }
+        Self {
+            ready: has('r'),
+            delayed: has('d'),
+            cancelling: has('c'),
+            ended: has('e'),
+            throttled: has('t'),
+        }
     }
 }
 
@@ -117,6 +130,8 @@ pub(crate) struct Effects {
     schedules: bool,
     operations: bool,
     ended: Vec<JobId>,
+    left: Vec<JobId>,
+    throttled: bool,
     learned: Vec<Pair>,
     settings: Option<Arc<Settings>>,
     returned: Vec<(LaneKey, i64)>,
@@ -175,6 +190,16 @@ impl Effects {
         self.joined = true;
     }
 
+    /// A job waits to be admitted.
+    pub(crate) const fn throttled(&mut self) {
+        self.throttled = true;
+    }
+
+    /// A job that may hold slots goes on without them, or without some of them.
+    pub(crate) fn left(&mut self, job: JobId) {
+        self.left.push(job);
+    }
+
     /// A schedule was made or changed: other processes see it in the watch.
     pub(crate) const fn schedules(&mut self) {
         self.schedules = true;
@@ -222,6 +247,7 @@ impl Effects {
             delayed: self.delayed,
             cancelling: self.cancelling,
             ended: !self.ended.is_empty(),
+            throttled: self.throttled,
         }
     }
 
@@ -298,7 +324,9 @@ impl Effects {
         for (lane, seq) in &self.returned {
             shared.floors.lower(*lane, *seq);
         }
-        if self.ready {
+        let has_left = !self.ended.is_empty() || !self.left.is_empty();
+        // The queue of one that has left may have room for another.
+        if self.ready || (has_left && shared.settings.limits_queues()) {
             signals.ready.raise();
         }
         if self.delayed {
@@ -321,6 +349,13 @@ impl Effects {
         }
         if shared.members.ended(&self.ended) || self.joined {
             signals.gathering.raise();
+        }
+        if self.throttled {
+            shared.slots.set(true);
+        }
+        let freed = [&self.ended, &self.left].map(|jobs| shared.slots.ended(jobs));
+        if freed.contains(&true) || self.throttled {
+            signals.admitting.raise();
         }
         if self.schedules {
             signals.schedules.raise();

@@ -12,6 +12,8 @@ mod floors;
 mod group;
 mod handler_store;
 mod ids;
+mod limit_store;
+mod line;
 mod list;
 mod migrations;
 #[cfg(all(test, feature = "sqlite"))]
@@ -57,6 +59,7 @@ use crate::runtime::{Clock, Signals};
 pub(crate) use bundle_store::BundleStore;
 pub(crate) use effects::Measure;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
+pub(crate) use limit_store::LimitStore;
 pub(crate) use operation::{Deed, Target};
 pub use operation::{
     Operation, OperationFailure, OperationId, OperationRecord, OperationState, OperationTarget,
@@ -67,9 +70,9 @@ pub(crate) use schedule_store::{Declared, ScheduleStore};
 #[cfg(feature = "testing")]
 pub(crate) use test_faults::TestFaults;
 pub(crate) use types::{
-    Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, ListQuery, Listed,
-    NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Resolved, Served,
-    Settled, Stored, Tally, WorkerKey, WorkerRecord,
+    Admitted, Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, ListQuery,
+    Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Resolved,
+    Served, Settled, Stored, Sweep, Tally, WorkerKey, WorkerRecord,
 };
 pub use types::{Existing, RetryOptions};
 pub(crate) use verb::{BundleRow, Scope, Sort, Which};
@@ -81,11 +84,14 @@ pub(crate) struct Shared {
     pub(crate) catalog: catalog::Catalog,
     pub(crate) floors: floors::Floors,
     pub(crate) settings: settings::SettingsCache,
+    /// Jobs that others wait for.
     pub(crate) edges: edges::Edges,
     #[cfg(feature = "testing")]
     pub(crate) faults: TestFaults,
     /// As for dependencies: whether workflows or batches are open, and which jobs have ended.
     pub(crate) members: edges::Edges,
+    /// Jobs that hold slots.
+    pub(crate) slots: edges::Edges,
 }
 
 /// The answer of a verb, some time later.
@@ -94,7 +100,15 @@ pub(crate) type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + S
 /// The verbs. Every write answers when it is on stable storage; an error means that nothing of the
 /// call took effect, or, for [`Error::Unavailable`], that this is unknown and a repetition is safe.
 pub(crate) trait Store:
-    QueueStore + ScheduleStore + HandlerStore + OperationStore + BundleStore + Send + Sync + 'static
+    QueueStore
+    + ScheduleStore
+    + HandlerStore
+    + OperationStore
+    + BundleStore
+    + LimitStore
+    + Send
+    + Sync
+    + 'static
 {
     /// Stores jobs; one answer per job, in order. With `atomic`, one refusal refuses all.
     fn enqueue(
@@ -137,6 +151,8 @@ pub(crate) trait Store:
     fn dependents(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<JobId>>;
     /// What this process knows of jobs that wait for others.
     fn edges(&self) -> &edges::Edges;
+    /// What this process knows of jobs that hold slots.
+    fn slots(&self) -> &edges::Edges;
 
     /// Turns what applications left in the inbox into jobs; says how many rows it looked at.
     fn relay(&self, limit: usize) -> Reply<'_, usize>;

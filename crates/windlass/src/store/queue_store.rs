@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::driver::Driver;
 use super::sql_store::SqlStore;
 use super::types::{Expected, Pruned, PurgeBatch, Purged, QueuePage};
-use super::{Reply, verb};
+use super::{LimitStore as _, Reply, Store as _, verb};
 use crate::core::State;
 use crate::job::{KindRecord, PauseOptions, PauseScope, QueueRecord, QueueSettings, Timestamp};
 
@@ -71,7 +71,13 @@ impl<D: Driver> QueueStore for SqlStore<D> {
         let (namespace, name) = (Arc::clone(namespace), name.to_owned());
         let (now, shared) = (self.now(), self.shared());
         let verb = verb::PutQueue { namespace, name, settings, expected, now, shared };
-        Box::pin(self.driver().write(verb))
+        Box::pin(async move {
+            let record = self.driver().write(verb).await?;
+            // What waits goes by what the queue says now.
+            self.signals().ready.raise();
+            self.readmit().await?;
+            Ok(record)
+        })
     }
 
     fn remove_queue(

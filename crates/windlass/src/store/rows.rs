@@ -6,7 +6,7 @@ use super::driver::Row;
 use super::origin::Origin;
 use crate::Error;
 use crate::core::{Counts, Reason, State};
-use crate::job::{Backoff, Held, JobId, JobRecord, Priority, Timestamp};
+use crate::job::{Backoff, Held, JobId, JobRecord, Keys, Priority, Timestamp};
 
 /// A job, with what the verbs need beyond the public record.
 #[derive(Debug)]
@@ -42,6 +42,10 @@ pub(crate) enum Room {
         run_at: Option<Timestamp>,
         counts: Counts,
     },
+    /// Waits to be let into ready.
+    Throttled {
+        counts: Counts,
+    },
 }
 
 impl Room {
@@ -50,6 +54,7 @@ impl Room {
             Self::Ready { counts, .. }
             | Self::Lease { counts, .. }
             | Self::Delayed { counts, .. }
+            | Self::Throttled { counts }
             | Self::Ended { counts }
             | Self::Blocked { counts, .. } => counts,
         }
@@ -65,8 +70,10 @@ impl JobRow {
         let delayed = read_delayed(row, &mut job)?;
         let ready = read_ready(row, &mut job)?;
         let blocked = read_blocked(row, &mut job)?;
+        let throttled = read_throttled(row, &mut job)?;
         read_extras(row, &mut job)?;
-        let room = ended.or(leased).or(delayed).or(ready).or(blocked).ok_or_else(|| {
+        let room = ended.or(leased).or(delayed).or(ready).or(blocked).or(throttled);
+        let room = room.ok_or_else(|| {
             Error::bug(format!("job {} is in no room (run `windlass doctor --deep`)", job.id))
         })?;
         let counts = room.counts();
@@ -142,6 +149,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         tags: read_json(row)?,
         metadata: read_json(row)?,
         payload: row.bytes()?,
+        keys: Keys::default(),
         uniqueness: read_json(row)?,
         depends_on: read_json(row)?,
         blocked_by: Vec::new(),
@@ -154,6 +162,7 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
     let origin = Origin::take(&mut job.metadata);
     (job.schedule, job.workflow_id, job.node) = (origin.schedule, origin.workflow, origin.node);
     (job.batch_id, job.callback_of) = (origin.batch, origin.callback_of);
+    job.keys = Keys::take(&mut job.metadata);
     Ok((job, (namespace_id, queue_id, kind_id)))
 }
 
@@ -235,6 +244,12 @@ fn read_blocked(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, 
     };
     job.reason = Some(Reason::Blocked);
     Ok(Some(Room::Blocked { run_at, counts }))
+}
+
+fn read_throttled(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Error> {
+    let Some(counts) = read_counts(row)? else { return Ok(None) };
+    job.reason = Some(Reason::Throttled);
+    Ok(Some(Room::Throttled { counts }))
 }
 
 /// Progress and the last failed attempt.

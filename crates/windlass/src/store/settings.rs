@@ -4,14 +4,14 @@
 //! that number inside its own transaction: a pause holds for every claim that begins after its commit.
 //! An enqueue compares once a second.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::driver::{Row, Tx};
 use super::rows::instant;
 use super::statements::Sql;
-use crate::job::{Backoff, Keep, PauseRecord, QueueSettings, Retention};
+use crate::job::{Keep, Limit, PauseRecord, QueueSettings, Retention};
 use crate::{Error, Timestamp};
 
 /// How long an enqueue may go by what another process has changed since.
@@ -27,6 +27,9 @@ pub(crate) struct Settings {
     queues: HashMap<i64, Kept>,
     pauses: Vec<Pause>,
     namespaces: HashMap<String, i64>,
+    /// By namespace and name, with their versions.
+    limits: HashMap<i64, BTreeMap<String, (i64, Limit)>>,
+    limits_queues: bool,
 }
 
 /// Settings of one queue, with their version.
@@ -52,11 +55,23 @@ impl Settings {
     async fn read<T: Tx>(tx: &mut T, version: i64) -> Result<Self, Error> {
         let rows = tx.query(Sql::QueueSettingAll, &[]).await?;
         let queues = rows.read(|row| Ok((row.int()?, Kept::read(row)?)))?;
-        let queues = queues.into_iter().filter_map(|(id, kept)| Some((id, kept?))).collect();
+        let queues: HashMap<i64, Kept> =
+            queues.into_iter().filter_map(|(id, kept)| Some((id, kept?))).collect();
+        let is_limited =
+            |kept: &Kept| kept.settings.concurrency.is_some() || kept.settings.rate.is_some();
+        let limits_queues = queues.values().any(is_limited);
         let pauses = tx.query(Sql::PauseList, &[]).await?.read(Pause::read)?;
         let namespaces = tx.query(Sql::NamespaceAll, &[]).await?;
         let namespaces = namespaces.read(|row| Ok((row.text()?, row.int()?)))?;
-        Ok(Self { version, queues, pauses, namespaces: namespaces.into_iter().collect() })
+        let mut limits: HashMap<i64, BTreeMap<String, (i64, Limit)>> = HashMap::new();
+        let rows = tx.query(Sql::KeyLimitAll, &[]).await?;
+        for (namespace_id, name, limit) in rows.read(|row| {
+            Ok((row.int()?, row.text()?, (row.int()?, of_json(&row.text()?, "limit")?)))
+        })? {
+            limits.entry(namespace_id).or_default().insert(name, limit);
+        }
+        let namespaces = namespaces.into_iter().collect();
+        Ok(Self { version, queues, pauses, namespaces, limits, limits_queues })
     }
 
     /// The number that the database had for them.
@@ -72,6 +87,28 @@ impl Settings {
     /// The settings of a queue, if it has any.
     pub(crate) fn of(&self, queue_id: i64) -> Option<&Kept> {
         self.queues.get(&queue_id)
+    }
+
+    /// A limit by its name.
+    pub(crate) fn limit(&self, namespace_id: i64, name: &str) -> Option<&Limit> {
+        let (_, limit) = self.limits.get(&namespace_id)?.get(name)?;
+        Some(limit)
+    }
+
+    /// The limits of a namespace by name, with their versions.
+    pub(crate) fn limits(&self, namespace_id: i64) -> Option<&BTreeMap<String, (i64, Limit)>> {
+        self.limits.get(&namespace_id)
+    }
+
+    /// With another limit.
+    #[cfg(test)]
+    pub(crate) fn with_limit(&mut self, namespace_id: i64, name: &str, limit: Limit) {
+        self.limits.entry(namespace_id).or_default().insert(name.to_owned(), (1, limit));
+    }
+
+    /// Whether any queue limits how many of its jobs run, or how often.
+    pub(crate) const fn limits_queues(&self) -> bool {
+        self.limits_queues
     }
 
     /// The settings of every queue that has any.
@@ -117,14 +154,19 @@ impl Kept {
             dead_letter: row.opt_int()?.map(keep_of),
             cancelled: row.opt_int()?.map(keep_of),
         };
+        let concurrency = row.opt_int()?;
+        let (rate, fair) = (row.opt_text()?, row.opt_text()?);
         let Some(version) = version else { return Ok(None) };
         let small = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
         let settings = QueueSettings {
             ttl: ttl.map(millis),
             retries: attempts.map(|n| small(n).saturating_sub(1)),
-            backoff: backoff_text.as_deref().map(backoff_of).transpose()?,
+            backoff: backoff_text.as_deref().map(|text| of_json(text, "backoff")).transpose()?,
             max_depth: max_depth.map(small),
             retention,
+            concurrency: concurrency.map(small),
+            rate: rate.map(|text| of_json(&text, "rate")).transpose()?,
+            fair: fair.map(|text| of_json(&text, "fairness")).transpose()?,
         };
         Ok(Some(Self { version, settings, backoff_text }))
     }
@@ -147,9 +189,9 @@ impl Pause {
     }
 }
 
-fn backoff_of(text: &str) -> Result<Backoff, Error> {
+fn of_json<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, Error> {
     serde_json::from_str(text)
-        .map_err(|error| Error::bug(format!("the backoff of a queue is unreadable: {error}")))
+        .map_err(|error| Error::bug(format!("a stored {what} is unreadable: {error}")))
 }
 
 fn millis(n: i64) -> Duration {
@@ -204,6 +246,11 @@ impl SettingsCache {
     /// What is remembered, for a statement that compares the version.
     pub(crate) fn known(&self) -> Option<Arc<Settings>> {
         self.lock().as_ref().map(|known| Arc::clone(&known.settings))
+    }
+
+    /// Whether any queue is known to limit how many of its jobs run, or how often.
+    pub(crate) fn limits_queues(&self) -> bool {
+        self.lock().as_ref().is_some_and(|known| known.settings.limits_queues())
     }
 
     /// What is remembered, if that was compared with the database a moment ago. Otherwise the caller

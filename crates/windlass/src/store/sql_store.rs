@@ -283,7 +283,8 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(async move {
             let now = self.clock.now();
             self.ids.ready(&self.driver, now).await?;
-            self.driver.write(verb::Promote { limit, now, ids: Arc::clone(&self.ids) }).await
+            let (ids, shared) = (Arc::clone(&self.ids), self.shared());
+            self.driver.write(verb::Promote { limit, now, ids, shared }).await
         })
     }
 
@@ -301,7 +302,8 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn resolve(&self, parents: Vec<JobId>, after: i64, limit: usize) -> Reply<'_, super::Resolved> {
         let now = self.clock.now();
-        Box::pin(self.driver.write(verb::Resolve { parents, after, limit, now }))
+        let shared = self.shared();
+        Box::pin(self.driver.write(verb::Resolve { parents, after, limit, now, shared }))
     }
 
     fn explain(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Explanation> {
@@ -316,6 +318,10 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn edges(&self) -> &super::edges::Edges {
         &self.driver.shared().edges
+    }
+
+    fn slots(&self) -> &super::edges::Edges {
+        &self.driver.shared().slots
     }
 
     fn relay(&self, limit: usize) -> Reply<'_, usize> {
@@ -404,7 +410,7 @@ impl<D: Driver> Store for SqlStore<D> {
     fn verify(&self) -> Reply<'_, Vec<String>> {
         Box::pin(async move {
             let mut found = self.driver.check_files().await?;
-            found.extend(self.driver.read(verb::Verify).await?);
+            found.extend(self.driver.read(verb::Verify { now: self.clock.now() }).await?);
             Ok(found)
         })
     }

@@ -83,7 +83,8 @@ impl Served {
 #[derive(Debug)]
 pub(crate) enum Claims {
     /// Jobs under lease, most urgent first. `more`: there may be more where they came from.
-    Jobs { jobs: Vec<Claimed>, more: bool },
+    /// When a rate lets the next one pass, if one held jobs back.
+    Jobs { jobs: Vec<Claimed>, more: bool, next_at: Option<Timestamp> },
     /// The worker missed its heartbeats and has to register anew.
     WorkerExpired,
 }
@@ -150,6 +151,37 @@ pub(crate) struct Resolved {
     pub(crate) any: bool,
     /// Where the look at everything goes on, if there is more.
     pub(crate) next: Option<i64>,
+}
+
+/// How far a look at every slot and line has come.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sweep {
+    /// The last slot; none once all were looked at.
+    pub(crate) slots: Option<(String, i64)>,
+    /// The last line; none once all were looked at.
+    pub(crate) lines: Option<String>,
+}
+
+impl Sweep {
+    /// From the beginning.
+    pub(crate) fn all() -> Self {
+        Self { slots: Some((String::new(), i64::MIN)), lines: Some(String::new()) }
+    }
+}
+
+/// The answer to a round of admission.
+#[derive(Debug, Default)]
+pub(crate) struct Admitted {
+    /// Whether any job waited in a line or held a slot.
+    pub(crate) any: bool,
+    /// There are more jobs that nobody has looked at.
+    pub(crate) more: bool,
+    /// Lines that have room for more.
+    pub(crate) lines: Vec<String>,
+    /// Where the look at everything goes on, if there is more.
+    pub(crate) sweep: Option<Sweep>,
+    /// When a rate lets the next job pass.
+    pub(crate) wake_at: Option<Timestamp>,
 }
 
 /// The answer to a round of promotion.

@@ -1,6 +1,7 @@
 //! Upkeep: what has to happen without anyone asking. No leader: every round is bounded, idempotent
 //! and safe from any node.
 
+mod admit;
 mod expire;
 mod fire;
 mod fold;
@@ -80,6 +81,8 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     let of = queue.clone();
     supervise(queue, tasks, move || expire::Expire::new(&of));
     let of = queue.clone();
+    supervise(queue, tasks, move || admit::Admit::new(&of));
+    let of = queue.clone();
     supervise(queue, tasks, move || resolve::Resolve::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || gather::Gather::new(&of));
@@ -103,7 +106,8 @@ pub(crate) async fn turn(queue: &Queue, declared: &Arc<Declared>) -> Result<(), 
     exhaust(operate::Operate::new(queue)).await?;
     exhaust(resolve::Resolve::new(queue)).await?;
     exhaust(gather::Gather::new(queue)).await?;
-    exhaust(promote::Promote::new(queue)).await
+    exhaust(promote::Promote::new(queue)).await?;
+    exhaust(admit::Admit::new(queue)).await
 }
 
 #[cfg(feature = "testing")]

@@ -48,9 +48,11 @@ pub(super) async fn run<S: Send + Sync + 'static>(
         let claims = engine.store().claim(&worker, &share.served, limit, turn).await;
         crate::crash_point!("claimed");
         let pause = match claims {
-            Ok(Claims::Jobs { jobs, more }) => {
+            Ok(Claims::Jobs { jobs, more, next_at }) => {
                 error_wait = ERROR_WAIT.0;
-                let pause = if more { None } else { Some(share.poll) };
+                let now = engine.clock().now();
+                let wait = next_at.map_or(share.poll, |at| at.since(now).min(share.poll));
+                let pause = if more { None } else { Some(wait) };
                 hand_over(&engine, &dispatcher, &worker, jobs, room).await;
                 pause
             }

@@ -242,6 +242,7 @@ fn bounded(ending: Ending) -> Ending {
         Ending::Snooze { delay, rate_limited } => {
             Ending::Snooze { delay: delay.min(DELAY_MAX), rate_limited }
         }
+        Ending::Slow { delay, key } => Ending::Slow { delay: delay.min(DELAY_MAX), key },
         Ending::Wait { delay, signal } => Ending::Wait { delay: delay.min(DELAY_MAX), signal },
         Ending::Fail(mut failure) => {
             failure.retry_after = failure.retry_after.map(|wait| wait.min(DELAY_MAX));

@@ -15,10 +15,10 @@ every_backend!(
 );
 
 /// A worker whose process is gone: its tasks run in a runtime that is dropped.
-struct Doomed(Option<tokio::runtime::Runtime>);
+pub(crate) struct Doomed(Option<tokio::runtime::Runtime>);
 
 impl Doomed {
-    fn start(t: &Harness, script: &Script) -> Self {
+    pub(crate) fn start(t: &Harness, script: &Script) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -29,7 +29,7 @@ impl Doomed {
         Self(Some(runtime))
     }
 
-    fn die(mut self) {
+    pub(crate) fn die(mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }

@@ -32,6 +32,7 @@ fn settings() -> QueueSettings {
             failed: Some(Keep::Forever),
             ..Retention::default()
         },
+        ..QueueSettings::default()
     }
 }
 

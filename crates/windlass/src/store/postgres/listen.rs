@@ -169,6 +169,7 @@ fn raise(shared: &Shared, news: News) {
         (news.ready, &signals.ready),
         (news.delayed, &signals.delayed),
         (news.cancelling, &signals.cancelling),
+        (news.throttled, &signals.admitting),
     ] {
         if is_news {
             signal.raise();

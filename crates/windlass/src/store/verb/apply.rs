@@ -2,12 +2,13 @@
 //!
 //! Invariant: every row written here follows from a lease row deleted in the same transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::core::{Event, Next, Reason, Settlement, State, cancelled};
 use crate::job::{FailureClass, JobId, Timestamp};
 use crate::store::driver::{Batch, Param, Tx};
 use crate::store::effects::Measure;
+use crate::store::line::rate_line;
 use crate::store::rows::{JobRow, Room, read_unique};
 use crate::store::statements::Sql;
 use crate::store::verb::saved::list;
@@ -65,6 +66,7 @@ pub(super) async fn apply<T: Tx>(
     write_history(tx, &accepted, now).await?;
     write_ended(tx, &accepted, now).await?;
     write_waiting(tx, &accepted).await?;
+    slow_down(tx, &accepted).await?;
     let ended = accepted.iter().map(|(item, _)| &item.settlement);
     let ended = ended.filter(|settlement| matches!(settlement.next, Next::Ended { .. }));
     let held = ended.filter_map(|settlement| Some((settlement.unique.clone()?, settlement.job)));
@@ -282,18 +284,21 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
                 let class = lease.priority.into();
                 ready.push([queue, kind, class, id, id, epoch, attempt, crashes, snoozes]);
             }
-            Next::Delayed { run_at, reason } => delayed.push([
-                run_at.as_micros().into(),
-                id,
-                reason.code().into(),
-                queue,
-                kind,
-                lease.priority.into(),
-                epoch,
-                attempt,
-                crashes,
-                snoozes,
-            ]),
+            Next::Delayed { run_at, reason } => {
+                tx.effects().left(settlement.job);
+                delayed.push([
+                    run_at.as_micros().into(),
+                    id,
+                    reason.code().into(),
+                    queue,
+                    kind,
+                    lease.priority.into(),
+                    epoch,
+                    attempt,
+                    crashes,
+                    snoozes,
+                ]);
+            }
             Next::Ended { .. } => {}
         }
     }
@@ -303,6 +308,29 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
     if !delayed.is_empty() {
         tx.execute_each(Sql::DelayedInsert, &delayed).await?;
         tx.effects().delayed();
+    }
+    Ok(())
+}
+
+/// Shuts the lines of rate keys that were said to be used too fast.
+async fn slow_down<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> Result<(), Error> {
+    let mut shut: BTreeMap<String, i64> = BTreeMap::new();
+    for (Fenced { settlement, .. }, _) in accepted {
+        let (Some(key), Next::Delayed { run_at, .. }) = (&settlement.slow, &settlement.next) else {
+            continue;
+        };
+        let rows = tx.query(Sql::JobNamespace, &[settlement.job.as_i64().into()]).await?;
+        let Some(namespace_id) = rows.first_int()? else { continue };
+        let until = shut.entry(rate_line(namespace_id, key)).or_default();
+        *until = run_at.as_micros().max(*until);
+    }
+    let mut buckets = Batch::with_capacity(4, shut.len());
+    for (line, until) in &shut {
+        let until = Param::Int(*until);
+        buckets.push([line.as_str().into(), Param::Int(0), until, until]);
+    }
+    if !buckets.is_empty() {
+        tx.execute_each(Sql::BucketPut, &buckets).await?;
     }
     Ok(())
 }

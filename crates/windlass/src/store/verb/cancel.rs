@@ -52,7 +52,10 @@ impl Verb for Cancel {
                     self.job
                 )));
             }
-            Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. } => {
+            Room::Ready { .. }
+            | Room::Delayed { .. }
+            | Room::Blocked { .. }
+            | Room::Throttled { .. } => {
                 leave_room(tx, &row, &settlement(&row, self.reason.as_deref()), self.now).await?;
             }
             Room::Lease { .. } if !self.force => {
@@ -173,6 +176,9 @@ pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<
         Room::Blocked { .. } => {
             tx.execute(Sql::DependencyForget, &[job.into()]).await?;
             tx.execute(Sql::BlockedRemove, &[job.into()]).await?
+        }
+        Room::Throttled { counts } => {
+            tx.execute(Sql::ThrottledRemove, &[job.into(), counts.epoch.into()]).await?
         }
         Room::Lease { .. } => 0,
     };

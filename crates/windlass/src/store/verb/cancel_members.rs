@@ -74,7 +74,10 @@ impl CancelMembers {
         let reason = self.reason.as_deref();
         let done = match row.room {
             Room::Ended { .. } => Ok(()),
-            Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. } => {
+            Room::Ready { .. }
+            | Room::Delayed { .. }
+            | Room::Blocked { .. }
+            | Room::Throttled { .. } => {
                 leave_room(tx, row, &settlement(row, reason), self.now).await
             }
             Room::Lease { .. } => ask_to_stop(tx, row, reason, self.now).await,

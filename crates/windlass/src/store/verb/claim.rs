@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, Run, State};
-use crate::job::{Held, JobId, Priority, Timestamp, UniqueUntil};
+use crate::job::{Held, JobId, Keys, Priority, Timestamp, UniqueUntil};
 use crate::store::catalog::Pair;
-use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb};
+use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb, Waits};
 use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
 use crate::store::origin::Origin;
 use crate::store::rows::{instant, read_backoff, read_json, read_millis};
 use crate::store::statements::Sql;
+use crate::store::verb::claim_allowance::Allowances;
 use crate::store::verb::unique::{Holding, release};
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
 use crate::{Error, sabotage};
@@ -66,18 +67,24 @@ impl Verb for Claim {
         let mut pairs = self.shared.catalog.pairs(tx, |pair| self.served.serves(pair)).await?;
         pairs.retain(|pair| !settings.is_paused(pair.queue_id, pair.kind_id, self.now));
         let waiting = self.waiting(tx, &pairs).await?;
+        let queues = waiting.iter().map(|lane| pairs[lane.pair].queue_id).collect();
+        let mut allowed = Allowances::of(tx, &settings, queues, self.now).await?;
         let mut taken = Vec::new();
         for queue in self.turns(&pairs, &waiting) {
+            let before = taken.len();
+            let most = before + allowed.most(queue, self.limit - before);
             let of_queue = waiting.iter().filter(|lane| pairs[lane.pair].queue_id == queue);
             let of_queue: Vec<Waiting> = of_queue.copied().collect();
             for group in self.groups(&of_queue) {
-                self.take_from(tx, &pairs, group, &mut taken).await?;
+                self.take_from(tx, &pairs, group, (&mut taken, most)).await?;
             }
+            allowed.charge(tx, queue, taken.len() - before).await?;
         }
         if taken.is_empty() {
-            return Ok(Claims::Jobs { jobs: Vec::new(), more: false });
+            let (jobs, next_at) = (Vec::new(), allowed.next());
+            return Ok(Claims::Jobs { jobs, more: false, next_at });
         }
-        self.lease(tx, &pairs, taken).await
+        self.lease(tx, &pairs, taken, allowed.next()).await
     }
 
     async fn landed<T: Tx>(&self, reply: &Claims, tx: &mut T) -> Result<bool, Error> {
@@ -89,6 +96,13 @@ impl Verb for Claim {
 
     fn weight(&self) -> usize {
         self.limit
+    }
+
+    fn waits(&self) -> Waits {
+        match self.shared.settings.limits_queues() {
+            true => Waits::Anything,
+            false => Waits::Nothing,
+        }
     }
 }
 
@@ -155,15 +169,15 @@ impl Claim {
         CLASSES.iter().map(|class| of_class(*class).collect()).collect()
     }
 
-    /// Takes from lanes that are merged with each other, up to the limit of the claim.
+    /// Takes from lanes that are merged with each other, until so many are taken.
     async fn take_from<T: Tx>(
         &self,
         tx: &mut T,
         pairs: &[Pair],
         lanes: Vec<Waiting>,
-        taken: &mut Vec<Taken>,
+        (taken, most): (&mut Vec<Taken>, usize),
     ) -> Result<(), Error> {
-        let left = self.limit - taken.len();
+        let left = most - taken.len();
         if left == 0 {
             return Ok(());
         }
@@ -227,6 +241,7 @@ impl Claim {
         tx: &mut T,
         pairs: &[Pair],
         taken: Vec<Taken>,
+        next_at: Option<Timestamp>,
     ) -> Result<Claims, Error> {
         let mut ids: Vec<i64> = taken.iter().map(|row| row.job).collect();
         ids.sort_unstable();
@@ -271,6 +286,9 @@ impl Claim {
             effects.moved((pair.queue_id, pair.kind_id), State::Pending, State::Running);
             effects.count(pair.queue_id, pair.kind_id, Measure::Claims, 1);
             freed.extend(job.until_started(row.job));
+            if job.takes_turns() {
+                tx.effects().left(JobId::from_i64(row.job));
+            }
             claimed.push(job.claimed(row.job, counts, pair, self.now)?);
         }
         if !leases.is_empty() {
@@ -280,7 +298,7 @@ impl Claim {
             tx.execute_each(Sql::OutcomeInsert, &ended).await?;
         }
         release(tx, freed).await?;
-        Ok(Claims::Jobs { jobs: claimed, more })
+        Ok(Claims::Jobs { jobs: claimed, more, next_at })
     }
 }
 
@@ -379,6 +397,11 @@ impl JobPart {
         self.uniqueness.as_ref().and_then(Held::until_end)
     }
 
+    /// Whether its start may let another job with its fairness key in.
+    pub(super) fn takes_turns(&self) -> bool {
+        Keys::has_fairness(&self.metadata)
+    }
+
     /// The unique key that its start gives back.
     pub(super) fn until_started(&self, job: i64) -> Option<Holding> {
         let held = self.uniqueness.as_ref()?;
@@ -400,6 +423,7 @@ impl JobPart {
         let unique = self.unique().map(str::to_owned);
         let mut metadata = self.metadata;
         let origin = Origin::take(&mut metadata);
+        Keys::take(&mut metadata);
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),

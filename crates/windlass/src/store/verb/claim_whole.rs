@@ -37,6 +37,9 @@ impl Claim {
             return Ok(None);
         }
         let Some(settings) = self.shared.settings.known() else { return Ok(None) };
+        if settings.limits_queues() {
+            return Ok(None);
+        }
         let pairs = self.shared.catalog.known(|pair| {
             let is_paused = settings.is_paused(pair.queue_id, pair.kind_id, self.now);
             self.served.serves(pair) && !is_paused
@@ -183,6 +186,9 @@ impl Claim {
             }
             let counts = Counts { attempt: row.counts.attempt + 1, ..counts };
             started.extend(body.until_started(row.job));
+            if body.takes_turns() {
+                tx.effects().left(JobId::from_i64(row.job));
+            }
             jobs.push(body.claimed(row.job, counts, pair, self.now)?);
         }
         release(tx, started).await?;
@@ -194,7 +200,7 @@ impl Claim {
             });
             apply(tx, late.collect(), self.now).await?;
         }
-        Ok(Claims::Jobs { jobs, more })
+        Ok(Claims::Jobs { jobs, more, next_at: None })
     }
 }
 

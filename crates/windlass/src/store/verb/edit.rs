@@ -13,6 +13,7 @@ use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::remove_from_room;
 use crate::store::verb::enqueue::json_text;
+use crate::store::verb::enter::{Entry, enter, first_place};
 use crate::store::verb::locate;
 
 /// Changes one job and returns it as it stands then.
@@ -75,16 +76,20 @@ impl Verb for Edit {
                 )));
             }
             Room::Ended { .. } => {}
-            Room::Ready { counts, .. } => {
+            Room::Ready { counts, .. } | Room::Throttled { counts } => {
                 remove_from_room(tx, &row).await?;
-                self.enter(tx, place, counts, self.delay_of_pending(run_at)).await?;
+                let later = self.delay_of_pending(run_at);
+                self.enter(tx, (&row, place), counts, later).await?;
+                // The slots it may hold are those of its old place.
+                tx.effects().left(self.job);
             }
             Room::Delayed { run_at: old, counts } => {
                 remove_from_room(tx, &row).await?;
                 let reason = row.record.reason.unwrap_or(Reason::Scheduled);
                 let at = run_at.unwrap_or(old);
                 let is_later = run_at.is_none() || at > self.now;
-                self.enter(tx, place, counts, is_later.then_some((at, reason))).await?;
+                let later = is_later.then_some((at, reason));
+                self.enter(tx, (&row, place), counts, later).await?;
             }
             Room::Blocked { run_at: old, .. } => {
                 let run_at = run_at.or(old).map(Timestamp::as_micros);
@@ -127,12 +132,11 @@ impl Edit {
         run_at.filter(|at| *at > self.now).map(|at| (at, Reason::Scheduled))
     }
 
-    /// Puts the job into the delayed room until its time, or else into the ready room, behind those that
-    /// are there.
+    /// Puts the job into the delayed room until its time, or else lets it in, behind those that are there.
     async fn enter<T: Tx>(
         &self,
         tx: &mut T,
-        place: Place,
+        (row, place): (&JobRow, Place),
         counts: Counts,
         later: Option<(Timestamp, Reason)>,
     ) -> Result<(), Error> {
@@ -149,10 +153,18 @@ impl Edit {
                 tx.effects().delayed();
             }
             None => {
-                let seq = self.ids.next(self.now)?.as_i64().into();
-                let to = [queue, kind, priority, seq, id, epoch, attempt, crashes, snoozes];
-                tx.execute(Sql::ReadyInsert, &to).await?;
-                tx.effects().ready();
+                let settings = self.shared.settings.known();
+                let (keys, priority) = (&row.record.keys, place.priority);
+                let entry = Entry {
+                    job: self.job.as_i64(),
+                    queue_id: place.queue_id,
+                    kind_id: place.kind_id,
+                    priority,
+                    seq: self.ids.next(self.now)?.as_i64(),
+                    counts,
+                    place: first_place(keys, row.namespace_id, priority, settings.as_deref()),
+                };
+                enter(tx, &[entry]).await?;
             }
         }
         Ok(())

@@ -3,17 +3,20 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::core::State;
+use crate::core::{Counts, State};
 use crate::job::{
     ATTEMPTS_DEFAULT, Dependency, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt,
     Timestamp,
 };
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
+use crate::store::line::NEW;
 use crate::store::origin::Origin;
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
 use crate::store::verb::bundle::join;
+use crate::store::verb::enter::{Entry, first_place};
+use crate::store::verb::new_rows::NewRows;
 use crate::store::verb::unique::{Keys, release};
 use crate::store::{Existing, Stored};
 use crate::{Error, FieldError, sabotage};
@@ -61,6 +64,7 @@ impl Prepared {
     pub(crate) fn of(mut job: NewJob, origin: Origin) -> Result<Self, Error> {
         job.check()?;
         Origin { batch: job.batch, ..origin }.put(&mut job.metadata);
+        job.keys.put(&mut job.metadata);
         Ok(Self {
             backoff: job.policy.backoff.as_ref().map(json_text).transpose()?,
             tags: if job.tags.is_empty() { None } else { Some(json_text(&job.tags)?) },
@@ -134,7 +138,7 @@ impl Verb for Enqueue {
         self.refuse_latecomers(tx, &mut new, &mut replies).await?;
         let keys = self.take_unique(tx, &mut new, &mut replies).await?;
         if self.admits {
-            self.admit(tx, &mut new, &mut replies).await?;
+            self.check_depth(tx, &mut new, &mut replies).await?;
         }
         let refusal = self.refuse_all_if_atomic(&mut replies);
         let stored: HashSet<JobId> = match &refusal {
@@ -289,17 +293,12 @@ impl Enqueue {
     }
 
     async fn insert<T: Tx>(&self, tx: &mut T, new: &[New]) -> Result<(), Error> {
-        let mut jobs = Batch::with_capacity(19, new.len());
-        let mut ready = Batch::with_capacity(9, new.len());
-        let mut delayed = Batch::with_capacity(10, 0);
-        let mut expiry = Batch::with_capacity(2, 0);
-        let mut blocked = Batch::with_capacity(6, 0);
-        let mut dependencies = Batch::with_capacity(4, 0);
+        let mut rows = NewRows::new(new.len());
         for item in new {
             let prepared = &self.jobs[item.index];
             let job = &prepared.job;
             let run_at = self.run_at(item);
-            jobs.push(self.job_row(item));
+            rows.jobs.push(self.job_row(item));
             let priority = Param::Int(i64::from(job.policy.priority.get()));
             let (queue, kind) = (item.queue_id.into(), item.kind_id.into());
             let (id, none) = (Param::Int(item.id.as_i64()), Param::Int(0));
@@ -307,52 +306,52 @@ impl Enqueue {
                 run_at if !job.depends_on.is_empty() => {
                     let pending = i64::try_from(job.depends_on.len()).unwrap_or(i64::MAX);
                     let at = run_at.map(Timestamp::as_micros).into();
-                    blocked.push([id, pending.into(), at, queue, kind, priority]);
+                    rows.blocked.push([id, pending.into(), at, queue, kind, priority]);
                     for on in &job.depends_on {
-                        dependencies.push(edge(on, item.id));
+                        rows.dependencies.push(edge(on, item.id));
                     }
                     State::Pending
                 }
                 Some(run_at) => {
                     let reason = Param::Int(crate::Reason::Scheduled.code());
                     let at = run_at.as_micros().into();
-                    delayed.push([at, id, reason, queue, kind, priority, none, none, none, none]);
+                    rows.delayed
+                        .push([at, id, reason, queue, kind, priority, none, none, none, none]);
                     State::Delayed
                 }
                 None => {
-                    ready.push([queue, kind, priority, id, id, none, none, none, none]);
+                    let entry = self.entry(item);
+                    match entry.place {
+                        Some(place) => rows.throttled.push(entry.throttled(NEW, place)),
+                        None => rows.ready.push(entry.ready()),
+                    }
                     State::Pending
                 }
             };
             if let Some(limit) = self.limit(item) {
-                expiry.push([limit.as_micros().into(), id]);
+                rows.expiry.push([limit.as_micros().into(), id]);
             }
             let effects = tx.effects();
             effects.count(item.queue_id, item.kind_id, Measure::Enqueues, 1);
             effects.count(item.queue_id, item.kind_id, Measure::In(state), 1);
         }
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        Effects::insert(tx, Sql::JobInsert, &jobs).await?;
-        if !ready.is_empty() {
-            Effects::insert(tx, Sql::ReadyInsert, &ready).await?;
-            tx.effects().ready();
-        }
-        if !delayed.is_empty() {
-            Effects::insert(tx, Sql::DelayedInsert, &delayed).await?;
-            tx.effects().delayed();
-        }
-        if !blocked.is_empty() {
-            Effects::insert(tx, Sql::BlockedInsert, &blocked).await?;
-            Effects::insert(tx, Sql::DependencyInsert, &dependencies).await?;
-            tx.effects().blocked();
-        }
-        if !expiry.is_empty() {
-            Effects::insert(tx, Sql::ExpiryInsert, &expiry).await?;
-        }
+        rows.insert(tx).await?;
         let batch = |item: &New| Some((self.jobs[item.index].job.batch?.as_i64(), item.id));
         join(tx, new.iter().filter_map(batch)).await
+    }
+
+    /// The job as it enters.
+    pub(super) fn entry(&self, item: &New) -> Entry {
+        let (keys, priority) = (&self.jobs[item.index].job.keys, self.priority(item));
+        Entry {
+            job: item.id.as_i64(),
+            queue_id: item.queue_id,
+            kind_id: item.kind_id,
+            priority,
+            seq: item.id.as_i64(),
+            counts: Counts::default(),
+            place: first_place(keys, self.namespace_id, priority, Some(&self.settings)),
+        }
     }
 
     /// The job's unique key, if it is to have one.

@@ -60,7 +60,10 @@ impl Expire {
         match (late, row.room) {
             (
                 Some((event, state, reason)),
-                Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. },
+                Room::Ready { .. }
+                | Room::Delayed { .. }
+                | Room::Blocked { .. }
+                | Room::Throttled { .. },
             ) => {
                 let settlement =
                     Settlement::of_waiting(job.id, row.room.counts(), event, (state, reason));

@@ -10,6 +10,7 @@ use crate::store::rows::{JobRow, Room};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
 use crate::store::verb::claim::too_late;
+use crate::store::verb::explain_limits::limits;
 use crate::store::verb::inspect::is_served;
 use crate::store::verb::locate;
 
@@ -34,7 +35,10 @@ impl Verb for Explain {
         let blockers = match row.room {
             Room::Ended { .. } => vec![ended(&row)],
             Room::Lease { .. } => vec![running(&row)],
-            Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. } => {
+            Room::Ready { .. }
+            | Room::Delayed { .. }
+            | Room::Blocked { .. }
+            | Room::Throttled { .. } => {
                 let mut blockers = Vec::new();
                 blockers.extend(self.late(&row));
                 if matches!(row.room, Room::Blocked { .. }) {
@@ -42,6 +46,7 @@ impl Verb for Explain {
                 }
                 let settings = self.shared.settings.at(tx, None).await?;
                 blockers.extend(self.pauses(&row, &settings));
+                blockers.extend(limits(tx, &row, &settings, self.now).await?);
                 if !is_served(tx, &row, self.now).await? {
                     blockers.push(unserved(&row));
                 }

@@ -170,7 +170,10 @@ impl Fire {
             Room::Lease { worker_id, counts, .. } => {
                 cut_off(tx, &row, (worker_id, counts), Reason::Overlap, self.now).await
             }
-            Room::Ready { .. } | Room::Delayed { .. } | Room::Blocked { .. } => {
+            Room::Ready { .. }
+            | Room::Delayed { .. }
+            | Room::Blocked { .. }
+            | Room::Throttled { .. } => {
                 let end = (State::Cancelled, Reason::Overlap);
                 let counts = row.room.counts();
                 let settlement = Settlement::of_waiting(row.record.id, counts, Event::Cancel, end);

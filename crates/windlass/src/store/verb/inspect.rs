@@ -313,6 +313,7 @@ fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
             State::Pending => {
                 sources.push((Sql::ListReady, ListFilter::over("r.job_id")));
                 sources.push((Sql::ListBlocked, ListFilter::over("b.job_id")));
+                sources.push((Sql::ListThrottled, ListFilter::over("t.job_id")));
             }
             State::Running => sources.push((Sql::ListRunning, ListFilter::over("l.job_id"))),
             State::Delayed | State::Retrying => {

@@ -3,30 +3,37 @@
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod add_days;
 mod admit;
+mod admit_books;
 mod apply;
 mod bundle;
 mod cancel;
 mod cancel_members;
 mod claim;
+mod claim_allowance;
 mod claim_whole;
 mod complete;
 mod delete;
 mod dependents;
+mod depth;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod drop_day;
 mod edit;
 mod enqueue;
 mod enqueue_here;
+mod enter;
 mod erase;
 mod expire;
 mod explain;
+mod explain_limits;
 mod fire;
 mod fold;
 mod gather;
 mod inspect;
+mod limits;
 mod log;
 mod make_known;
 mod namespaces;
+mod new_rows;
 mod node;
 mod operate;
 mod operations;
@@ -55,6 +62,7 @@ mod worker;
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use add_days::AddDays;
+pub(crate) use admit::Admit;
 pub(crate) use bundle::{
     BundleRow, CommitBatch, Made, NewBundle, OpenBatch, ReadBundles, Sort, Which,
 };
@@ -74,6 +82,7 @@ pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use gather::{CallBack, FindEnded, Gather, Place};
 pub(crate) use inspect::{Attempts, Find, Get, List, Stats};
+pub(crate) use limits::{ListLimits, PutLimit, RemoveLimit};
 pub(crate) use log::{AddLines, ReadLog};
 pub(crate) use make_known::MakeKnown;
 pub(crate) use namespaces::{AddNamespace, ListNamespaces, RemoveNamespace};

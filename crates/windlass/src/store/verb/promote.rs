@@ -2,14 +2,16 @@
 //!
 //! Any node may run it at any time: a row is moved by whoever deletes it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, State};
 use crate::job::Timestamp;
-use crate::store::Promoted;
-use crate::store::driver::{Batch, Tx, Verb, Waits};
+use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
+use crate::store::verb::enter::{Entry, enter, first_place, keys_of};
+use crate::store::{Promoted, Shared};
 use crate::{Error, sabotage};
 
 /// Promotes up to `limit` due jobs.
@@ -18,6 +20,7 @@ pub(crate) struct Promote {
     pub(crate) limit: usize,
     pub(crate) now: Timestamp,
     pub(crate) ids: Arc<Ids>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A row of the delayed room.
@@ -75,29 +78,41 @@ impl Promote {
     /// Moves the rows, each under a fresh seq: the order of run times among each other and towards
     /// jobs that became ready meanwhile.
     async fn make_ready<T: Tx>(&self, tx: &mut T, due: &[Due]) -> Result<(), Error> {
-        let mut ready = Batch::with_capacity(9, due.len());
+        let places = self.places(tx, due).await?;
+        let mut entries = Vec::with_capacity(due.len());
         let copies = if sabotage::on("promote_twice") { 2 } else { 1 };
         for row in due.iter().flat_map(|row| std::iter::repeat_n(row, copies)) {
             let seq = self.ids.next(self.now)?.as_i64();
-            ready.push([
-                row.queue_id.into(),
-                row.kind_id.into(),
-                row.priority.into(),
-                seq.into(),
-                row.job.into(),
-                row.counts.epoch.into(),
-                row.counts.attempt.into(),
-                row.counts.crashes.into(),
-                row.counts.snoozes.into(),
-            ]);
+            entries.push(Entry {
+                job: row.job,
+                queue_id: row.queue_id,
+                kind_id: row.kind_id,
+                priority: row.priority,
+                seq,
+                counts: row.counts,
+                place: places.get(&row.job).copied(),
+            });
             let from = Reason::from_code(row.reason).map_or(State::Delayed, Reason::waiting_state);
             debug_assert_eq!(from.after(Event::Promote), Ok(State::Pending));
             tx.effects().moved((row.queue_id, row.kind_id), from, State::Pending);
         }
-        if !ready.is_empty() {
-            tx.execute_each(Sql::ReadyInsert, &ready).await?;
-            tx.effects().ready();
+        enter(tx, &entries).await
+    }
+
+    /// Of jobs that have keys: their places among those that nobody has looked at.
+    async fn places<T: Tx>(&self, tx: &mut T, due: &[Due]) -> Result<HashMap<i64, i64>, Error> {
+        if due.is_empty() {
+            return Ok(HashMap::new());
         }
-        Ok(())
+        let settings = self.shared.settings.known();
+        let ids: Vec<i64> = due.iter().map(|row| row.job).collect();
+        let priorities: HashMap<i64, i64> = due.iter().map(|row| (row.job, row.priority)).collect();
+        let mut places = HashMap::new();
+        for (job, (namespace_id, keys)) in keys_of(tx, &ids).await? {
+            let priority = priorities.get(&job).copied().unwrap_or_default();
+            let place = first_place(&keys, namespace_id, priority, settings.as_deref());
+            places.extend(place.map(|place| (job, place)));
+        }
+        Ok(places)
     }
 }

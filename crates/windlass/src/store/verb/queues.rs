@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::Error;
 use crate::job::{JobId, QueueRecord, QueueSettings, Timestamp};
 use crate::store::driver::{Param, Row, Tx, Verb, Waits};
+use crate::store::line::queue_line;
 use crate::store::settings::{self, Kept, Settings, keep_column};
 use crate::store::statements::Sql;
 use crate::store::{Expected, QueuePage, Shared};
@@ -70,14 +71,12 @@ impl QueueRow {
         settings: &QueueSettings,
         is_deleted: bool,
     ) -> Result<(), Error> {
-        let text = |backoff| {
-            serde_json::to_string(backoff)
-                .map_err(|error| Error::bug(format!("a backoff cannot be written: {error}")))
-        };
-        let backoff = settings.backoff.as_ref().map(text).transpose()?;
+        let backoff = settings.backoff.as_ref().map(json).transpose()?;
         let ttl = settings.ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
         let retention = &settings.retention;
-        let params: [Param<'_>; 11] = [
+        let rate = settings.rate.as_ref().map(json).transpose()?;
+        let fair = settings.fair.as_ref().map(json).transpose()?;
+        let params: [Param<'_>; 14] = [
             self.id.into(),
             (self.kept.version + 1).into(),
             i64::from(is_deleted).into(),
@@ -89,9 +88,18 @@ impl QueueRow {
             keep_column(retention.failed).into(),
             keep_column(retention.dead_letter).into(),
             keep_column(retention.cancelled).into(),
+            settings.concurrency.into(),
+            rate.as_deref().into(),
+            fair.as_deref().into(),
         ];
         tx.execute(Sql::QueueSettingRemove, &[self.id.into()]).await?;
         tx.execute(Sql::QueueSettingAdd, &params).await?;
+        if settings.concurrency.is_some() || settings.rate.is_some() {
+            // What claims of the queue lock.
+            let line = queue_line(self.id);
+            let bucket = [line.as_str().into(), Param::Int(0), Param::Int(0), Param::Null];
+            tx.execute(Sql::BucketPut, &bucket).await?;
+        }
         Ok(())
     }
 
@@ -119,6 +127,11 @@ impl QueueRow {
             paused_kinds,
         }
     }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value)
+        .map_err(|error| Error::bug(format!("a setting cannot be written: {error}")))
 }
 
 pub(super) async fn is_used<T: Tx>(tx: &mut T, queue_id: i64) -> Result<bool, Error> {

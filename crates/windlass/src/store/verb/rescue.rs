@@ -105,5 +105,6 @@ pub(super) fn force_cancel(lease: &HeldLease) -> Settlement {
         unique: lease.run.unique.clone(),
         follow_ups: None,
         signal: None,
+        slow: None,
     }
 }

@@ -4,15 +4,17 @@
 //! two parents is released once. Nothing else ever counts parents.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
-use crate::store::Resolved;
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::leave_room;
+use crate::store::verb::enter::{Entry, enter};
+use crate::store::{Resolved, Shared};
 
 /// Looks at the children of these jobs; with none, at all children in the order of their parents.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub(crate) struct Resolve {
     pub(crate) after: i64,
     pub(crate) limit: usize,
     pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A dependency that is decided.
@@ -127,10 +130,9 @@ impl Resolve {
             [row.record.id.as_i64(), row.queue_id, row.kind_id, class].map(Param::Int);
         let [epoch, attempt, crashes, snoozes] = counts.columns().map(Param::Int);
         let Some(run_at) = run_at.filter(|run_at| *run_at > self.now) else {
-            let ready = [queue, kind, priority, id, id, epoch, attempt, crashes, snoozes];
-            tx.execute(Sql::ReadyInsert, &ready).await?;
-            tx.effects().returned((row.queue_id, row.kind_id, class), row.record.id.as_i64());
-            return Ok(());
+            let settings = self.shared.settings.known();
+            let entry = Entry::of(row, row.record.id.as_i64(), settings.as_deref());
+            return enter(tx, &[entry]).await;
         };
         let reason = Reason::Scheduled.code().into();
         let at = run_at.as_micros().into();

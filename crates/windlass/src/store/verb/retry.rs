@@ -12,6 +12,7 @@ use crate::store::statements::Sql;
 use crate::store::verb::bundle::reopen;
 use crate::store::verb::cancel::remove_from_room;
 use crate::store::verb::enqueue::edge;
+use crate::store::verb::enter::{Entry, enter, first_place};
 use crate::store::verb::locate;
 use crate::store::verb::unique::{refuse_held, take_again};
 use crate::store::{RetryOptions, Shared};
@@ -45,7 +46,10 @@ impl Verb for Retry {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
         match row.room {
-            Room::Ready { .. } | Room::Lease { .. } | Room::Blocked { .. } => {
+            Room::Ready { .. }
+            | Room::Lease { .. }
+            | Room::Blocked { .. }
+            | Room::Throttled { .. } => {
                 let state = row.record.state;
                 return Err(Error::conflict(format!(
                     "job {} is {state}: nothing to retry",
@@ -193,10 +197,13 @@ impl Retry {
             [self.job.as_i64(), row.queue_id, row.kind_id, self.priority(row)].map(Param::Int);
         let [epoch, attempt, crashes, snoozes] = counts.columns().map(Param::Int);
         let to = if self.options.delay.is_zero() {
-            let seq = self.ids.next(self.now)?.as_i64();
-            let ready = [queue, kind, priority, seq.into(), id, epoch, attempt, crashes, snoozes];
-            tx.execute(Sql::ReadyInsert, &ready).await?;
-            tx.effects().ready();
+            let (seq, priority) = (self.ids.next(self.now)?.as_i64(), self.priority(row));
+            let settings = self.shared.settings.known();
+            let settings = settings.as_deref();
+            let keys = &row.record.keys;
+            let place = first_place(keys, row.namespace_id, priority, settings);
+            let entry = Entry { priority, counts, place, ..Entry::of(row, seq, None) };
+            enter(tx, &[entry]).await?;
             State::Pending
         } else {
             let at = (self.now + self.options.delay).as_micros().into();

@@ -12,6 +12,7 @@ use crate::store::driver::{Batch, Param, Tx};
 use crate::store::effects::{Effects, Measure};
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
+use crate::store::verb::enter::{Entry, enter};
 use crate::store::{Existing, Stored};
 use crate::{Error, sabotage};
 
@@ -153,7 +154,8 @@ impl Enqueue {
             self.take_over(tx, item, held, *holder).await?;
             return Ok(Verdict::New);
         };
-        let waits = matches!(row.room, Room::Ready { .. } | Room::Delayed { .. });
+        let waits =
+            matches!(row.room, Room::Ready { .. } | Room::Delayed { .. } | Room::Throttled { .. });
         let row = Box::new(row);
         let later = |run_at: Option<Timestamp>| run_at.filter(|run_at| *run_at > self.now);
         Ok(match held.unique.on_conflict {
@@ -229,10 +231,8 @@ impl Enqueue {
                 State::Delayed
             }
             None => {
-                let to = [queue, kind, priority, id, id, epoch, attempt, crashes, snoozes];
-                tx.execute(Sql::ReadyInsert, &to).await?;
-                let lane = (item.queue_id, item.kind_id, self.priority(item));
-                tx.effects().returned(lane, row.record.id.as_i64());
+                let id = row.record.id.as_i64();
+                enter(tx, &[Entry { job: id, seq: id, counts, ..self.entry(item) }]).await?;
                 State::Pending
             }
         };
@@ -240,6 +240,7 @@ impl Enqueue {
             tx.execute(Sql::ExpiryInsert, &[limit.as_micros().into(), id]).await?;
         }
         let effects = tx.effects();
+        effects.left(row.record.id);
         effects.count(row.queue_id, row.kind_id, Measure::In(row.record.state), -1);
         effects.count(item.queue_id, item.kind_id, Measure::In(to), 1);
         Ok(())

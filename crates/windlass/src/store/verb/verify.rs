@@ -1,6 +1,7 @@
 //! Verify: looks for anything that contradicts the invariants (`windlass doctor --deep`).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::core::{Reason, State};
 use crate::store::driver::{Param, Tx, Verb};
@@ -11,9 +12,14 @@ use crate::{Error, Timestamp};
 /// Findings reported per check; the first few tell the story.
 const FINDINGS_MAX: i64 = 20;
 
+/// How long after its end a job may hold a slot.
+const SLOT_GRACE: Duration = Duration::from_secs(3600);
+
 /// Checks every invariant against a snapshot; an empty reply means that all hold.
 #[derive(Debug)]
-pub(crate) struct Verify;
+pub(crate) struct Verify {
+    pub(crate) now: Timestamp,
+}
 
 impl Verb for Verify {
     type Reply = Vec<String>;
@@ -55,10 +61,24 @@ impl Verb for Verify {
             let rows = tx.query(sql, &[FINDINGS_MAX.into()]).await?;
             found.extend(rows.read(|row| Ok(format!("job {} {complaint}", row.int()?)))?);
         }
+        found.extend(self.slots(tx).await?);
         found.extend(ticks(tx).await?);
         found.extend(members(tx).await?);
         found.extend(counts(tx).await?);
         Ok(found)
+    }
+}
+
+impl Verify {
+    /// Slots that nobody has given back. For a moment after an end that is nothing unusual.
+    async fn slots<T: Tx>(&self, tx: &mut T) -> Result<Vec<String>, Error> {
+        let before = self.now - SLOT_GRACE;
+        let params = [FINDINGS_MAX.into(), before.as_micros().into()];
+        let rows = tx.query(Sql::VerifySlots, &params).await?;
+        rows.read(|row| {
+            let (line, job) = (row.text()?, row.int()?);
+            Ok(format!("job {job} holds a slot of line `{line}` that is not its own any more"))
+        })
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Seen {
     pub(crate) next_schedule: Option<i64>,
     pub(crate) next_operation: Option<i64>,
     pub(crate) has_bundles: bool,
+    pub(crate) has_throttled: bool,
+    pub(crate) next_rate: Option<i64>,
 }
 
 impl Verb for Watch {
@@ -45,6 +47,8 @@ impl Verb for Watch {
                 next_schedule: row.opt_int()?,
                 next_operation: row.opt_int()?,
                 has_bundles: row.int()? > 0,
+                has_throttled: row.int()? > 0,
+                next_rate: row.opt_int()?,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))

@@ -1,0 +1,3 @@
+-- The bucket of a queue, for claims of that queue one after another.
+-- $1 line     returns: full_at
+select full_at from {prefix}bucket where line = $1

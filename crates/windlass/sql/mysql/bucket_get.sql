@@ -1,0 +1,5 @@
+-- Buckets by line (one row per line, batched by the driver).
+-- $1 line     returns: line, full_at, shut_until, wake_at
+-- index: primary key of bucket
+-- differs: one statement for the whole batch.
+select line, full_at, shut_until, wake_at from {prefix}bucket where {any line = $1}
