@@ -133,7 +133,7 @@ impl Queue {
         self.batch(id).await
     }
 
-    /// Reads one batch with its counts, which take time in proportion to its jobs (a million: about 0.1 s).
+    /// Reads one batch with its counts, which take time in proportion to its jobs.
     ///
     /// # Errors
     /// [`Error::NotFound`] when this namespace has no such batch.

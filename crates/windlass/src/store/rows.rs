@@ -88,6 +88,17 @@ impl JobRow {
         self.record.uniqueness.as_ref().and_then(Held::until_end)
     }
 
+    /// Where it comes from and belongs.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            schedule: self.record.schedule.clone(),
+            workflow: self.record.workflow_id,
+            node: self.record.node.clone(),
+            batch: self.record.batch_id,
+            callback_of: self.record.callback_of,
+        }
+    }
+
     pub(crate) const fn pair(&self) -> (i64, i64) {
         (self.queue_id, self.kind_id)
     }

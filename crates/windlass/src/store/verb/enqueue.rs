@@ -367,6 +367,14 @@ impl Enqueue {
         run_at.or(Some(self.now + quiet))
     }
 
+    /// What it says, for a job that comes from and belongs elsewhere.
+    pub(super) fn metadata_of(&self, item: &New, origin: &Origin) -> Result<Option<String>, Error> {
+        let mut metadata = self.jobs[item.index].job.metadata.clone();
+        Origin::take(&mut metadata);
+        origin.put(&mut metadata);
+        if metadata.is_empty() { Ok(None) } else { json_text(&metadata).map(Some) }
+    }
+
     /// Its priority.
     pub(super) fn priority(&self, item: &New) -> i64 {
         i64::from(self.jobs[item.index].job.policy.priority.get())

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::bundle::{Sort, lock_in, reopen};
+use super::bundle::{Sort, lock_in};
 use super::parents::{Brief, brief};
 use super::retry::Retry;
 use crate::Error;
@@ -102,7 +102,6 @@ impl Reopen {
         for row in &rows {
             let Some(waits_for) = self.waits_for(row, &known) else { continue };
             let Room::Ended { counts } = row.room else { continue };
-            reopen(tx, row.record.id, &row.bundles()).await?;
             let retry = Retry {
                 namespace: Arc::clone(&self.namespace),
                 job: row.record.id,

@@ -58,7 +58,6 @@ impl Verb for Retry {
             }
             Room::Delayed { counts, .. } => self.run_now(tx, &row, counts).await?,
             Room::Ended { counts } => {
-                reopen(tx, self.job, &row.bundles()).await?;
                 self.revive(tx, &row, counts, &[]).await?;
             }
         }
@@ -94,6 +93,7 @@ impl Retry {
     ) -> Result<(), Error> {
         // A refusal comes before anything is written: other jobs may share the transaction.
         refuse_held(tx, row, self.now).await?;
+        reopen(tx, self.job, &row.bundles()).await?;
         // Whoever moves a job takes its room first: a delete does so too.
         remove_from_room(tx, row).await?;
         take_again(tx, row, self.now).await?;

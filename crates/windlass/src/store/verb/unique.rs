@@ -216,6 +216,8 @@ impl Enqueue {
         values[7] = row.record.created_at.as_micros().into();
         values[8] = run_at.map(Timestamp::as_micros).into();
         values[12] = row.record.idempotency_key.as_deref().into();
+        let metadata = self.metadata_of(item, &row.origin())?;
+        values[15] = metadata.as_deref().into();
         tx.execute(Sql::JobReplace, &values).await?;
         let counts = row.room.counts();
         let [id, epoch] = [row.record.id.as_i64(), counts.epoch].map(Param::Int);
