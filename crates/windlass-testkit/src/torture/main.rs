@@ -12,6 +12,7 @@ mod facts;
 mod fleet;
 mod job;
 mod journal;
+mod keys;
 mod producer;
 mod reconcile;
 mod rerun;

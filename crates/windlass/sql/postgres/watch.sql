@@ -2,7 +2,8 @@
 --               returns: now_us, 1 if a job is ready, when the next delayed job is due, 1 if a lease is to end,
 --               1 if the inbox holds something, when the next start_by or deadline has to be looked at,
 --               1 if there are changes of counts to be added up, 1 if a job waits for another one, when a
---               schedule has to be looked at, 1 if a job waits to be admitted, when a rate lets a job pass
+--               schedule has to be looked at, 1 if a job waits that nobody has looked at, 1 if any
+--               waits in line, when a rate lets a job pass
 -- index: the head of a primary key or partial index each
 -- differs: each database has its own way to tell.
 select
@@ -16,4 +17,5 @@ select
   (select count(*) from (select 1 from {prefix}dependency limit 1) d),
   (select next_at from {prefix}schedule where by_code = 0 and next_at is not null order by next_at limit 1),
   (select count(*) from (select 1 from {prefix}throttled where line = '' limit 1) t),
+  (select count(*) from (select 1 from {prefix}throttled limit 1) t),
   (select wake_at from {prefix}bucket where wake_at is not null order by wake_at limit 1)

@@ -131,6 +131,7 @@ pub(crate) struct Effects {
     ended: Vec<JobId>,
     left: Vec<JobId>,
     throttled: bool,
+    keyed: bool,
     learned: Vec<Pair>,
     settings: Option<Arc<Settings>>,
     returned: Vec<(LaneKey, i64)>,
@@ -186,6 +187,11 @@ impl Effects {
     /// A job waits to be admitted.
     pub(crate) const fn throttled(&mut self) {
         self.throttled = true;
+    }
+
+    /// A job that holds slots came to this process, which will see its end.
+    pub(crate) const fn keyed(&mut self) {
+        self.keyed = true;
     }
 
     /// A job that may hold slots goes on without them, or without some of them.
@@ -329,7 +335,7 @@ impl Effects {
         if shared.edges.ended(&self.ended) || self.blocked {
             signals.resolving.raise();
         }
-        if self.throttled {
+        if self.throttled || self.keyed {
             shared.slots.set(true);
         }
         let freed = [&self.ended, &self.left].map(|jobs| shared.slots.ended(jobs));

@@ -285,9 +285,7 @@ impl Claim {
             effects.moved((pair.queue_id, pair.kind_id), State::Pending, State::Running);
             effects.count(pair.queue_id, pair.kind_id, Measure::Claims, 1);
             freed.extend(job.until_started(row.job));
-            if job.takes_turns() {
-                tx.effects().left(JobId::from_i64(row.job));
-            }
+            job.note_keys(tx, row.job);
             claimed.push(job.claimed(row.job, counts, pair, self.now)?);
         }
         if !leases.is_empty() {
@@ -396,9 +394,14 @@ impl JobPart {
         self.uniqueness.as_ref().and_then(Held::until_end)
     }
 
-    /// Whether its start may let another job with its fairness key in.
-    pub(super) fn takes_turns(&self) -> bool {
-        Keys::has_fairness(&self.metadata)
+    /// Tells that slots of its keys will be free once it ends, and of its fairness key now.
+    pub(super) fn note_keys<T: Tx>(&self, tx: &mut T, job: i64) {
+        if Keys::are_in(&self.metadata) {
+            tx.effects().keyed();
+        }
+        if Keys::has_fairness(&self.metadata) {
+            tx.effects().left(JobId::from_i64(job));
+        }
     }
 
     /// The unique key that its start gives back.

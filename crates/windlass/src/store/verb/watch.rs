@@ -21,6 +21,7 @@ pub(crate) struct Seen {
     pub(crate) has_changes: bool,
     pub(crate) has_dependencies: bool,
     pub(crate) next_schedule: Option<i64>,
+    pub(crate) has_new: bool,
     pub(crate) has_throttled: bool,
     pub(crate) next_rate: Option<i64>,
 }
@@ -43,6 +44,7 @@ impl Verb for Watch {
                 has_changes: row.int()? > 0,
                 has_dependencies: row.int()? > 0,
                 next_schedule: row.opt_int()?,
+                has_new: row.int()? > 0,
                 has_throttled: row.int()? > 0,
                 next_rate: row.opt_int()?,
             })
