@@ -262,6 +262,7 @@ impl Claim {
                 end(tx, &mut ended, pair, &row, &next, self.now);
                 let id = JobId::from_i64(row.job);
                 freed.extend(job.unique().map(|digest| (digest.to_owned(), id)));
+                tx.effects().left(id);
                 continue;
             }
             let counts = Counts {
@@ -425,7 +426,7 @@ impl JobPart {
         let unique = self.unique().map(str::to_owned);
         let mut metadata = self.metadata;
         let schedule = tick_of(&mut metadata);
-        Keys::take(&mut metadata);
+        let has_keys = !Keys::take(&mut metadata).is_empty();
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),
@@ -437,6 +438,7 @@ impl JobPart {
                 deadline: self.deadline,
                 started_at: now,
                 unique,
+                has_keys,
             },
             kind: pair.kind.clone(),
             queue: pair.queue.clone(),
