@@ -4,6 +4,7 @@
 mod drain;
 mod enqueue;
 mod floor;
+mod limits;
 mod process;
 mod report;
 mod server;
@@ -55,6 +56,7 @@ pub async fn run(options: &Options, mut progress: impl FnMut(&str)) -> Bench<Fig
     progress("the floor: bare SQLite, synchronous = full");
     floor::measure(folder.path(), options.jobs, &mut figures).await?;
     windlass_side::rates(folder.path(), options, &mut figures, &mut progress).await?;
+    limits::limits(folder.path(), options, &mut figures, &mut progress).await?;
     if options.history > 0 {
         windlass_side::beside_history(folder.path(), options, &mut figures, &mut progress).await?;
     }

@@ -116,7 +116,11 @@ pub(crate) async fn beside_history(
 
 /// Drains of two databases in turn, the middle one of three each: one alone varies by a tenth with
 /// whatever the disk does, and later ones are slower than earlier ones.
-async fn side_by_side(plain: &Queue, other: &Queue, options: &Options) -> Bench<(f64, f64)> {
+pub(crate) async fn side_by_side(
+    plain: &Queue,
+    other: &Queue,
+    options: &Options,
+) -> Bench<(f64, f64)> {
     let mut rates = [[0.0; 3]; 2];
     for round in 0..3 {
         for (queue, rates) in [plain, other].into_iter().zip(&mut rates) {

@@ -11,7 +11,7 @@ use crate::job::{Habit, Station};
 use crate::journal::{Journal, read_all};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::worker::{Pace, build};
-use crate::{Failure, ticks};
+use crate::{Failure, keys, ticks};
 
 /// Longest time to work off what the cycles left.
 const DRAIN_WITHIN: Duration = Duration::from_secs(120);
@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Every broken invariant of the database.
 pub(crate) async fn verify(url: &str) -> Result<Vec<String>, Failure> {
     let queue = Queue::open(url).await?;
-    let found = queue.verify().await?;
+    let mut found = queue.verify().await?;
+    found.extend(keys::check(&queue).await?);
     queue.close().await;
     Ok(found)
 }

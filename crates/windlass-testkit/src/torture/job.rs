@@ -10,6 +10,7 @@ use std::time::Duration;
 use windlass::{Backoff, Ctx, JobError, NewJob, Worker};
 
 use crate::journal::{Entry, Journal, now};
+use crate::keys;
 
 /// The kill itself may happen to a job many times, and must not send it into quarantine.
 const MAX_CRASHES: u32 = 100;
@@ -106,6 +107,7 @@ pub(crate) fn job_with_defaults(n: u64) -> NewJob {
     };
     NewJob::new(kind.name(), n.to_string())
         .idempotency_key(key(n))
+        .concurrency_key(keys::key(n))
         .backoff(Backoff::constant(BACKOFF).jitter(0.0))
 }
 

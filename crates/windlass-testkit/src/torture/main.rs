@@ -13,6 +13,7 @@ mod fleet;
 mod graph;
 mod job;
 mod journal;
+mod keys;
 mod producer;
 mod reconcile;
 mod rerun;

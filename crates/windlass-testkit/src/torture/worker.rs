@@ -11,7 +11,7 @@ use windlass::{Event, Queue, State, Worker};
 
 use crate::job::{Habit, Station, handlers};
 use crate::journal::{Entry, Journal};
-use crate::{Failure, Site, child, ticks};
+use crate::{Failure, Site, child, keys, ticks};
 
 /// Short enough that a killed worker's jobs run again within a few cycles.
 const LEASE: Duration = Duration::from_secs(1);
@@ -112,6 +112,7 @@ async fn work(args: &WorkerArgs, habit: Habit) -> Result<(), Failure> {
         let run = async {
             if !has_schedule {
                 ticks::declare(&queue).await?;
+                keys::declare(&queue).await?;
                 has_schedule = true;
             }
             worker.seed(args.site.seed).run_until(&mut stop).await

@@ -26,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) started_at: Timestamp,
     /// The unique key that its end gives back.
     pub(crate) unique: Option<String>,
+    /// Whether it may hold slots of limits.
+    pub(crate) has_keys: bool,
 }
 
 impl Run {
@@ -68,6 +70,8 @@ pub(crate) struct Settlement {
     pub(crate) started_at: Option<Timestamp>,
     /// The unique key that is given back if this ends the job.
     pub(crate) unique: Option<String>,
+    /// Whether the job may hold slots of limits.
+    pub(crate) has_keys: bool,
     /// Stored in the same transaction if the job completes.
     pub(crate) follow_ups: Option<FollowUps>,
     /// What the job waits for: with a signal of this name it does not wait.
@@ -105,6 +109,7 @@ impl Settlement {
             failure: None,
             started_at: None,
             unique: None,
+            has_keys: true,
             follow_ups: None,
             signal: None,
             slow: None,
@@ -252,6 +257,7 @@ fn settlement(run: &Run, counts: Counts, event: Event, next: Next) -> Settlement
         failure: None,
         started_at: Some(run.started_at),
         unique: run.unique.clone(),
+        has_keys: run.has_keys,
         follow_ups: None,
         signal: None,
         slow: None,
@@ -275,6 +281,7 @@ mod tests {
             deadline: None,
             started_at: NOW,
             unique: None,
+            has_keys: false,
         }
     }
 

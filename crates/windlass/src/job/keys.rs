@@ -32,6 +32,11 @@ impl Keys {
         Self { concurrency, rate, fairness }
     }
 
+    /// Whether there are keys among a job's metadata.
+    pub(crate) fn are_in(metadata: &BTreeMap<String, String>) -> bool {
+        !metadata.is_empty() && NAMES.iter().any(|name| metadata.contains_key(*name))
+    }
+
     /// Whether there is a fairness key among a job's metadata.
     pub(crate) fn has_fairness(metadata: &BTreeMap<String, String>) -> bool {
         !metadata.is_empty() && metadata.contains_key(NAMES[2])

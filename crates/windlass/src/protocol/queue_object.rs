@@ -224,7 +224,8 @@ mod tests {
             json,
             r#"{"name":"mail","namespace":"default","version":3,"ttl":"1m30s","retries":null,"#
                 .to_owned()
-                + r#""retry_delay":null,"backoff":null,"max_depth":null,"retention":"#
+                + r#""retry_delay":null,"backoff":null,"max_depth":null,"#
+                + r#""concurrency":null,"rate":null,"fair":null,"retention":"#
                 + r#"{"cancelled":"7d","completed":"1d","dead_letter":"30d","failed":null},"#
                 + r#""paused":null}"#
         );

@@ -279,7 +279,10 @@ mod tests {
             "/fair/window",
             "/colour",
         ];
-        assert_eq!(pointers(read_new_queue(body)), expected);
+        let (mut found, mut expected) = (pointers(read_new_queue(body)), expected.to_vec());
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
         assert!(matches!(read_new_queue(b"{}"), Err(Refusal::Incomplete(_))));
         assert_eq!(pointers(read_queue_patch(br#"{"name":"other"}"#)), ["/name"]);
         assert_eq!(pointers(read_purge(br#"{"states":["gone"]}"#)), ["/states"]);

@@ -76,7 +76,7 @@ impl Queue {
         Ok(rows.into_iter().map(workflow_of).collect())
     }
 
-    /// Cancels every node of a workflow that has not ended, 200 in a transaction, and returns the workflow:
+    /// Cancels every node of a workflow that has not ended, 50 in a transaction, and returns the workflow:
     /// it has ended once the nodes that run have heeded it. Should this be cut short, repeat it.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ impl Queue {
         self.workflow(id).await
     }
 
-    /// Lets every node of a workflow run again that ended without success, each after its parents, 200 in a
+    /// Lets every node of a workflow run again that ended without success, each after its parents, 50 in a
     /// transaction; returns the workflow. Nodes that completed stay as they are. Should this be cut short,
     /// repeat it.
     ///

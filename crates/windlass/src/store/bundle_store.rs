@@ -16,7 +16,7 @@ use crate::protocol::callbacks_text;
 use crate::{Error, FieldError};
 
 /// Nodes that one transaction cancels or lets run again.
-const NODES_PER_CALL: usize = 200;
+const NODES_PER_CALL: usize = 50;
 
 /// How often nodes that moved are looked at again.
 const PASSES_MAX: usize = 10;

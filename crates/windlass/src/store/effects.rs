@@ -132,6 +132,8 @@ pub(crate) struct Effects {
     ended: Vec<JobId>,
     left: Vec<JobId>,
     throttled: bool,
+    keyed: bool,
+    has_stopped: bool,
     learned: Vec<Pair>,
     settings: Option<Arc<Settings>>,
     returned: Vec<(LaneKey, i64)>,
@@ -193,6 +195,16 @@ impl Effects {
     /// A job waits to be admitted.
     pub(crate) const fn throttled(&mut self) {
         self.throttled = true;
+    }
+
+    /// A job that holds slots came to this process, which will see its end.
+    pub(crate) const fn keyed(&mut self) {
+        self.keyed = true;
+    }
+
+    /// A lease has ended.
+    pub(crate) const fn stopped(&mut self) {
+        self.has_stopped = true;
     }
 
     /// A job that may hold slots goes on without them, or without some of them.
@@ -324,9 +336,9 @@ impl Effects {
         for (lane, seq) in &self.returned {
             shared.floors.lower(*lane, *seq);
         }
-        let has_left = !self.ended.is_empty() || !self.left.is_empty();
-        // The queue of one that has left may have room for another.
-        if self.ready || (has_left && shared.settings.limits_queues()) {
+        // The queue of one that no longer runs may have room for another.
+        let has_left = self.has_stopped && shared.settings.limits_queues();
+        if self.ready || has_left {
             signals.ready.raise();
         }
         if self.delayed {
@@ -350,11 +362,10 @@ impl Effects {
         if shared.members.ended(&self.ended) || self.joined {
             signals.gathering.raise();
         }
-        if self.throttled {
+        if self.throttled || self.keyed {
             shared.slots.set(true);
         }
-        let freed = [&self.ended, &self.left].map(|jobs| shared.slots.ended(jobs));
-        if freed.contains(&true) || self.throttled {
+        if shared.slots.ended(&self.left) || self.throttled {
             signals.admitting.raise();
         }
         if self.schedules {

@@ -16,7 +16,7 @@ use crate::job::{JobEdit, JobId, JobRecord, Timestamp};
 const OPERATIONS_MAX: usize = 20;
 
 /// Jobs of one step: its transaction stays short. Counting touches none of them.
-const STEP_MAX: usize = 100;
+const STEP_MAX: usize = 50;
 const COUNT_MAX: usize = 10_000;
 
 /// Steps a second of an operation that is paced, unless it does fewer jobs than that.
@@ -239,8 +239,8 @@ impl<D: Driver> SqlStore<D> {
 
 /// Jobs of one step at a rate.
 fn paced(rate: Option<f64>) -> usize {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 1 to 100")]
-    let paced = |rate: f64| (rate / STEPS_PER_SECOND).ceil().clamp(1.0, 100.0) as usize;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within 1 to 50")]
+    let paced = |rate: f64| (rate / STEPS_PER_SECOND).ceil().clamp(1.0, 50.0) as usize;
     rate.map_or(STEP_MAX, paced)
 }
 
@@ -261,7 +261,7 @@ fn progress(
         }
         (state, Some(next)) => {
             let pause = match (state, operation.rate) {
-                #[expect(clippy::cast_precision_loss, reason = "at most 100")]
+                #[expect(clippy::cast_precision_loss, reason = "at most 50")]
                 (OperationState::Running, Some(rate)) => {
                     Duration::from_secs_f64(found.jobs.len() as f64 / rate)
                 }

@@ -11,6 +11,10 @@ use crate::runtime::Listener;
 /// Between two looks at everything while any job waits: for parents that ended elsewhere.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// Dependencies in one transaction: each takes a few statements, and a busy server has to come to its end in
+/// time.
+const DEPENDENCIES_MAX: usize = 100;
+
 pub(super) struct Resolve {
     queue: Queue,
     resolving: Listener,
@@ -35,7 +39,7 @@ impl Round for Resolve {
         let more = parents.len() == ROUND_MAX;
         let is_sweep = parents.is_empty();
         let after = self.after;
-        let resolved = store.resolve(parents, after.unwrap_or(i64::MIN), ROUND_MAX).await?;
+        let resolved = store.resolve(parents, after.unwrap_or(i64::MIN), DEPENDENCIES_MAX).await?;
         store.edges().set(resolved.any);
         self.after = match is_sweep {
             true => resolved.next,

@@ -252,12 +252,12 @@ async fn a_diamond_runs_in_order(t: &Harness) {
 async fn many_children_of_one_parent_are_all_released(t: &Harness) {
     let worker = t.start(&Script::completing()).await;
     let parent = t.enqueue(NewJob::new("mail", "1").delay(Duration::from_secs(60))).await;
-    let children = (0..1100).map(|_| NewJob::new("unserved", "1").after(parent)).collect();
+    let children = (0..350).map(|_| NewJob::new("unserved", "1").after(parent)).collect();
     let children = t.queue.enqueue_batch(children, true).await.expect("stored");
 
     t.queue.retry(parent, RetryOptions::default()).await.expect("run now");
 
-    for child in children.iter().flatten().step_by(100).chain(children.last().into_iter().flatten())
+    for child in children.iter().flatten().step_by(30).chain(children.last().into_iter().flatten())
     {
         t.until("released", async || {
             (t.get(child.id()).await.reason != Some(Reason::Blocked)).then_some(())

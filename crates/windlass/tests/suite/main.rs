@@ -25,6 +25,7 @@ mod idempotency;
 mod layers;
 mod lease;
 mod limits;
+mod limits_history;
 mod listing;
 mod logs;
 mod migrate;

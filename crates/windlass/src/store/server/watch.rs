@@ -91,7 +91,9 @@ async fn look<S: Server>(lane: &Lane<S>, shared: &Shared, clock: &Clock, last: &
         shared.members.set(true);
         shared.signals.gathering.raise();
     }
-    if seen.has_throttled || seen.next_rate.is_some_and(|at| at <= clock.now().as_micros()) {
+    let is_unknown = seen.has_throttled && !shared.slots.any();
+    if seen.has_new || is_unknown || seen.next_rate.is_some_and(|at| at <= clock.now().as_micros())
+    {
         shared.slots.set(true);
         shared.signals.admitting.raise();
     }

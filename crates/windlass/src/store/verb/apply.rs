@@ -179,6 +179,10 @@ async fn echo<T: Tx>(tx: &mut T, settlement: &Settlement) -> Result<Settled, Err
 fn count<T: Tx>(tx: &mut T, settlement: &Settlement, pair: (i64, i64)) {
     let state = settlement.next.state();
     let effects = tx.effects();
+    effects.stopped();
+    if settlement.has_keys && !matches!(settlement.next, Next::Ready) {
+        effects.left(settlement.job);
+    }
     if !sabotage::on("count_forgotten") {
         effects.moved(pair, State::Running, state);
     }
@@ -285,7 +289,6 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
                 ready.push([queue, kind, class, id, id, epoch, attempt, crashes, snoozes]);
             }
             Next::Delayed { run_at, reason } => {
-                tx.effects().left(settlement.job);
                 delayed.push([
                     run_at.as_micros().into(),
                     id,
@@ -367,6 +370,8 @@ impl HeldLease {
             deadline: crate::store::rows::instant(row)?,
             started_at,
             unique: read_unique(row)?,
+            // Not read: whoever looks finds that out.
+            has_keys: true,
         };
         Ok(Self { run, worker_id, worker, cancel_by })
     }

@@ -159,6 +159,9 @@ pub(super) async fn leave_room<T: Tx>(
 /// Deletes a waiting or ended job's row, if it is still where it was read.
 pub(super) async fn remove_from_room<T: Tx>(tx: &mut T, row: &JobRow) -> Result<(), Error> {
     let job = row.record.id.as_i64();
+    if !row.record.keys.is_empty() {
+        tx.effects().left(row.record.id);
+    }
     let gone = match row.room {
         Room::Ready { seq, .. } => {
             let priority = i64::from(row.record.priority.get());

@@ -263,6 +263,7 @@ impl Claim {
                 end(tx, &mut ended, pair, &row, &next, self.now);
                 let id = JobId::from_i64(row.job);
                 freed.extend(job.unique().map(|digest| (digest.to_owned(), id)));
+                tx.effects().left(id);
                 continue;
             }
             let counts = Counts {
@@ -286,9 +287,7 @@ impl Claim {
             effects.moved((pair.queue_id, pair.kind_id), State::Pending, State::Running);
             effects.count(pair.queue_id, pair.kind_id, Measure::Claims, 1);
             freed.extend(job.until_started(row.job));
-            if job.takes_turns() {
-                tx.effects().left(JobId::from_i64(row.job));
-            }
+            job.note_keys(tx, row.job);
             claimed.push(job.claimed(row.job, counts, pair, self.now)?);
         }
         if !leases.is_empty() {
@@ -397,9 +396,14 @@ impl JobPart {
         self.uniqueness.as_ref().and_then(Held::until_end)
     }
 
-    /// Whether its start may let another job with its fairness key in.
-    pub(super) fn takes_turns(&self) -> bool {
-        Keys::has_fairness(&self.metadata)
+    /// Tells that slots of its keys will be free once it ends, and of its fairness key now.
+    pub(super) fn note_keys<T: Tx>(&self, tx: &mut T, job: i64) {
+        if Keys::are_in(&self.metadata) {
+            tx.effects().keyed();
+        }
+        if Keys::has_fairness(&self.metadata) {
+            tx.effects().left(JobId::from_i64(job));
+        }
     }
 
     /// The unique key that its start gives back.
@@ -423,7 +427,7 @@ impl JobPart {
         let unique = self.unique().map(str::to_owned);
         let mut metadata = self.metadata;
         let origin = Origin::take(&mut metadata);
-        Keys::take(&mut metadata);
+        let has_keys = !Keys::take(&mut metadata).is_empty();
         Ok(Claimed {
             run: Run {
                 job: JobId::from_i64(job),
@@ -435,6 +439,7 @@ impl JobPart {
                 deadline: self.deadline,
                 started_at: now,
                 unique,
+                has_keys,
             },
             kind: pair.kind.clone(),
             queue: pair.queue.clone(),

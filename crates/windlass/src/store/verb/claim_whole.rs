@@ -186,9 +186,7 @@ impl Claim {
             }
             let counts = Counts { attempt: row.counts.attempt + 1, ..counts };
             started.extend(body.until_started(row.job));
-            if body.takes_turns() {
-                tx.effects().left(JobId::from_i64(row.job));
-            }
+            body.note_keys(tx, row.job);
             jobs.push(body.claimed(row.job, counts, pair, self.now)?);
         }
         release(tx, started).await?;

@@ -69,5 +69,9 @@ pub(super) async fn complete<T: Tx>(
     for job in &ended {
         tx.effects().ended(*job);
     }
+    tx.effects().stopped();
+    for item in items.iter().filter(|item| item.has_keys && ended.contains(&item.job)) {
+        tx.effects().left(item.job);
+    }
     Ok(ended)
 }

@@ -103,6 +103,7 @@ pub(super) fn force_cancel(lease: &HeldLease) -> Settlement {
         failure: None,
         started_at: Some(lease.run.started_at),
         unique: lease.run.unique.clone(),
+        has_keys: true,
         follow_ups: None,
         signal: None,
         slow: None,

@@ -242,7 +242,6 @@ impl Enqueue {
             tx.execute(Sql::ExpiryInsert, &[limit.as_micros().into(), id]).await?;
         }
         let effects = tx.effects();
-        effects.left(row.record.id);
         effects.count(row.queue_id, row.kind_id, Measure::In(row.record.state), -1);
         effects.count(item.queue_id, item.kind_id, Measure::In(to), 1);
         Ok(())

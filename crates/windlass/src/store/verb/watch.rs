@@ -23,6 +23,7 @@ pub(crate) struct Seen {
     pub(crate) next_schedule: Option<i64>,
     pub(crate) next_operation: Option<i64>,
     pub(crate) has_bundles: bool,
+    pub(crate) has_new: bool,
     pub(crate) has_throttled: bool,
     pub(crate) next_rate: Option<i64>,
 }
@@ -47,6 +48,7 @@ impl Verb for Watch {
                 next_schedule: row.opt_int()?,
                 next_operation: row.opt_int()?,
                 has_bundles: row.int()? > 0,
+                has_new: row.int()? > 0,
                 has_throttled: row.int()? > 0,
                 next_rate: row.opt_int()?,
             })
