@@ -109,6 +109,11 @@ fn desired(backlog: u64, running: u64, arrival_rate: f64, drain_rate: f64) -> u6
     ((needed / each).ceil() as u64).max(u64::from(backlog > 0))
 }
 
+pub(crate) async fn explain(Namespaced(queue): Namespaced, Name(name): Name) -> Answer {
+    let blockers = queue.explain_queue(&name).await?;
+    Ok(Json(ExplainObject::from(blockers.as_slice())).into_response())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,9 +126,4 @@ mod tests {
         assert_eq!(desired(0, 4, 10.0, 8.0), 5);
         assert_eq!(desired(600, 4, 10.0, 8.0), 10);
     }
-}
-
-pub(crate) async fn explain(Namespaced(queue): Namespaced, Name(name): Name) -> Answer {
-    let blockers = queue.explain_queue(&name).await?;
-    Ok(Json(ExplainObject::from(blockers.as_slice())).into_response())
 }
