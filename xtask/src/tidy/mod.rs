@@ -5,6 +5,7 @@
 mod allow_attribute;
 mod ascii;
 mod clock;
+mod features;
 mod links;
 mod rust_source;
 mod size;
@@ -89,6 +90,8 @@ fn read(paths: &BTreeSet<String>) -> Result<Vec<File>, Failure> {
 fn violations(paths: &BTreeSet<String>, files: &[File]) -> Vec<String> {
     let store = files.iter().filter(|file| sql_unused::is_store(&file.path));
     let statements_used = sql_unused::names_in(store.map(|file| file.text.as_str()));
+    let tests = files.iter().map(|file| (file.path.as_str(), file.text.as_str()));
+    let tests = features::tests_in(tests);
     let check = |file: &File| -> Vec<Violation> {
         let run =
             |checks: &[Check]| checks.iter().flat_map(|c| c(&file.path, &file.text)).collect();
@@ -99,7 +102,11 @@ fn violations(paths: &BTreeSet<String>, files: &[File]) -> Vec<String> {
                 found.extend(sql_unused::check(&file.path, &statements_used));
                 found
             }
-            _ => links::check(&file.path, &file.text, paths),
+            _ => {
+                let mut found = links::check(&file.path, &file.text, paths);
+                found.extend(features::check(&file.path, &file.text, &tests));
+                found
+            }
         }
     };
     let mut lines = Vec::new();
