@@ -22,7 +22,7 @@ pub use crate::core::{Reason, State};
 pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
-    DeadGroup, DeadGroups, Enqueue, Enqueued, JobFilter, KindStats, OperationPreview, Page, Queue,
+    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, JobFilter, KindStats, OperationPreview, Page, Queue,
     QueueBuilder, Started, Stats, WorkerStats,
 };
 pub use runtime::Clock;

@@ -1,5 +1,6 @@
 //! The client: opens a database, enqueues, looks, steers.
 
+mod buffer;
 mod bundles;
 mod enqueue;
 mod explain;
@@ -13,6 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use buffer::{Drained, EnqueueBuffer};
 pub use bundles::Started;
 pub use enqueue::{Enqueue, Enqueued};
 pub(crate) use schedules::check_schedule;

@@ -4,6 +4,7 @@
 
 mod admission;
 mod batches;
+mod buffer;
 mod cancel;
 mod checkpoint;
 mod claim;
