@@ -22,8 +22,8 @@ pub use crate::core::{Reason, State};
 pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
-    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, JobFilter, KindStats, OperationPreview, Page, Queue,
-    QueueBuilder, Started, Stats, WorkerStats,
+    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, JobFilter, KindStats,
+    OperationPreview, Page, Queue, QueueBuilder, Started, Stats, WorkerStats,
 };
 pub use runtime::Clock;
 pub use store::schema;

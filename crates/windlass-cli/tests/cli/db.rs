@@ -53,5 +53,5 @@ fn nothing_is_changed_where_that_is_not_wanted() {
         serve.stderr
     );
     let rest = folder.ok(&["db", "sql", "--after=1", "--database=sqlite:jobs.db"]);
-    assert!(rest.contains("-- Migration 2") && !rest.contains("-- Migration 1"));
+    assert!(rest.contains("-- Migration 2") && !rest.contains("-- Migration 1\n"));
 }

@@ -69,7 +69,8 @@ impl Queue {
         let (jobs, taken) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(capacity.min(Semaphore::MAX_PERMITS)));
         let (told, tasks) = (Arc::<Told>::default(), Tasks::default());
-        let storer = Storer { queue: self.clone(), room: Arc::clone(&room), told: Arc::clone(&told) };
+        let storer =
+            Storer { queue: self.clone(), room: Arc::clone(&room), told: Arc::clone(&told) };
         tasks.spawn(storer.run(taken));
         EnqueueBuffer { jobs, room, capacity, told, tasks }
     }
