@@ -13,7 +13,8 @@ const CARGO_TEST: &[&str] = &["test", "--workspace"];
 
 const TORTURE: &[&str] = &[
     "run",
-    "--release",
+    "--profile",
+    "torture",
     "-p",
     "windlass-testkit",
     "--bin",
