@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason};
-use crate::job::{JobEdit, JobId, Timestamp};
+use crate::job::{JobEdit, JobId, JobRecord, RunAt, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
@@ -43,17 +43,7 @@ impl Verb for Edit {
     async fn landed<T: Tx>(&self, reply: &JobRow, tx: &mut T) -> Result<bool, Error> {
         let rows = tx.query(Sql::JobGet, &[self.job.as_i64().into()]).await?;
         let now = rows.first(JobRow::read)?.map(|row| row.record);
-        let then = &reply.record;
-        Ok(now.is_some_and(|now| {
-            (now.queue, now.priority, now.max_attempts, now.tags, now.payload)
-                == (
-                    then.queue.clone(),
-                    then.priority,
-                    then.max_attempts,
-                    then.tags.clone(),
-                    then.payload.clone(),
-                )
-        }))
+        Ok(now.as_ref().map(changeable) == Some(changeable(&reply.record)))
     }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRow, Error> {
@@ -192,5 +182,17 @@ impl Edit {
             0 => Err(Error::moved(format!("job {}", self.job))),
             _ => Ok(()),
         }
+    }
+}
+
+/// What an edit may change.
+fn changeable(job: &JobRecord) -> JobEdit {
+    JobEdit {
+        payload: Some(job.payload.clone()),
+        queue: Some(job.queue.clone()),
+        priority: Some(job.priority),
+        max_attempts: Some(job.max_attempts),
+        run_at: job.scheduled_at.map(RunAt::At),
+        tags: Some(job.tags.clone()),
     }
 }
