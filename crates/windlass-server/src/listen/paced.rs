@@ -181,3 +181,32 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Paced<I> {
         self.written(done, context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_cut_off() {
+        let (near, _far) = tokio::io::duplex(8);
+        let limits = Limits { write: Duration::from_millis(20), ..Limits::default() };
+        let mut paced = Paced::new(near, Arc::default(), &limits);
+
+        let failed = paced.write_all(&[0; 100]).await.unwrap_err();
+
+        assert_eq!(failed.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn a_turn_lasts_as_long_as_its_body() {
+        let phase = Arc::new(Phase::default());
+
+        let body = Turn::begin(&phase).until_end_of(Body::from("text"));
+        assert!(phase.is(ANSWER) && body.size_hint().exact() == Some(4));
+        drop(body);
+
+        assert!(phase.is(IDLE));
+    }
+}
