@@ -29,13 +29,18 @@ pub(crate) struct Reply {
 
 impl Api {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|server| server).await
+    }
+
+    /// As `start`, with a server that was changed before.
+    pub(crate) async fn start_with(change: impl FnOnce(Server) -> Server) -> Self {
         let queue = Queue::open("memory:").await.expect("a database in memory opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it has an address");
         let observer = Observer::new();
         let stop = CancellationToken::new();
         let server = Server::new(queue.clone()).observer(observer.clone()).version("1.2.3");
-        let serving = start(server.serve(listener, stop.clone()));
+        let serving = start(change(server).serve(listener, stop.clone()));
         Self { queue, address, stop, observer, serving }
     }
 
