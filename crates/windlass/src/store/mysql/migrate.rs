@@ -25,7 +25,7 @@ const MIGRATIONS: [Migration; 12] = [
     (9, include_str!("../../../migrations/mysql/0009_operations.sql")),
     (10, include_str!("../../../migrations/mysql/0010_workflows.sql")),
     (11, include_str!("../../../migrations/mysql/0011_limits.sql")),
-    (13, include_str!("../../../migrations/mysql/0013_keys.sql")),
+    (12, include_str!("../../../migrations/mysql/0012_keys.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

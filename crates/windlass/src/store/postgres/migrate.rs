@@ -22,7 +22,7 @@ const MIGRATIONS: [Migration; 12] = [
     (9, include_str!("../../../migrations/postgres/0009_operations.sql")),
     (10, include_str!("../../../migrations/postgres/0010_workflows.sql")),
     (11, include_str!("../../../migrations/postgres/0011_limits.sql")),
-    (13, include_str!("../../../migrations/postgres/0013_keys.sql")),
+    (12, include_str!("../../../migrations/postgres/0012_keys.sql")),
 ];
 
 /// What every migration builds on.

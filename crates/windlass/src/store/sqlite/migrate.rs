@@ -20,7 +20,7 @@ const MIGRATIONS: [Migration; 12] = [
     (9, include_str!("../../../migrations/sqlite/0009_operations.sql")),
     (10, include_str!("../../../migrations/sqlite/0010_workflows.sql")),
     (11, include_str!("../../../migrations/sqlite/0011_limits.sql")),
-    (13, include_str!("../../../migrations/sqlite/0013_keys.sql")),
+    (12, include_str!("../../../migrations/sqlite/0012_keys.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is

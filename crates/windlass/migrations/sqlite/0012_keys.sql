@@ -1,4 +1,4 @@
--- Version 13: API keys, and the audit.
+-- Version 12: API keys, and the audit.
 
 -- namespaces and queues are JSON arrays; an empty one means all. A revoked key stays, so that its id means the same for ever.
 create table {prefix}api_key (
