@@ -30,8 +30,9 @@ impl Database {
             return Err(Failure::usage("a database in memory lives only inside of its process")
                 .hint("name a file, as in sqlite:./data/windlass.db"));
         }
-        if missing == Missing::Refuse {
-            refuse_missing(url)?;
+        match missing {
+            Missing::Refuse => refuse_missing(url)?,
+            Missing::Create => make_folder(url)?,
         }
         let queue = Queue::builder().namespace(namespace).open(url).await?;
         Ok(Self { queue })
@@ -128,6 +129,16 @@ impl Database {
     pub(super) async fn close(self) {
         self.queue.close().await;
     }
+}
+
+/// Makes the folder of a file that may be made.
+fn make_folder(url: &str) -> Result<(), Failure> {
+    let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
+    let Some(folder) = path.and_then(|path| Path::new(path).parent()) else { return Ok(()) };
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let folder = folder.display();
+        Failure::new(Exit::Failure, format!("cannot make the folder `{folder}`: {error}"))
+    })
 }
 
 /// Refuses a file that is not there: opening it would make an empty database of a typing error.

@@ -102,7 +102,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let listener = address::bind(&args.http).await?;
     let address = listener.local_addr().ok();
     let access = args.access.open(address)?;
-    let database = args.database_url()?;
+    let database = args.database_url();
+    access.check_before(&database)?;
+    args.make_folder()?;
     let announced = Once::new();
     let announce = || announced.call_once(|| args.announce(address, &access, &database));
     let (observer, stop_http) = (Observer::new(), CancellationToken::new());
@@ -169,18 +171,22 @@ async fn work(
 }
 
 impl ServeArgs {
-    /// The database's URL; the folder of one that was not named is made.
-    fn database_url(&self) -> Result<String, Failure> {
-        if let Some(url) = &self.database {
-            return Ok(url.clone());
+    /// The database's URL.
+    fn database_url(&self) -> String {
+        let file = || self.data_dir.join(if self.demo { "demo.db" } else { "windlass.db" });
+        self.database.clone().unwrap_or_else(|| format!("sqlite:{}", file().display()))
+    }
+
+    /// Makes the folder of a database that was not named.
+    fn make_folder(&self) -> Result<(), Failure> {
+        if self.database.is_some() {
+            return Ok(());
         }
         let folder = &self.data_dir;
         std::fs::create_dir_all(folder).map_err(|error| {
             let folder = folder.display();
             Failure::new(Exit::Failure, format!("cannot make the folder `{folder}`: {error}"))
-        })?;
-        let file = folder.join(if self.demo { "demo.db" } else { "windlass.db" });
-        Ok(format!("sqlite:{}", file.display()))
+        })
     }
 
     fn worker(&self, queue: &Queue, observer: Observer) -> Option<Worker<()>> {

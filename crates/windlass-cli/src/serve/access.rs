@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use windlass::{ApiKey, Queue};
 use windlass_server::{Network, Server, Tls};
 
+use crate::client::refuse_missing;
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, Args)]
@@ -113,6 +114,15 @@ impl Access {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
+    /// Refuses what cannot be right before anything is made: a key is needed, and a new database has none.
+    pub(crate) fn check_before(&self, database: &str) -> Result<(), Failure> {
+        let is_new = refuse_missing(database).is_err();
+        if is_new && self.needs_key && self.bootstrap.is_none() {
+            return Err(no_key(database));
+        }
+        Ok(())
+    }
+
     /// Makes sure that there is a key where one is needed.
     pub(crate) async fn check(&self, queue: &Queue, database: &str) -> Result<(), Failure> {
         if let Some(file) = &self.bootstrap
@@ -124,14 +134,7 @@ impl Access {
         if !self.needs_key || queue.has_keys().await? {
             return Ok(());
         }
-        Err(Failure::usage(
-            "the server can be reached from other machines, and there is no API key: whoever connects could read \
-             and change every job",
-        )
-        .hint(format!(
-            "make a key with `windlass keys create --role admin --database {database}`, listen on 127.0.0.1, or say \
-             --insecure-no-auth if the network itself is guarded"
-        )))
+        Err(no_key(database))
     }
 
     /// Reads the certificate again whenever someone asks for it.
@@ -150,6 +153,17 @@ impl Access {
             }
         }
     }
+}
+
+fn no_key(database: &str) -> Failure {
+    Failure::usage(
+        "the server can be reached from other machines, and there is no API key: whoever connects could read and \
+         change every job",
+    )
+    .hint(format!(
+        "make a key with `windlass keys create --role admin --database {database}`, listen on 127.0.0.1, or say \
+         --insecure-no-auth if the network itself is guarded"
+    ))
 }
 
 /// The key in a file, which is made with a new one if it is not there.

@@ -114,8 +114,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `serve` on a free port and waits until it says where it listens.
     pub(crate) fn start(folder: &Folder, args: &[&str]) -> Self {
+        Self::start_on(folder, "127.0.0.1:0", args)
+    }
+
+    /// As `start`, on an address.
+    pub(crate) fn start_on(folder: &Folder, http: &str, args: &[&str]) -> Self {
         let args: Vec<&str> =
-            ["serve", "--http", "127.0.0.1:0"].into_iter().chain(args.iter().copied()).collect();
+            ["serve", "--http", http].into_iter().chain(args.iter().copied()).collect();
         let mut child = folder.command(&args).stdout(Stdio::null()).spawn().unwrap();
         let lines = read_lines(child.stderr.take().unwrap());
         let mut server = Self { child, lines, url: String::new() };
