@@ -4,6 +4,7 @@
 //! report how long jobs wait and run.
 
 mod app;
+mod delivery;
 mod edge;
 mod metrics;
 mod observer;

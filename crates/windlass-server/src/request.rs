@@ -9,6 +9,7 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use windlass::remote::RemoteWorkers;
 use windlass::{JobId, Queue};
 
 use crate::app::Shared;
@@ -38,6 +39,18 @@ impl FromRequestParts<Shared> for Namespaced {
         };
         let queue = app.queue()?.in_namespace(name);
         queue.map(Self).map_err(|error| Problem::unreadable(error.to_string()))
+    }
+}
+
+/// What serves remote workers, in the namespace that the request names.
+pub(crate) struct Remote(pub(crate) RemoteWorkers);
+
+impl FromRequestParts<Shared> for Remote {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let Namespaced(queue) = Namespaced::from_request_parts(parts, app).await?;
+        Ok(Self(app.remote()?.of(&queue)))
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use windlass::Queue;
 
-use crate::app::{App, Door};
+use crate::app::{App, Door, Shared};
 use crate::edge::HostRule;
 use crate::observer::Observer;
 use crate::router::routes;
@@ -88,7 +88,8 @@ impl Server {
     /// When the listener has no address; errors of single connections end only these.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let is_loopback = listener.local_addr()?.ip().is_loopback();
-        let router = self.routes(is_loopback, stop.clone());
+        let app = self.app(is_loopback, stop.clone());
+        let router = routes(Arc::clone(&app));
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "a connection does not take TCP_NODELAY");
@@ -96,28 +97,34 @@ impl Server {
         });
         let served =
             axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tokio::select! {
+        let result = tokio::select! {
             result = served.into_future() => result,
             () = drain_ended(&stop) => Ok(()),
+        };
+        if let Some(remote) = app.remote.get() {
+            // What it cannot give back in this time ends by itself.
+            let _ = tokio::time::timeout(DRAIN_MAX, remote.stop()).await;
         }
+        result
     }
 
     /// The routes alone, as on a loopback address, for tests without a listener.
     pub fn router(self) -> Router {
-        self.routes(true, CancellationToken::new())
+        routes(self.app(true, CancellationToken::new()))
     }
 
-    fn routes(self, is_loopback: bool, stop: CancellationToken) -> Router {
-        routes(Arc::new(App {
+    fn app(self, is_loopback: bool, stop: CancellationToken) -> Shared {
+        Arc::new(App {
             hosts: HostRule::new(is_loopback, self.hosts),
             started: Instant::now(),
             queue: self.queue,
+            remote: std::sync::OnceLock::new(),
             observer: self.observer,
             version: self.version,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
             stop,
-        }))
+        })
     }
 }
 

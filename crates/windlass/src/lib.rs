@@ -10,6 +10,7 @@ mod error;
 mod job;
 pub mod protocol;
 mod queue;
+pub mod remote;
 mod runtime;
 mod sabotage;
 mod store;

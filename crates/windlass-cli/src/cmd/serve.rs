@@ -132,6 +132,7 @@ async fn work(
 ) -> Result<(), Failure> {
     let end = tokio::select! {
         _ = signals.next() => End::Asked,
+        () = asked_to_stop(worker.as_ref()) => End::Asked,
         () = queue.storage_failed() => End::StorageFailed,
         done = &mut http => End::HttpFailed(http_ended(done.err())),
         never = samples(&queue, args.demo) => match never {},
@@ -208,6 +209,14 @@ impl ServeArgs {
         if address.is_some_and(|address| !address.ip().is_loopback()) {
             output::say("warning: whoever reaches this address can read and change every job");
         }
+    }
+}
+
+/// Someone asks this process's worker to terminate; without a worker nobody can.
+async fn asked_to_stop(worker: Option<&RunningWorker>) {
+    match worker {
+        Some(worker) => worker.asked_to_stop().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -14,3 +14,4 @@ mod queues;
 mod schedules;
 mod server;
 mod stopping;
+mod workers;

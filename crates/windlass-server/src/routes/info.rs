@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 70] = [
+const ENDPOINTS: [(&str, &str); 87] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -32,6 +32,23 @@ const ENDPOINTS: [(&str, &str); 70] = [
     ),
     ("GET /api/v1/jobs/{id}/logs", "read what the handlers of a job wrote down"),
     ("POST /api/v1/jobs/{id}/signals", "give a signal to a job that waits for it"),
+    ("PUT /api/v1/jobs/{id}/checkpoint", "keep something for the next attempt, with a lease token"),
+    ("POST /api/v1/jobs/{id}/logs", "add lines to the log of a job, with a lease token"),
+    ("GET /api/v1/workers", "list workers"),
+    ("POST /api/v1/workers", "register a worker"),
+    ("GET /api/v1/workers/{id}", "read a worker"),
+    ("DELETE /api/v1/workers/{id}", "forget a worker and give back what it holds"),
+    ("POST /api/v1/workers/{id}/claim", "claim jobs, and wait for them"),
+    ("POST /api/v1/workers/{id}/heartbeat", "say that a worker lives, and how far its jobs are"),
+    ("POST /api/v1/workers/{id}/settle", "report the ends of attempts"),
+    ("POST /api/v1/workers/{id}/quiet", "ask a worker to claim no more"),
+    ("POST /api/v1/workers/{id}/terminate", "ask a worker to stop"),
+    ("POST /api/v1/jobs/claim", "claim jobs without a registration"),
+    ("POST /api/v1/jobs/{id}/complete", "complete an attempt, with a lease token"),
+    ("POST /api/v1/jobs/{id}/fail", "fail an attempt, with a lease token"),
+    ("POST /api/v1/jobs/{id}/snooze", "put a job off, with a lease token"),
+    ("POST /api/v1/jobs/{id}/release", "give a job back, with a lease token"),
+    ("POST /api/v1/jobs/{id}/extend", "extend a lease, with its token"),
     ("POST /api/v1/operations", "do the same to many jobs"),
     ("GET /api/v1/operations", "list operations"),
     ("GET /api/v1/operations/{id}", "read how far an operation has come"),

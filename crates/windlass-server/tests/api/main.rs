@@ -15,3 +15,4 @@ mod operations;
 mod queues;
 mod schedules;
 mod shutdown;
+mod workers;

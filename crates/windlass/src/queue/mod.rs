@@ -9,6 +9,7 @@ mod limits;
 mod manage;
 mod operate;
 mod schedules;
+mod workers;
 
 use std::fmt;
 use std::sync::Arc;
