@@ -33,6 +33,7 @@ pub use store::{
     Existing, Operation, OperationFailure, OperationId, OperationRecord, OperationState,
     OperationTarget, RetryOptions,
 };
+pub use upkeep::RunningUpkeep;
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;
 pub use worker::{

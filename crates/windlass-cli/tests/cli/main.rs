@@ -10,6 +10,7 @@ mod limits;
 mod operations;
 mod outage;
 mod program;
+mod protocol;
 mod queues;
 mod schedules;
 mod server;

@@ -47,6 +47,9 @@ pub(super) struct Desk {
     state: Mutex<State>,
     /// The plan of the loop is out of date.
     changed: Notify,
+    /// Transactions that looked for jobs.
+    #[cfg(test)]
+    looks: std::sync::atomic::AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -92,6 +95,8 @@ impl Desk {
             tasks: Tasks::default(),
             state: Mutex::new(state),
             changed: Notify::new(),
+            #[cfg(test)]
+            looks: std::sync::atomic::AtomicUsize::new(0),
         })
     }
 
@@ -205,6 +210,8 @@ impl Desk {
         round: Round,
         served: &Arc<Served>,
     ) -> (Vec<(u64, Waiter)>, Dry) {
+        #[cfg(test)]
+        self.looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let asked_at = self.store.clock().now();
         let takers = round.waiters.iter().map(|(_, waiter)| waiter.taker.clone()).collect();
         let replies = match self.store.hand_out(takers, served, round.turn).await {
@@ -437,4 +444,83 @@ fn fail(waiters: Vec<(u64, Waiter)>, error: Error) {
 
 fn ticket_turn(ticket: u64) -> usize {
     usize::try_from(ticket).unwrap_or_default()
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+#[expect(clippy::unwrap_used, reason = "what goes wrong here is a failed test")]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::sync::atomic::Ordering;
+    use std::task::{Context, Poll};
+
+    use super::*;
+    use crate::job::NewJob;
+    use crate::queue::Queue;
+    use crate::remote::{ClaimRequest, NewRemoteWorker, RemoteWorkers};
+    use crate::runtime::Clock;
+
+    const WAITERS: usize = 50;
+
+    type Claim<'a> = Pin<Box<dyn Future<Output = Answer> + 'a>>;
+
+    /// Those that are answered, and taken from the list.
+    fn answered(claims: &mut Vec<Claim<'_>>, context: &mut Context<'_>) -> Vec<Handed> {
+        let mut answers = Vec::new();
+        claims.retain_mut(|claim| match claim.as_mut().poll(context) {
+            Poll::Ready(answer) => {
+                answers.push(answer.unwrap());
+                false
+            }
+            Poll::Pending => true,
+        });
+        answers
+    }
+
+    fn waiting(remote: &RemoteWorkers) -> usize {
+        remote
+            .desk
+            .lock()
+            .lines
+            .values()
+            .filter(|line| !line.is_busy)
+            .map(|it| it.waiting.len())
+            .sum()
+    }
+
+    #[tokio::test]
+    async fn one_job_wakes_one_of_many_and_costs_one_look() {
+        let clock = Clock::manual(Timestamp::from_micros(1_780_000_000_000_000));
+        let queue = Queue::builder().clock(clock).open("memory:").await.unwrap();
+        let remote = RemoteWorkers::new(&queue);
+        let mut claims: Vec<Claim<'_>> = Vec::new();
+        for _ in 0..WAITERS {
+            let worker = remote.register(NewRemoteWorker::new("w")).await.unwrap();
+            let wanted = ClaimRequest { wait: Duration::from_secs(60), ..ClaimRequest::default() };
+            claims.push(Box::pin(remote.claim(worker, wanted)));
+        }
+        while waiting(&remote) < WAITERS {
+            let early = poll_fn(|context| Poll::Ready(answered(&mut claims, context))).await;
+            assert!(early.is_empty());
+            tokio::task::yield_now().await;
+        }
+        let before = remote.desk.looks.load(Ordering::SeqCst);
+
+        queue.enqueue_new(NewJob::new("mail", "1")).await.unwrap();
+        let given = poll_fn(|context| match answered(&mut claims, context) {
+            none if none.is_empty() => Poll::Pending,
+            given => Poll::Ready(given),
+        });
+        let given = given.await;
+        while waiting(&remote) < WAITERS - 1 {
+            tokio::task::yield_now().await;
+        }
+
+        assert_eq!((given.len(), given[0].jobs().len(), claims.len()), (1, 1, WAITERS - 1));
+        assert_eq!(remote.desk.looks.load(Ordering::SeqCst), before + 1);
+        given.into_iter().for_each(Handed::received);
+        drop(claims);
+        assert_eq!(waiting(&remote), 0);
+        remote.stop().await;
+    }
 }
