@@ -7,7 +7,9 @@ mod app;
 mod edge;
 mod metrics;
 mod observer;
+mod openapi;
 mod problem;
+mod repeat;
 mod request;
 mod router;
 mod routes;
@@ -16,4 +18,5 @@ mod server;
 mod window;
 
 pub use observer::Observer;
+pub use openapi::openapi;
 pub use server::{Opening, Server};

@@ -67,9 +67,9 @@ impl FromRequestParts<Shared> for Name {
 }
 
 /// The version that the request wants to meet, if it names one (`If-Match: "3"`).
-pub(crate) struct IfMatch(pub(crate) Option<i64>);
+pub(crate) struct IfMatch<V = i64>(pub(crate) Option<V>);
 
-impl FromRequestParts<Shared> for IfMatch {
+impl<V: FromStr> FromRequestParts<Shared> for IfMatch<V> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
@@ -100,6 +100,11 @@ impl FromRequestParts<Shared> for Pairs {
 }
 
 impl Pairs {
+    /// This request has no parameters.
+    pub(crate) fn none(&self) -> Result<(), Problem> {
+        self.0.first().map_or(Ok(()), |(given, _)| Err(unknown_parameter(given)))
+    }
+
     /// The one parameter this request may have.
     pub(crate) fn only(&self, name: &str) -> Result<Option<&str>, Problem> {
         match self.0.as_slice() {
@@ -186,7 +191,8 @@ impl FromRequest<Shared> for RequestBody {
     }
 }
 
-async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+/// Reads a whole body, at most 10 MiB of it.
+pub(crate) async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let announced = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
     let mut bytes = Vec::new();

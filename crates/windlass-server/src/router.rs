@@ -8,6 +8,7 @@ use axum::{Router, http::Uri};
 use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
+use crate::repeat::repeat;
 use crate::routes::{
     batches, enqueue, handler, health, info, job, limits, list, metrics, namespaces, operations,
     queue, queues, schedule, schedules, stats, types, wait, workflows,
@@ -18,6 +19,7 @@ pub(crate) fn routes(app: Shared) -> Router {
     Router::new()
         .route("/api/v1", get(info::info))
         .route("/api/v1/", get(info::info))
+        .route("/api/v1/openapi.json", get(info::openapi))
         .route("/api/v1/jobs", get(list::list).post(enqueue::enqueue))
         .route("/api/v1/jobs/batch", post(enqueue::enqueue_batch))
         .route("/api/v1/jobs/{id}", get(job::get).patch(job::change).delete(job::delete))
@@ -45,6 +47,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/metrics", get(metrics::metrics))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Shared::clone(&app), repeat))
         .layer(from_fn_with_state(Shared::clone(&app), edge))
         .with_state(app)
 }
@@ -102,6 +105,8 @@ async fn unknown_path(uri: Uri) -> Problem {
     Problem::not_found(format!("there is nothing at {}", uri.path()))
 }
 
+/// What the path takes is in the header `Allow`. That holds for OPTIONS as well: pages of other origins
+/// have nothing to ask.
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }

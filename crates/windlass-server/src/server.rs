@@ -20,6 +20,9 @@ use crate::router::routes;
 /// Longest time a stop waits for connections that are in the middle of a request.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
+/// Jobs that a list looks at where no index answers it, and for how long.
+const LOOKS: (usize, Duration) = (100_000, Duration::from_millis(250));
+
 /// The HTTP API over one queue.
 ///
 /// ```no_run
@@ -39,6 +42,7 @@ pub struct Server {
     observer: Observer,
     hosts: Vec<String>,
     version: String,
+    looks: (usize, Duration),
 }
 
 impl Server {
@@ -58,6 +62,7 @@ impl Server {
             observer: Observer::new(),
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            looks: LOOKS,
         };
         (server, Opening(queue))
     }
@@ -78,6 +83,13 @@ impl Server {
     /// The version to report (default: this crate's).
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
+        self
+    }
+
+    /// Ends a page of jobs early when so many were looked at, or for so long, where no index answers what
+    /// was asked (default 100,000 jobs and 250 ms).
+    pub const fn look_at_most(mut self, jobs: usize, span: Duration) -> Self {
+        self.looks = (jobs, span);
         self
     }
 
@@ -116,6 +128,7 @@ impl Server {
             version: self.version,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
+            looks: self.looks,
             stop,
         }))
     }

@@ -12,6 +12,7 @@ mod edit;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
+pub(crate) mod openapi;
 pub(crate) mod operations;
 pub(crate) mod queues;
 mod schedule_settings;

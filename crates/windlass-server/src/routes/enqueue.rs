@@ -12,6 +12,7 @@ use windlass::protocol::{
 use windlass::{Enqueued, Existing, JobId, JobRecord, Queue, TraceContext};
 
 use super::Answer;
+use super::job::tag;
 use crate::app::Shared;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, RequestBody, header_text, is_ndjson};
@@ -35,22 +36,29 @@ pub(crate) async fn enqueue(
         None => job,
     };
     let enqueued = queue.enqueue_new(job).await?;
-    let job = Json(stored(&queue, enqueued.id()).await);
-    if enqueued.is_new() {
+    let job = stored(&queue, enqueued.id()).await;
+    let tag = match &job {
+        StoredJob::Read(job) => HeaderValue::from_str(&tag(job)).ok(),
+        StoredJob::Id(_) => None,
+    };
+    let job = Json(job);
+    let mut response = if enqueued.is_new() {
         app.observer.enqueued(1);
         let place = [(header::LOCATION, format!("/api/v1/jobs/{}", enqueued.id()))];
-        let mut response = (StatusCode::CREATED, place, job).into_response();
-        if let Some(pressure) = enqueued.pressure() {
-            response.headers_mut().insert(PRESSURE, shown(pressure.fraction()));
-        }
-        Ok(response)
+        (StatusCode::CREATED, place, job).into_response()
     } else {
         let why = match enqueued.existing() {
             Some(Existing::Unique) => "unique",
             Some(Existing::Idempotency) | None => "idempotency",
         };
-        Ok((StatusCode::OK, [(EXISTING, why)], job).into_response())
+        (StatusCode::OK, [(EXISTING, why)], job).into_response()
+    };
+    let headers = response.headers_mut();
+    if let Some(pressure) = enqueued.pressure().filter(|_| enqueued.is_new()) {
+        headers.insert(PRESSURE, shown(pressure.fraction()));
     }
+    headers.extend(tag.map(|tag| (header::ETAG, tag)));
+    Ok(response)
 }
 
 /// The trace of the request; a header that is not valid starts none.
@@ -69,7 +77,12 @@ pub(crate) async fn enqueue_batch(
     let batch = if is_ndjson(&headers) {
         read_lines(&body, pairs.only_flag("atomic")?)?
     } else {
+        pairs.none()?;
         read_batch(document(&body)?)?
+    };
+    let batch = match trace(&headers) {
+        Some(trace) => batch.traced(&trace),
+        None => batch,
     };
     let replies = if batch.atomic {
         let jobs = batch.all().map_err(Problem::of_batch)?;

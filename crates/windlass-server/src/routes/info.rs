@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 70] = [
+const ENDPOINTS: [(&str, &str); 71] = [
     ("GET /api/v1", "this list"),
+    ("GET /api/v1/openapi.json", "the description of this API"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
     ("GET /api/v1/jobs", "list jobs"),
@@ -86,6 +88,21 @@ const ENDPOINTS: [(&str, &str); 70] = [
     ("GET /metrics", "metrics for Prometheus"),
 ];
 
+/// An endpoint.
+pub(crate) struct Endpoint {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) summary: &'static str,
+}
+
+/// Every endpoint.
+pub(crate) fn endpoints() -> impl Iterator<Item = Endpoint> {
+    ENDPOINTS.into_iter().map(|(endpoint, summary)| {
+        let (method, path) = endpoint.split_once(' ').unwrap_or((endpoint, ""));
+        Endpoint { method, path, summary }
+    })
+}
+
 #[derive(Serialize)]
 struct Info<'a> {
     name: &'static str,
@@ -96,4 +113,8 @@ struct Info<'a> {
 pub(crate) async fn info(State(app): State<Shared>) -> Response {
     let endpoints = BTreeMap::from(ENDPOINTS);
     Json(Info { name: "Windlass API", version: &app.version, endpoints }).into_response()
+}
+
+pub(crate) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], crate::openapi()).into_response()
 }

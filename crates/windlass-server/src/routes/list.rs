@@ -3,29 +3,51 @@
 use std::str::FromStr;
 
 use axum::Json;
+use axum::extract::State;
 use axum::response::IntoResponse as _;
 use windlass::JobFilter;
-use windlass::protocol::{PageObject, split_tag};
+use windlass::protocol::{JobObject, NamedPage, PageObject, searched, split_tag};
 
 use super::Answer;
+use crate::app::Shared;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, page_limit, unknown_parameter};
 
 /// Parameters that mean one thing only; the others may be repeated and mean any of their values.
-const ONCE: [&str; 8] = [
+const ONCE: [&str; 10] = [
     "workflow_id",
     "batch_id",
-    "correlation_id",
     "created_after",
     "created_before",
+    "updated_after",
+    "updated_before",
+    "q",
     "limit",
     "cursor",
     "order",
 ];
 
-pub(crate) async fn list(Namespaced(queue): Namespaced, Pairs(pairs): Pairs) -> Answer {
-    let page = queue.list(filter(&pairs)?).await?;
+pub(crate) async fn list(
+    State(app): State<Shared>,
+    Namespaced(queue): Namespaced,
+    Pairs(mut pairs): Pairs,
+) -> Answer {
+    let (jobs, span) = app.looks;
+    let asked = pairs.len();
+    pairs.retain(|pair| *pair != foreign());
+    let filter = filter(&pairs)?;
+    // Nothing is ever in the only state that was asked for.
+    if pairs.len() < asked && !pairs.iter().any(|(name, _)| name == "state") {
+        let none = NamedPage::new("jobs", Vec::<JobObject<'_>>::new(), None);
+        return Ok(Json(none).into_response());
+    }
+    let page = queue.list(filter.look_at_most(jobs, span)).await?;
     Ok(Json(PageObject::from(&page)).into_response())
+}
+
+/// A state of `GopherQueue`'s that no job of ours is in: its clients may ask for it.
+fn foreign() -> (String, String) {
+    ("state".to_owned(), "scheduled".to_owned())
 }
 
 fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
@@ -37,6 +59,7 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
         }
         filter = match name.as_str() {
             "state" => filter.state(read(name, value)?),
+            "reason" => filter.reason(read(name, value)?),
             "type" => filter.kind(value),
             "queue" => filter.queue(value),
             "priority" => filter.priority(read(name, value)?),
@@ -51,6 +74,12 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
             "batch_id" => filter.batch(read(name, value)?),
             "created_after" => filter.created_after(read(name, value)?),
             "created_before" => filter.created_before(read(name, value)?),
+            "updated_after" => filter.updated_after(read(name, value)?),
+            "updated_before" => filter.updated_before(read(name, value)?),
+            "q" => {
+                let wrong = |detail| Problem::unreadable(format!("q: {detail}"));
+                filter.text(searched(value).map_err(wrong)?)
+            }
             "limit" => filter.limit(page_limit(value)?),
             "cursor" => filter.after(read(name, value)?),
             "order" => match value.as_str() {

@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use windlass::{Queue, RunningWorker};
 use windlass_server::{Observer, Server};
 
+use crate::shape;
+
 /// A running server and its database.
 pub(crate) struct Api {
     pub(crate) queue: Queue,
@@ -29,13 +31,18 @@ pub(crate) struct Reply {
 
 impl Api {
     pub(crate) async fn start() -> Self {
+        Self::start_as(|server| server).await
+    }
+
+    /// A server with other options.
+    pub(crate) async fn start_as(change: impl FnOnce(Server) -> Server) -> Self {
         let queue = Queue::open("memory:").await.expect("a database in memory opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it has an address");
         let observer = Observer::new();
         let stop = CancellationToken::new();
         let server = Server::new(queue.clone()).observer(observer.clone()).version("1.2.3");
-        let serving = start(server.serve(listener, stop.clone()));
+        let serving = start(change(server).serve(listener, stop.clone()));
         Self { queue, address, stop, observer, serving }
     }
 
@@ -95,7 +102,12 @@ impl Api {
         let mut connection = self.connect().await;
         connection.write_all(head.as_bytes()).await.expect("the server reads the head");
         connection.write_all(body).await.expect("the server reads the body");
-        Reply::read(&mut connection).await
+        let reply = Reply::read(&mut connection).await;
+        if method != "HEAD" {
+            let kind = reply.header("content-type");
+            shape::check(method, path, reply.status, kind, &reply.body);
+        }
+        reply
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

@@ -28,6 +28,7 @@ mod schedule_record;
 mod timestamp;
 mod trace;
 mod unique;
+mod version;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +39,7 @@ pub use bundle_id::{BatchId, WorkflowId};
 pub use bundle_record::{BatchRecord, BundleState, CallbackOn, CallbackRecord, WorkflowRecord};
 pub use dependency::{DEPENDENCIES_MAX, Dependency};
 pub(crate) use dependency::{ParentEnd, ParentFailure};
+pub(crate) use digest::digest;
 pub use duration::{format_duration, parse_duration};
 pub use flow::{After, Flow, Node};
 pub use id::JobId;
@@ -67,6 +69,7 @@ pub use timestamp::Timestamp;
 pub use trace::TraceContext;
 pub use unique::Unique;
 pub(crate) use unique::{Held, OnConflict, Place, UniqueScope, UniqueUntil};
+pub use version::{JobRef, JobVersion};
 
 /// A kind of job: its payload's type, the name of its handler, and its defaults.
 ///

@@ -41,7 +41,7 @@ pub(crate) use job_request::read_row;
 pub use job_request::{read_edit, read_job};
 pub use limit_request::{LimitObject, read_limit};
 pub use operation_object::{DeadGroupsObject, DryRunObject, OperationObject};
-pub use operation_request::{OperationRequest, read_operation, split_tag};
+pub use operation_request::{OperationRequest, read_operation, searched, split_tag};
 pub(crate) use operation_request::{operation_text, read_operation_text};
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use queue_object::{

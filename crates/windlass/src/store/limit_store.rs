@@ -60,7 +60,7 @@ impl<D: Driver> LimitStore for SqlStore<D> {
         let (namespace, name, shared) = (Arc::clone(namespace), name.to_owned(), self.shared());
         Box::pin(async move {
             let verb = verb::PutLimit { namespace, name, limit, expected, shared };
-            let record = self.driver().write(verb).await?;
+            let record = self.effect(verb).await?;
             self.readmit().await?;
             Ok(record)
         })

@@ -38,6 +38,7 @@ mod processes;
 mod prune;
 mod queues;
 mod rates;
+mod replies;
 mod retry;
 mod rights;
 mod schedules;
