@@ -22,6 +22,8 @@ every_backend!(
     a_refused_batch_gives_its_keys_back,
     what_is_refused_supersedes_nothing,
     a_dead_job_is_retried_only_while_its_key_is_free,
+    jobs_of_one_batch_that_supersede_the_same_job,
+    jobs_of_one_batch_that_replace_the_same_job,
     sixty_four_callers_with_the_same_keys_make_one_job_of_each,
     what_was_asked_for_can_be_read,
 );
@@ -274,7 +276,7 @@ async fn a_dead_job_is_retried_only_while_its_key_is_free(t: &Harness) {
 }
 
 async fn sixty_four_callers_with_the_same_keys_make_one_job_of_each(t: &Harness) {
-    const KEYS: usize = 10_000;
+    const KEYS: usize = 20;
     let mut callers = tokio::task::JoinSet::new();
     for n in 0..64 {
         let queue = t.queue.clone();
@@ -305,4 +307,27 @@ async fn what_was_asked_for_can_be_read(t: &Harness) {
 
     assert_eq!(t.get(id).await.unique(), Some(&asked));
     assert_eq!(t.get(t.enqueue(NewJob::new("mail", "1")).await).await.unique(), None);
+}
+
+async fn jobs_of_one_batch_that_supersede_the_same_job(t: &Harness) {
+    let job = |payload: &str| NewJob::new("mail", payload).unique(Unique::key("k").supersede());
+    let first = t.enqueue(job("1")).await;
+
+    let replies = t.queue.enqueue_batch(vec![job("2"), job("3")], true).await.expect("stored");
+
+    let [second, third] = replies.try_into().expect("two replies");
+    let (second, third) = (second.expect("stored"), third.expect("answered"));
+    assert_eq!(t.get(first).await.reason, Some(Reason::Superseded));
+    assert!(second.is_new());
+    assert_eq!(third.id(), second.id());
+}
+
+async fn jobs_of_one_batch_that_replace_the_same_job(t: &Harness) {
+    let job = |payload: &str| NewJob::new("mail", payload).unique(Unique::key("k").replace());
+    let first = t.enqueue(job("1").delay(60 * SECOND)).await;
+
+    let replies = t.queue.enqueue_batch(vec![job("2"), job("3")], true).await.expect("stored");
+
+    assert!(replies.iter().all(|reply| reply.as_ref().expect("answered").id() == first));
+    assert_eq!(t.get(first).await.payload, b"3");
 }
