@@ -50,9 +50,14 @@ const STEPS: &[Step] = &[
 const FULL_STEPS: &[Step] = &[
     ("deny", |_| deny()),
     ("schemathesis", |_| schemathesis::run(&[])),
+    ("idle", idle),
     ("sabotage", sabotage::run_with),
     ("bench", |_| bench::run(&[])),
 ];
+
+/// Tests that count over real time, with the machine to themselves.
+const IDLE: &[&str] =
+    &["test", "-p", "windlass", "--all-features", "--test", "suite", "--", "--ignored"];
 
 /// Runs the steps and stops at the first that fails.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
@@ -114,6 +119,10 @@ fn torture_of_servers(env: &Env) -> Result<(), Failure> {
 /// The reconciliation's own tests: each finding is seen once.
 fn torture_checks(env: &Env) -> Result<(), Failure> {
     cargo_with_env(&["test", "-p", "windlass-testkit", "--features", "torture"], &[], env)
+}
+
+fn idle(env: &Env) -> Result<(), Failure> {
+    cargo_with_env(IDLE, &[], env)
 }
 
 fn deny() -> Result<(), Failure> {
