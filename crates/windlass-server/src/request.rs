@@ -62,7 +62,9 @@ impl FromRequestParts<Shared> for Name {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, app).await;
-        path.map(|Path(name)| Self(name)).map_err(|error| Problem::unreadable(error.to_string()))
+        let Path(name) = path.map_err(|error| Problem::unreadable(error.to_string()))?;
+        storable("the name in the path", &name)?;
+        Ok(Self(name))
     }
 }
 
@@ -93,7 +95,11 @@ impl FromRequestParts<Shared> for Pairs {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         match Query::from_request_parts(parts, app).await {
-            Ok(Query(pairs)) => Ok(Self(pairs)),
+            Ok(Query(pairs)) => {
+                let pairs: Vec<(String, String)> = pairs;
+                pairs.iter().try_for_each(|(name, value)| storable(name, value))?;
+                Ok(Self(pairs))
+            }
             Err(error) => Err(Problem::unreadable(error.to_string())),
         }
     }
@@ -139,6 +145,14 @@ impl Pairs {
             Some("true") => Ok(true),
             Some(_) => Err(Problem::unreadable(format!("{name}: must be true or false"))),
         }
+    }
+}
+
+/// Refuses what no database could look for.
+fn storable(what: &str, text: &str) -> Result<(), Problem> {
+    match text.contains('\0') {
+        true => Err(Problem::unreadable(format!("{what}: holds a NUL character"))),
+        false => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The API as clients see it: a real server on a free port over a database in memory, and requests
 //! written byte by byte.
 
+mod abuse;
 mod bad_input;
 mod batch;
 mod bundles;

@@ -52,7 +52,7 @@ pub use log_line::{LogLevel, LogLine};
 pub use new_batch::NewBatch;
 pub use new_job::NewJob;
 pub(crate) use new_job::RunAt;
-pub(crate) use new_job::{check_name, to_json};
+pub(crate) use new_job::{check_name, check_storable, check_text, to_json};
 pub(crate) use outcome::{Ending, Failure, FailureClass, truncated};
 pub use outcome::{IntoOutcome, JobError, Outcome};
 pub use policy::Policy;

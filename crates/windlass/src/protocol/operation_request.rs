@@ -11,7 +11,7 @@ use super::values::{
     Read, batch_id, duration, flag, instant, job_id, number, priority, text, workflow_id,
 };
 use super::{Refusal, document};
-use crate::job::{JobId, KEY_BYTES_MAX, Priority, RunAt, Timestamp};
+use crate::job::{JobId, KEY_BYTES_MAX, Priority, RunAt, Timestamp, check_storable};
 use crate::queue::JobFilter;
 use crate::store::{Deed, ListQuery, Operation, OperationTarget, Target};
 use crate::{Error, Reason, RetryOptions, State};
@@ -281,7 +281,7 @@ fn read_filter(object: &mut Object<'_>) -> JobFilter {
 /// Says how long it may be.
 pub fn searched(text: &str) -> Result<String, String> {
     match text.len() {
-        1..=KEY_BYTES_MAX => Ok(text.to_owned()),
+        1..=KEY_BYTES_MAX => check_storable(text).map(|()| text.to_owned()),
         bytes => Err(format!("is {bytes} bytes long (1 to {KEY_BYTES_MAX} allowed)")),
     }
 }

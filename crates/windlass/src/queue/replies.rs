@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::Queue;
 use crate::Error;
-use crate::job::{KEY_BYTES_MAX, digest};
+use crate::job::{check_text, digest};
 use crate::runtime::detached;
 use crate::store::{KeptReply, OpenedRequest, RequestKey};
 
@@ -34,10 +34,7 @@ impl Queue {
     /// `idempotency_mismatch` when another request has the key, and with code `conflict` while the request is
     /// under way elsewhere or when its answer was lost; [`Error::NotFound`] for an unknown namespace.
     pub async fn open_request(&self, key: &str, content: &[&[u8]]) -> Result<Opened, Error> {
-        if !(1..=KEY_BYTES_MAX).contains(&key.len()) {
-            let detail = format!("must be 1 to {KEY_BYTES_MAX} bytes long");
-            return Err(Error::invalid("/idempotency_key", detail));
-        }
+        check_text(key).map_err(|detail| Error::invalid("/idempotency_key", detail))?;
         let digest = digest(content.iter().copied());
         match self.store().open_request(&self.namespace, key, digest).await? {
             OpenedRequest::New(key) => Ok(Opened::New(Request { queue: self.clone(), key })),

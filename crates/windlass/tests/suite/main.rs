@@ -49,6 +49,7 @@ mod stats;
 mod steps;
 #[cfg(feature = "testing")]
 mod testing;
+mod texts;
 mod trace;
 mod typed;
 mod unique;
