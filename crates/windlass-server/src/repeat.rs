@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use windlass::{KeptReply, Opened};
 
 use crate::app::Shared;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Namespaced, header_text, read};
 use crate::routes::Answer;
@@ -24,6 +25,9 @@ const OWN: [&str; 5] = [
     "/api/v1/jobs/{id}/wait",
     "/api/v1/schedules/preview",
 ];
+
+/// What answers with a secret, which is shown once and never kept.
+const SECRET: [&str; 2] = ["/api/v1/keys", "/api/v1/keys/{id}/rotate"];
 
 /// Bytes of an answer that is kept.
 const REPLY_BYTES_MAX: usize = 1 << 20;
@@ -49,22 +53,26 @@ pub(crate) async fn repeat(State(app): State<Shared>, request: Request, next: Ne
 async fn once(app: &Shared, request: Request, next: Next) -> Answer {
     let (mut parts, body) = request.into_parts();
     let Namespaced(queue) = Namespaced::from_request_parts(&mut parts, app).await?;
-    let body = read(&parts.headers, body).await?;
+    let body = read(&parts.headers, body, app.body_limit).await?;
+    let path = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    let is_secret = path.is_some_and(|path| SECRET.contains(&path));
+    let caller = parts.extensions.get::<Caller>().map(|caller| caller.name().to_owned());
+    let caller = caller.unwrap_or_default();
     let key = header_text(&parts.headers, "idempotency-key")?.unwrap_or_default();
     let kind = header_text(&parts.headers, "content-type")?.unwrap_or_default();
     let asked = parts.uri.to_string();
-    let content = [asked.as_bytes(), kind.as_bytes(), &body];
+    let content = [caller.as_bytes(), asked.as_bytes(), kind.as_bytes(), &body];
     match queue.open_request(key, &content).await? {
         Opened::Answered(reply) => answered(reply),
         Opened::New(open) => {
             let request = Request::from_parts(parts, Body::from(body));
-            Ok(open.answer(async move { kept(next.run(request).await).await }).await)
+            Ok(open.answer(async move { kept(next.run(request).await, is_secret).await }).await)
         }
     }
 }
 
 /// The answer, and what of it is kept: only success is.
-async fn kept(response: Response) -> (Option<KeptReply>, Response) {
+async fn kept(response: Response, is_secret: bool) -> (Option<KeptReply>, Response) {
     if !response.status().is_success() {
         return (None, response);
     }
@@ -75,7 +83,7 @@ async fn kept(response: Response) -> (Option<KeptReply>, Response) {
     let reply = KeptReply {
         status: parts.status.as_u16(),
         head: head(&parts.headers),
-        body: (body.len() <= REPLY_BYTES_MAX).then(|| body.to_vec()),
+        body: (!is_secret && body.len() <= REPLY_BYTES_MAX).then(|| body.to_vec()),
     };
     (Some(reply), Response::from_parts(parts, Body::from(body)))
 }
@@ -88,7 +96,8 @@ fn head(headers: &HeaderMap) -> String {
 
 fn answered(reply: KeptReply) -> Answer {
     let Some(body) = reply.body else {
-        let detail = "the request took effect, but its answer was too large to be kept";
+        let detail =
+            "the request took effect, but its answer is not kept: it is large, or a secret";
         return Err(Problem::conflict(detail));
     };
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);

@@ -1,17 +1,17 @@
 //! The table of routes.
 
-use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use axum::{Router, http::Uri};
 
 use crate::app::Shared;
+use crate::auth::gate;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::repeat::repeat;
 use crate::routes::{
-    batches, enqueue, handler, health, info, job, limits, list, metrics, namespaces, operations,
-    queue, queues, schedule, schedules, stats, types, wait, workflows,
+    audit, batches, enqueue, handler, health, info, job, keys, limits, list, metrics, namespaces,
+    operations, queue, queues, schedule, schedules, stats, types, wait, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -40,14 +40,16 @@ pub(crate) fn routes(app: Shared) -> Router {
         .merge(queue_routes())
         .merge(schedule_routes())
         .merge(bundle_routes())
+        .merge(key_routes())
         .route("/api/v1/stats", get(stats::stats))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/live", get(health::live))
         .route("/metrics", get(metrics::metrics))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
+        .fallback(unlisted)
+        .method_not_allowed_fallback(unlisted)
         .layer(from_fn_with_state(Shared::clone(&app), repeat))
+        .layer(from_fn_with_state(Shared::clone(&app), gate))
         .layer(from_fn_with_state(Shared::clone(&app), edge))
         .with_state(app)
 }
@@ -70,6 +72,14 @@ fn queue_routes() -> Router<Shared> {
         .route("/api/v1/types/{name}/resume", post(types::resume))
         .route("/api/v1/namespaces", get(namespaces::list).post(namespaces::create))
         .route("/api/v1/namespaces/{name}", delete(namespaces::delete))
+}
+
+fn key_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys/{id}", delete(keys::revoke))
+        .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/api/v1/audit", get(audit::list))
 }
 
 fn schedule_routes() -> Router<Shared> {
@@ -101,12 +111,7 @@ fn bundle_routes() -> Router<Shared> {
         .route("/api/v1/batches/{id}/explain", get(batches::explain))
 }
 
-async fn unknown_path(uri: Uri) -> Problem {
+/// The gate answers what is not in the table before anybody gets here.
+async fn unlisted(uri: Uri) -> Problem {
     Problem::not_found(format!("there is nothing at {}", uri.path()))
-}
-
-/// What the path takes is in the header `Allow`. That holds for OPTIONS as well: pages of other origins
-/// have nothing to ask.
-async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }

@@ -12,7 +12,7 @@ mod table;
 
 use serde_json::{Map, Value, json};
 
-use crate::routes::info::endpoints;
+use crate::endpoints::{ENDPOINTS, Permission};
 
 /// Every status that a problem is described for.
 const PROBLEMS: [u16; 13] = [400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503, 421];
@@ -28,11 +28,15 @@ pub fn openapi() -> String {
 
 fn document() -> Value {
     let mut paths = Map::new();
-    for endpoint in endpoints() {
+    for endpoint in ENDPOINTS {
         let (method, path) = (endpoint.method, endpoint.path);
         let Some(operation) = table::operation(method, path) else { continue };
+        let mut written = operation.write(method, path, endpoint.summary);
+        if endpoint.permission == Permission::Open {
+            written["security"] = json!([]);
+        }
         let methods = paths.entry(path).or_insert_with(|| json!({}));
-        methods[method.to_ascii_lowercase()] = operation.write(method, path, endpoint.summary);
+        methods[method.to_ascii_lowercase()] = written;
     }
     json!({
         "openapi": "3.1.0",
@@ -93,7 +97,7 @@ mod tests {
 
     #[test]
     fn every_endpoint_is_described() {
-        for endpoint in endpoints() {
+        for endpoint in ENDPOINTS {
             let (method, path) = (endpoint.method, endpoint.path);
             assert!(table::operation(method, path).is_some(), "{method} {path}");
         }
@@ -140,6 +144,7 @@ mod tests {
             include_str!("../../../windlass/src/protocol/bundle_request.rs"),
             include_str!("../../../windlass/src/protocol/dependency_request.rs"),
             include_str!("../../../windlass/src/protocol/job_request.rs"),
+            include_str!("../../../windlass/src/protocol/key_request.rs"),
             include_str!("../../../windlass/src/protocol/limit_request.rs"),
             include_str!("../../../windlass/src/protocol/operation_request.rs"),
             include_str!("../../../windlass/src/protocol/queue_request.rs"),

@@ -12,8 +12,8 @@ const ANYWHERE: [u16; 5] = [400, 401, 403, 500, 503];
 const WITH_BODY: [u16; 3] = [413, 415, 422];
 
 /// Paths that are about no namespace, and begin so.
-const EVERYWHERE: [&str; 3] =
-    ["/api/v1/openapi.json", "/api/v1/namespaces", "/api/v1/schedules/preview"];
+const EVERYWHERE: [&str; 4] =
+    ["/api/v1/openapi.json", "/api/v1/namespaces", "/api/v1/schedules/preview", "/api/v1/keys"];
 
 /// A method of a path.
 #[derive(Default)]
@@ -167,7 +167,11 @@ impl Operation {
     fn parameters(&self, path: &str) -> Vec<Value> {
         let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let in_path = in_path.map(|part| {
-            let schema = if part == "id" { id() } else { name() };
+            let schema = match part {
+                "id" if path.contains("/keys/") => text(),
+                "id" => id(),
+                _ => name(),
+            };
             json!({ "name": part, "in": "path", "required": true, "schema": schema })
         });
         let of_query = self.query.iter().map(|(name, schema)| {

@@ -53,6 +53,7 @@ pub(super) fn schemas() -> BTreeMap<&'static str, Value> {
         ("RetryWorkflow", object([given("reset_attempts", defaults(flag(), false))])),
     ]);
     all.extend([("NewWorkflow", new_workflow()), ("NewBatch", new_batch())]);
+    all.extend([("NewKey", new_key()), ("Rotation", object([given("overlap", span())]))]);
     all
 }
 
@@ -374,6 +375,21 @@ fn new_workflow() -> Value {
     let mut nodes = least_one(object(job_members().into_iter().chain(more)));
     nodes["maxItems"] = json!(WORKFLOW_NODES_MAX);
     object([given("name", text()), given("idempotency_key", key()), needed("nodes", nodes)])
+}
+
+/// The roles of keys.
+pub(super) fn role() -> Value {
+    words(["viewer", "producer", "worker", "operator", "admin"])
+}
+
+fn new_key() -> Value {
+    object([
+        needed("role", role()),
+        given("namespaces", list_of(name())),
+        given("queues", said(list_of(text()), "Names, where * stands for anything.")),
+        given("label", text()),
+        given("expires_at", when()),
+    ])
 }
 
 fn new_batch() -> Value {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use windlass::State;
 
 use super::replies::page_of;
-use super::requests::template_reply;
+use super::requests::{role, template_reply};
 use super::schema::{
     Member, always, count, flag, id, instant, list_of, map_of, maybe, name, needed, number, object,
     or_null, said, span_text, text, the, words,
@@ -35,6 +35,9 @@ pub(super) fn schemas() -> BTreeMap<&'static str, Value> {
         ("SchedulePage", named_page("schedules", "Schedule")),
         ("TickPage", object(page_of("ticks", tick()))),
         ("Preview", preview()),
+        ("Key", key()),
+        ("KeyPage", named_page("keys", "Key")),
+        ("AuditPage", object(page_of("audit", audit_line()))),
         ("Stats", stats()),
         ("Counters", counters()),
         ("Info", info()),
@@ -119,6 +122,38 @@ fn limit() -> Value {
         maybe("rate", the("Rate")),
         maybe("ordered", flag()),
         maybe("overrides", map_of(own)),
+    ])
+}
+
+fn key() -> Value {
+    object([
+        needed("id", text()),
+        needed("role", role()),
+        needed("namespaces", list_of(name())),
+        needed("queues", list_of(text())),
+        needed("label", text()),
+        needed("created_at", instant()),
+        needed("created_by", text()),
+        maybe("expires_at", instant()),
+        maybe("revoked_at", instant()),
+        maybe("last_used_at", instant()),
+        maybe("old_secret_until", instant()),
+        maybe("key", said(text(), "The whole key, shown this once.")),
+    ])
+}
+
+fn audit_line() -> Value {
+    object([
+        needed("id", id()),
+        needed("at", instant()),
+        maybe("namespace", text()),
+        needed("actor", text()),
+        needed("role", text()),
+        maybe("ip", text()),
+        needed("action", text()),
+        needed("target", text()),
+        maybe("request_id", text()),
+        maybe("detail", text()),
     ])
 }
 

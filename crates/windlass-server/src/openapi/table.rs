@@ -3,7 +3,7 @@
 use super::operation::{
     Operation, answers, answers_nothing, is_forced, is_raw, metrics, of_state, output, timeout,
 };
-use super::schema::anything;
+use super::schema::{anything, flag, said, text, the};
 
 /// What a method of a path takes and how it answers; none for one that is not described.
 pub(super) fn operation(method: &str, path: &str) -> Option<Operation> {
@@ -179,8 +179,25 @@ fn of_server(method: &str, path: &str) -> Option<Operation> {
     Some(match (method, path) {
         ("GET", "") => answers(200, "Info"),
         ("GET", "/openapi.json") => Operation::default().or_as(200, "application/json", anything()),
+        ("GET", "/keys") => answers(200, "KeyPage").paged(),
+        ("POST", "/keys") => answers(201, "Key").takes("NewKey").repeatable(),
+        ("DELETE", "/keys/{id}") => answers_nothing().of_one(),
+        ("POST", "/keys/{id}/rotate") => {
+            answers(200, "Key").may_take("Rotation").of_one().repeatable()
+        }
+        ("GET", "/audit") => {
+            let everywhere = said(flag(), "Lines of all namespaces.");
+            let page = answers(200, "AuditPage").paged().query("everywhere", everywhere).of_one();
+            ["actor", "action", "target"]
+                .into_iter()
+                .fold(page, |page, name| page.query(name, text()))
+        }
         ("GET", "/stats") => answers(200, "Stats").of_one(),
-        ("GET", "/health") => answers(200, "Health").or(503, "Health"),
+        ("GET", "/health") => {
+            // Without its database the server cannot look up keys.
+            let health = answers(200, "Health").or(503, "Health");
+            health.or_as(503, "application/problem+json", the("Problem"))
+        }
         ("GET", "/ready") => answers(200, "Ready").or(503, "Ready"),
         ("GET", "/live") => answers(200, "Live"),
         ("GET", "/metrics") => {

@@ -10,6 +10,7 @@ use windlass::protocol::{
 use windlass::{JobId, JobRecord, JobRef, JobVersion};
 
 use super::Answer;
+use crate::auth::Caller;
 use crate::request::{Id, IfMatch, Namespaced, Pairs, RequestBody};
 
 pub(crate) async fn get(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
@@ -17,12 +18,17 @@ pub(crate) async fn get(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
 }
 
 pub(crate) async fn change(
+    caller: Caller,
     Namespaced(queue): Namespaced,
     Id(id): Id,
     IfMatch(wanted): IfMatch<JobVersion>,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    show(&queue.edit(named(id, wanted), read_edit(&body)?).await?)
+    let edit = read_edit(&body)?;
+    if let Some(target) = edit.queue_name() {
+        caller.check_target(target)?;
+    }
+    show(&queue.edit(named(id, wanted), edit).await?)
 }
 
 pub(crate) async fn delete(

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
-use windlass::JobFilter;
 use windlass::protocol::{JobObject, NamedPage, PageObject, searched, split_tag};
+use windlass::{JobFilter, Queue};
 
 use super::Answer;
 use crate::app::Shared;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, page_limit, unknown_parameter};
 
@@ -28,21 +29,44 @@ const ONCE: [&str; 10] = [
 ];
 
 pub(crate) async fn list(
+    caller: Caller,
     State(app): State<Shared>,
     Namespaced(queue): Namespaced,
     Pairs(mut pairs): Pairs,
 ) -> Answer {
-    let (jobs, span) = app.looks;
     let asked = pairs.len();
     pairs.retain(|pair| *pair != foreign());
-    let filter = filter(&pairs)?;
+    filter(&pairs)?;
     // Nothing is ever in the only state that was asked for.
-    if pairs.len() < asked && !pairs.iter().any(|(name, _)| name == "state") {
-        let none = NamedPage::new("jobs", Vec::<JobObject<'_>>::new(), None);
-        return Ok(Json(none).into_response());
+    let is_empty = pairs.len() < asked && !pairs.iter().any(|(name, _)| name == "state");
+    if is_empty || (caller.has_queues() && !narrow(&caller, &queue, &mut pairs).await?) {
+        return Ok(Json(NamedPage::<JobObject<'_>>::new("jobs", Vec::new(), None)).into_response());
     }
-    let page = queue.list(filter.look_at_most(jobs, span)).await?;
+    let (jobs, span) = app.looks;
+    let page = queue.list(filter(&pairs)?.look_at_most(jobs, span)).await?;
     Ok(Json(PageObject::from(&page)).into_response())
+}
+
+/// Narrows the query to queues of the caller's key; says whether any is left.
+async fn narrow(
+    caller: &Caller,
+    queue: &Queue,
+    pairs: &mut Vec<(String, String)>,
+) -> Result<bool, Problem> {
+    let is_queue = |(name, _): &(String, String)| name == "queue";
+    if pairs.iter().any(is_queue) {
+        pairs.retain(|pair| !is_queue(pair) || caller.allows_queue(&pair.1));
+    } else {
+        let mut after = String::new();
+        loop {
+            let page = queue.queues(&after).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.name);
+            let own = page.into_iter().filter(|queue| caller.allows_queue(&queue.name));
+            pairs.extend(own.map(|queue| ("queue".to_owned(), queue.name)));
+        }
+    }
+    Ok(pairs.iter().any(is_queue))
 }
 
 /// A state of `GopherQueue`'s that no job of ours is in: its clients may ask for it.

@@ -31,11 +31,11 @@ pub(crate) struct Reply {
 
 impl Api {
     pub(crate) async fn start() -> Self {
-        Self::start_as(|server| server).await
+        Self::start_with(|server| server).await
     }
 
-    /// A server with other options.
-    pub(crate) async fn start_as(change: impl FnOnce(Server) -> Server) -> Self {
+    /// As `start`, with a server that was changed before.
+    pub(crate) async fn start_with(change: impl FnOnce(Server) -> Server) -> Self {
         let queue = Queue::open("memory:").await.expect("a database in memory opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it has an address");

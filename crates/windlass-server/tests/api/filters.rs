@@ -62,7 +62,7 @@ async fn a_queue_and_a_type_and_an_end_go_together() {
 
 #[tokio::test]
 async fn a_page_ends_early_when_so_many_jobs_were_looked_at() {
-    let api = Api::start_as(|server| server.look_at_most(3, Duration::from_secs(3600))).await;
+    let api = Api::start_with(|server| server.look_at_most(3, Duration::from_secs(3600))).await;
     for kind in ["wanted", "a", "b", "c", "d", "wanted", "e"] {
         api.enqueue(&format!(r#"{{"type":"{kind}","correlation_id":"{kind}"}}"#)).await;
     }

@@ -2,10 +2,12 @@
 //! written byte by byte.
 
 mod abuse;
+mod access;
 mod bad_input;
 mod batch;
 mod bundles;
 mod client;
+mod door;
 mod edge;
 mod enqueue;
 mod filters;

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use super::Queue;
 use crate::Error;
-use crate::job::{check_text, digest};
+use crate::job::{Actor, check_text, digest};
 use crate::runtime::detached;
 use crate::store::{KeptReply, OpenedRequest, RequestKey};
 
@@ -66,8 +66,13 @@ impl Request {
         work: impl Future<Output = (Option<KeptReply>, T)> + Send + 'static,
     ) -> T {
         let Self { queue, key } = self;
+        let actor = Actor::current();
         let done = detached(async move {
-            let (reply, value) = key.carried_out(work).await;
+            let work = key.carried_out(work);
+            let (reply, value) = match actor {
+                Some(actor) => Actor::clone(&actor).doing(work).await,
+                None => work.await,
+            };
             if let Err(error) = queue.store().close_request(key, reply).await {
                 tracing::warn!(%error, "the answer to a request is not kept");
             }

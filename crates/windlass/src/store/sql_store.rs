@@ -366,7 +366,7 @@ impl<D: Driver> Store for SqlStore<D> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
         let JobRef { id: job, version } = job;
         let verb = verb::Cancel { namespace, job, version, reason, force, now, shared };
-        Box::pin(self.effect(verb))
+        Box::pin(self.act(verb))
     }
 
     fn retry(
@@ -382,14 +382,14 @@ impl<D: Driver> Store for SqlStore<D> {
             let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
             let JobRef { id: job, version } = job;
             let verb = verb::Retry { namespace, job, version, options, now, shared, ids };
-            Ok(self.effect(verb).await?.record)
+            Ok(self.act(verb).await?.record)
         })
     }
 
     fn delete(&self, namespace: &Arc<str>, job: JobRef, force: bool) -> Reply<'_, ()> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
         let JobRef { id: job, version } = job;
-        Box::pin(self.driver.write(verb::Delete { namespace, job, version, force, now, shared }))
+        Box::pin(self.act(verb::Delete { namespace, job, version, force, now, shared }))
     }
 
     fn get(&self, namespace: &Arc<str>, jobs: Vec<JobId>) -> Reply<'_, Vec<JobRecord>> {

@@ -293,6 +293,17 @@ statements! {
     VerifyExpiry = "verify_expiry",
     VerifyTicks = "verify_ticks",
     VerifySlots = "verify_slots",
+    ApiKeyInsert = "api_key_insert",
+    ApiKeyList = "api_key_list",
+    ApiKeyGet = "api_key_get",
+    ApiKeyAny = "api_key_any",
+    ApiKeyRotate = "api_key_rotate",
+    ApiKeyRevoke = "api_key_revoke",
+    ApiKeyUsed = "api_key_used",
+    AuditInsert = "audit_insert",
+    AuditGet = "audit_get",
+    AuditList = "audit_list",
+    AuditListAll = "audit_list_all",
 }
 
 /// A statement without its comments, on one line, with the names of the tables filled in.

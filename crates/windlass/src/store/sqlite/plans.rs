@@ -132,8 +132,9 @@ fn what_no_index_answers_is_never_left_to_a_statement() {
 
 #[test]
 fn no_statement_of_a_page_counts_or_skips_rows() {
-    for sql in Sql::ALL.iter().filter_map(|sql| sql.for_sqlite()) {
-        assert!(!sql.contains(" offset "), "{sql}");
+    // The history of a schedule is cut at a fixed number of ticks.
+    for sql in Sql::ALL.iter().filter(|sql| **sql != Sql::TickEdge) {
+        assert!(!sql.for_sqlite().unwrap_or_default().contains(" offset "), "{sql:?}");
     }
     for sql in [Sql::TallyRead, Sql::JobGet, Sql::JobLook, Sql::OperationList, Sql::QueueList] {
         assert!(!sql.for_sqlite().unwrap().contains("count("), "{sql:?}");

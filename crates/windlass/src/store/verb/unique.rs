@@ -20,6 +20,9 @@ use crate::{Error, sabotage};
 /// A key and the job that has it.
 pub(super) type Holding = (String, JobId);
 
+/// The holders of keys, as they were read.
+type Holders = HashMap<JobId, Arc<JobRow>>;
+
 /// What is to be done for a job whose key another one holds.
 enum Verdict {
     /// The key is its own, or it needs none.
@@ -152,7 +155,7 @@ impl Enqueue {
         &self,
         tx: &mut T,
         item: &New,
-        (holders, rows): (&HashMap<String, JobId>, &HashMap<JobId, Arc<JobRow>>),
+        (holders, rows): (&HashMap<String, JobId>, &Holders),
         own: &HashSet<&JobId>,
     ) -> Result<Verdict, Error> {
         let Some(held) = self.held(item) else { return Ok(Verdict::New) };
@@ -266,10 +269,7 @@ impl Enqueue {
 }
 
 /// Reads jobs, in one statement for all.
-async fn read_all<T: Tx>(
-    tx: &mut T,
-    jobs: impl Iterator<Item = &JobId>,
-) -> Result<HashMap<JobId, Arc<JobRow>>, Error> {
+async fn read_all<T: Tx>(tx: &mut T, jobs: impl Iterator<Item = &JobId>) -> Result<Holders, Error> {
     let mut ids: Vec<i64> = jobs.map(|job| job.as_i64()).collect();
     if ids.is_empty() {
         return Ok(HashMap::new());
