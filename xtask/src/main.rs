@@ -11,6 +11,7 @@ mod commands;
 mod db;
 mod peers;
 mod sabotage;
+mod schemathesis;
 mod tidy;
 
 use std::fmt;
@@ -28,6 +29,7 @@ usage: cargo xtask COMMAND [ARGS]
   bench --peers [N]   N jobs through other queues for PostgreSQL and through ours, in turn
   torture [ARGS]      kill -9 producers and workers over and over and reconcile their journals;
                       --database sqlite|postgres|mysql, --nodes N, --defaults (docs/testing.md)
+  schemathesis [ARGS] requests made of the description of the API, against a server; ARGS go to the tool
   sabotage            switch on named defects and expect the tests to catch each
   db up [--disk] [KIND..]
                       start private servers for the tests (postgres, mariadb; pgbouncer when named)
@@ -76,6 +78,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "bench" => bench::run(rest),
         "torture" => commands::torture(rest, &cargo::Env::new()),
         "sabotage" => sabotage::run(rest),
+        "schemathesis" => schemathesis::run(rest),
         "db" => db::run(rest),
         "help" | "-h" | "--help" => {
             println!("{USAGE}");

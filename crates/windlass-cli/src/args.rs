@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Bench(cmd::bench::BenchArgs),
     /// Write a completion script for a shell
     Completions(cmd::completions::CompletionsArgs),
+    /// Write the description of the HTTP API (OpenAPI 3.1)
+    Openapi,
     /// Show the version
     Version,
 }

@@ -82,6 +82,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Doctor(args) => cmd::doctor::run(args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,
         Command::Completions(args) => cmd::completions::run(&args),
+        Command::Openapi => cmd::openapi::run(),
         Command::Version => cmd::version::run(),
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct App {
     pub(crate) started: Instant,
     pub(crate) samples: Samples,
     pub(crate) requests: Family<HttpLabels, Counter>,
+    /// Jobs that a list looks at where no index answers it, and for how long.
+    pub(crate) looks: (usize, Duration),
     /// Trips when the server is to stop: waits end early then.
     pub(crate) stop: CancellationToken,
 }

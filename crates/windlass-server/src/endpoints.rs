@@ -115,6 +115,7 @@ fn on_path(path: &str) -> impl Iterator<Item = &'static Endpoint> {
 /// All of them. The order of the methods of a path is the order in which `Allow` names them.
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     on("GET", "/api/v1", Any, Nothing, "this list"),
+    on("GET", "/api/v1/openapi.json", Any, Nothing, "the description of this API"),
     // Jobs
     on("GET", "/api/v1/jobs", ReadJobs, Checked, "list jobs"),
     on("POST", "/api/v1/jobs", Produce, Checked, "store a job"),
@@ -367,19 +368,8 @@ mod tests {
     #[test]
     fn a_role_allows_what_it_is_for() {
         let allowed = |role| {
-            [
-                Open,
-                Any,
-                View,
-                ReadJobs,
-                Results,
-                Contents,
-                Produce,
-                Work,
-                Operate,
-                Administer,
-            ]
-            .map(|permission: Permission| u8::from(permission.allows(role)))
+            [Open, Any, View, ReadJobs, Results, Contents, Produce, Work, Operate, Administer]
+                .map(|permission: Permission| u8::from(permission.allows(role)))
         };
 
         assert_eq!(allowed(Role::Viewer), [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);

@@ -80,14 +80,16 @@ impl FromRequestParts<Shared> for Name {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         let path = Path::<String>::from_request_parts(parts, app).await;
-        path.map(|Path(name)| Self(name)).map_err(|error| Problem::unreadable(error.to_string()))
+        let Path(name) = path.map_err(|error| Problem::unreadable(error.to_string()))?;
+        storable("the name in the path", &name)?;
+        Ok(Self(name))
     }
 }
 
 /// The version that the request wants to meet, if it names one (`If-Match: "3"`).
-pub(crate) struct IfMatch(pub(crate) Option<i64>);
+pub(crate) struct IfMatch<V = i64>(pub(crate) Option<V>);
 
-impl FromRequestParts<Shared> for IfMatch {
+impl<V: FromStr> FromRequestParts<Shared> for IfMatch<V> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
@@ -111,13 +113,22 @@ impl FromRequestParts<Shared> for Pairs {
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
         match Query::from_request_parts(parts, app).await {
-            Ok(Query(pairs)) => Ok(Self(pairs)),
+            Ok(Query(pairs)) => {
+                let pairs: Vec<(String, String)> = pairs;
+                pairs.iter().try_for_each(|(name, value)| storable(name, value))?;
+                Ok(Self(pairs))
+            }
             Err(error) => Err(Problem::unreadable(error.to_string())),
         }
     }
 }
 
 impl Pairs {
+    /// This request has no parameters.
+    pub(crate) fn none(&self) -> Result<(), Problem> {
+        self.0.first().map_or(Ok(()), |(given, _)| Err(unknown_parameter(given)))
+    }
+
     /// The one parameter this request may have.
     pub(crate) fn only(&self, name: &str) -> Result<Option<&str>, Problem> {
         match self.0.as_slice() {
@@ -152,6 +163,14 @@ impl Pairs {
             Some("true") => Ok(true),
             Some(_) => Err(Problem::unreadable(format!("{name}: must be true or false"))),
         }
+    }
+}
+
+/// Refuses what no database could look for.
+fn storable(what: &str, text: &str) -> Result<(), Problem> {
+    match text.contains('\0') {
+        true => Err(Problem::unreadable(format!("{what}: holds a NUL character"))),
+        false => Ok(()),
     }
 }
 
@@ -204,7 +223,12 @@ impl FromRequest<Shared> for RequestBody {
     }
 }
 
-async fn read(headers: &HeaderMap, mut body: Body, limit: Duration) -> Result<Bytes, Problem> {
+/// Reads a whole body, at most 10 MiB of it, in no more than so long.
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: Duration,
+) -> Result<Bytes, Problem> {
     let begun = Instant::now();
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let announced = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);

@@ -8,6 +8,7 @@ use crate::app::Shared;
 use crate::auth::gate;
 use crate::edge::edge;
 use crate::problem::Problem;
+use crate::repeat::repeat;
 use crate::routes::{
     audit, batches, enqueue, handler, health, info, job, keys, leases, limits, list, metrics,
     namespaces, operations, queue, queues, remote, schedule, schedules, stats, types, wait,
@@ -19,6 +20,7 @@ pub(crate) fn routes(app: Shared) -> Router {
     Router::new()
         .route("/api/v1", get(info::info))
         .route("/api/v1/", get(info::info))
+        .route("/api/v1/openapi.json", get(info::openapi))
         .route("/api/v1/jobs", get(list::list).post(enqueue::enqueue))
         .route("/api/v1/jobs/batch", post(enqueue::enqueue_batch))
         .route("/api/v1/jobs/{id}", get(job::get).patch(job::change).delete(job::delete))
@@ -48,6 +50,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/metrics", get(metrics::metrics))
         .fallback(unlisted)
         .method_not_allowed_fallback(unlisted)
+        .layer(from_fn_with_state(Shared::clone(&app), repeat))
         .layer(from_fn_with_state(Shared::clone(&app), gate))
         .layer(from_fn_with_state(Shared::clone(&app), edge))
         .with_state(app)

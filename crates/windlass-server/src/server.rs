@@ -19,6 +19,8 @@ use crate::router::routes;
 
 /// Longest time a stop waits until what remote workers did not receive is given back.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// Jobs that a list looks at where no index answers it, and for how long.
+const LOOKS: (usize, Duration) = (100_000, Duration::from_millis(250));
 
 /// The HTTP API over one queue.
 ///
@@ -39,6 +41,7 @@ pub struct Server {
     observer: Observer,
     hosts: Vec<String>,
     version: String,
+    looks: (usize, Duration),
     limits: Limits,
     tls: Option<Tls>,
     proxies: Proxies,
@@ -62,6 +65,7 @@ impl Server {
             observer: Observer::new(),
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            looks: LOOKS,
             limits: Limits::default(),
             tls: None,
             proxies: Proxies::default(),
@@ -86,6 +90,13 @@ impl Server {
     /// The version to report (default: this crate's).
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
+        self
+    }
+
+    /// Ends a page of jobs early when so many were looked at, or for so long, where no index answers what
+    /// was asked (default 100,000 jobs and 250 ms).
+    pub const fn look_at_most(mut self, jobs: usize, span: Duration) -> Self {
+        self.looks = (jobs, span);
         self
     }
 
@@ -155,6 +166,7 @@ impl Server {
             version: self.version,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
+            looks: self.looks,
             stop,
         })
     }

@@ -23,14 +23,14 @@ pub use crate::core::{Reason, State};
 pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
-    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, JobFilter, KindStats,
-    OperationPreview, Page, Queue, QueueBuilder, Started, Stats, WorkerStats,
+    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, JobFilter, KindStats, Opened,
+    OperationPreview, Page, Queue, QueueBuilder, Request, Started, Stats, WorkerStats,
 };
 pub use runtime::Clock;
 pub use store::schema;
 pub use store::within::Transaction;
 pub use store::{
-    Existing, Operation, OperationFailure, OperationId, OperationRecord, OperationState,
+    Existing, KeptReply, Operation, OperationFailure, OperationId, OperationRecord, OperationState,
     OperationTarget, RetryOptions,
 };
 pub use upkeep::RunningUpkeep;

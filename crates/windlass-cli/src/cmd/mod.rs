@@ -14,6 +14,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
+pub(crate) mod openapi;
 pub(crate) mod operations;
 pub(crate) mod queues;
 mod schedule_settings;

@@ -183,6 +183,8 @@ async fn a_key_of_other_queues_finds_nothing() {
         let (status, text) = stage.ask(endpoint.method, &path, asked, &json!({})).await;
 
         let is_right = match endpoint.reach {
+            // The description has a parameter of that name.
+            Reach::Nothing if path.ends_with("/openapi.json") => status == 200,
             Reach::Nothing | Reach::Checked => !status.is_server_error() && !text.contains("\"q\""),
             Reach::Server | Reach::Namespace => {
                 status == 403 || endpoint.permission == Permission::Open

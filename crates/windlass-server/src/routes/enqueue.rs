@@ -12,6 +12,7 @@ use windlass::protocol::{
 use windlass::{Enqueued, Existing, JobId, JobRecord, Queue, TraceContext};
 
 use super::Answer;
+use super::job::tag;
 use crate::app::Shared;
 use crate::auth::Caller;
 use crate::problem::Problem;
@@ -39,22 +40,28 @@ pub(crate) async fn enqueue(
     let enqueued = queue.enqueue_new(job).await?;
     let job = stored(&queue, enqueued.id()).await;
     check_existing(&caller, &job)?;
+    let tag = match &job {
+        StoredJob::Read(job) => HeaderValue::from_str(&tag(job)).ok(),
+        StoredJob::Id(_) => None,
+    };
     let job = Json(job);
-    if enqueued.is_new() {
+    let mut response = if enqueued.is_new() {
         app.observer.enqueued(1);
         let place = [(header::LOCATION, format!("/api/v1/jobs/{}", enqueued.id()))];
-        let mut response = (StatusCode::CREATED, place, job).into_response();
-        if let Some(pressure) = enqueued.pressure() {
-            response.headers_mut().insert(PRESSURE, shown(pressure.fraction()));
-        }
-        Ok(response)
+        (StatusCode::CREATED, place, job).into_response()
     } else {
         let why = match enqueued.existing() {
             Some(Existing::Unique) => "unique",
             Some(Existing::Idempotency) | None => "idempotency",
         };
-        Ok((StatusCode::OK, [(EXISTING, why)], job).into_response())
+        (StatusCode::OK, [(EXISTING, why)], job).into_response()
+    };
+    let headers = response.headers_mut();
+    if let Some(pressure) = enqueued.pressure().filter(|_| enqueued.is_new()) {
+        headers.insert(PRESSURE, shown(pressure.fraction()));
     }
+    headers.extend(tag.map(|tag| (header::ETAG, tag)));
+    Ok(response)
 }
 
 /// A key of idempotency or uniqueness that a job in a queue of others has is taken, and that is all to be said.
@@ -84,7 +91,12 @@ pub(crate) async fn enqueue_batch(
     let batch = if is_ndjson(&headers) {
         read_lines(&body, pairs.only_flag("atomic")?)?
     } else {
+        pairs.none()?;
         read_batch(document(&body)?)?
+    };
+    let batch = match trace(&headers) {
+        Some(trace) => batch.traced(&trace),
+        None => batch,
     };
     for job in batch.jobs.iter().flatten() {
         caller.check_target(job.queue_name())?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 
@@ -23,4 +24,8 @@ pub(crate) async fn info(State(app): State<Shared>) -> Response {
         |endpoint: &Endpoint| (format!("{} {}", endpoint.method, endpoint.path), endpoint.summary);
     let endpoints = ENDPOINTS.iter().map(line).collect();
     Json(Info { name: "Windlass API", version: &app.version, endpoints }).into_response()
+}
+
+pub(crate) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], crate::openapi()).into_response()
 }

@@ -3,22 +3,26 @@
 use std::str::FromStr;
 
 use axum::Json;
+use axum::extract::State;
 use axum::response::IntoResponse as _;
-use windlass::protocol::{JobObject, NamedPage, PageObject, split_tag};
+use windlass::protocol::{JobObject, NamedPage, PageObject, searched, split_tag};
 use windlass::{JobFilter, Queue};
 
 use super::Answer;
+use crate::app::Shared;
 use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, page_limit, unknown_parameter};
 
 /// Parameters that mean one thing only; the others may be repeated and mean any of their values.
-const ONCE: [&str; 8] = [
+const ONCE: [&str; 10] = [
     "workflow_id",
     "batch_id",
-    "correlation_id",
     "created_after",
     "created_before",
+    "updated_after",
+    "updated_before",
+    "q",
     "limit",
     "cursor",
     "order",
@@ -26,14 +30,20 @@ const ONCE: [&str; 8] = [
 
 pub(crate) async fn list(
     caller: Caller,
+    State(app): State<Shared>,
     Namespaced(queue): Namespaced,
     Pairs(mut pairs): Pairs,
 ) -> Answer {
+    let asked = pairs.len();
+    pairs.retain(|pair| *pair != foreign());
     filter(&pairs)?;
-    if caller.has_queues() && !narrow(&caller, &queue, &mut pairs).await? {
+    // Nothing is ever in the only state that was asked for.
+    let is_empty = pairs.len() < asked && !pairs.iter().any(|(name, _)| name == "state");
+    if is_empty || (caller.has_queues() && !narrow(&caller, &queue, &mut pairs).await?) {
         return Ok(Json(NamedPage::<JobObject<'_>>::new("jobs", Vec::new(), None)).into_response());
     }
-    let page = queue.list(filter(&pairs)?).await?;
+    let (jobs, span) = app.looks;
+    let page = queue.list(filter(&pairs)?.look_at_most(jobs, span)).await?;
     Ok(Json(PageObject::from(&page)).into_response())
 }
 
@@ -59,6 +69,11 @@ async fn narrow(
     Ok(pairs.iter().any(is_queue))
 }
 
+/// A state of `GopherQueue`'s that no job of ours is in: its clients may ask for it.
+fn foreign() -> (String, String) {
+    ("state".to_owned(), "scheduled".to_owned())
+}
+
 fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
     let mut filter = JobFilter::new();
     for (index, (name, value)) in pairs.iter().enumerate() {
@@ -68,6 +83,7 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
         }
         filter = match name.as_str() {
             "state" => filter.state(read(name, value)?),
+            "reason" => filter.reason(read(name, value)?),
             "type" => filter.kind(value),
             "queue" => filter.queue(value),
             "priority" => filter.priority(read(name, value)?),
@@ -82,6 +98,12 @@ fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
             "batch_id" => filter.batch(read(name, value)?),
             "created_after" => filter.created_after(read(name, value)?),
             "created_before" => filter.created_before(read(name, value)?),
+            "updated_after" => filter.updated_after(read(name, value)?),
+            "updated_before" => filter.updated_before(read(name, value)?),
+            "q" => {
+                let wrong = |detail| Problem::unreadable(format!("q: {detail}"));
+                filter.text(searched(value).map_err(wrong)?)
+            }
             "limit" => filter.limit(page_limit(value)?),
             "cursor" => filter.after(read(name, value)?),
             "order" => match value.as_str() {

@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 use windlass::{Queue, RunningWorker};
 use windlass_server::{Observer, Server};
 
+use crate::shape;
+
 /// A running server and its database.
 pub(crate) struct Api {
     pub(crate) queue: Queue,
@@ -109,7 +111,12 @@ impl Api {
         let mut connection = self.connect().await;
         connection.write_all(head.as_bytes()).await.expect("the server reads the head");
         connection.write_all(body).await.expect("the server reads the body");
-        Reply::read(&mut connection).await
+        let reply = Reply::read(&mut connection).await;
+        if method != "HEAD" {
+            let kind = reply.header("content-type");
+            shape::check(method, path, reply.status, kind, &reply.body);
+        }
+        reply
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

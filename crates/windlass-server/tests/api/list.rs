@@ -57,7 +57,10 @@ async fn queries_that_mean_nothing_are_refused() {
 
     for query in [
         "stat=pending",
-        "reason=ready",
+        "reason=because",
+        "updated_after=now",
+        "q=",
+        "q=a&q=b",
         "state=done",
         "priority=12",
         "limit=0",

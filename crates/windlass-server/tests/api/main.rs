@@ -1,6 +1,7 @@
 //! The API as clients see it: a real server on a free port over a database in memory, and requests
 //! written byte by byte.
 
+mod abuse;
 mod access;
 mod bad_input;
 mod batch;
@@ -9,12 +10,17 @@ mod client;
 mod door;
 mod edge;
 mod enqueue;
+mod filters;
+mod gopher;
 mod jobs;
 mod limits;
 mod list;
 mod observe;
 mod operations;
 mod queues;
+mod repeat;
 mod schedules;
+mod shape;
 mod shutdown;
+mod versions;
 mod workers;

@@ -105,5 +105,10 @@ async fn an_operation_is_carried_out() {
     assert_eq!((ended.done, ended.matched), (1, 1));
     api.get(&format!("/api/v1/jobs/{id}")).await.problem(404, "not_found");
     assert_eq!(api.get("/api/v1/dead/groups").await.json()["groups"], Value::Array(Vec::new()));
-    assert!(api.queue.retry(id.parse().expect("an id"), RetryOptions::default()).await.is_err());
+    assert!(
+        api.queue
+            .retry(id.parse::<windlass::JobId>().expect("an id"), RetryOptions::default())
+            .await
+            .is_err()
+    );
 }

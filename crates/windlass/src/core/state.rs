@@ -300,7 +300,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 21] = [
+    /// Every reason.
+    pub const ALL: [Self; 21] = [
         Self::Ready,
         Self::NoWorker,
         Self::Blocked,
@@ -397,6 +398,18 @@ impl Reason {
             Self::Backoff | Self::Crashed => State::Retrying,
             _ => State::Delayed,
         }
+    }
+}
+
+impl FromStr for Reason {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or_else(|| {
+            let words: Vec<&str> = Self::ALL.iter().map(|reason| reason.as_str()).collect();
+            let shown: String = text.chars().take(64).collect();
+            format!("`{shown}` is not a reason ({})", words.join(", "))
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 /// SHA-256 over parts, each with its length before it, in hexadecimal digits.
-pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+pub(crate) fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_le_bytes());

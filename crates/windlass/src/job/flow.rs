@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::digest::digest;
 use super::new_job::NewJob;
 use super::{
-    DEPENDENCIES_MAX, Job, KEY_BYTES_MAX, ParentEnd, ParentFailure, WORKFLOW_NODES_MAX, check_name,
+    DEPENDENCIES_MAX, Job, ParentEnd, ParentFailure, WORKFLOW_NODES_MAX, check_name, check_text,
 };
 use crate::core::flow::order;
 use crate::{Error, FieldError};
@@ -197,8 +197,7 @@ impl Flow {
         let texts =
             [("/name", Some(&self.name)), ("/idempotency_key", self.idempotency_key.as_ref())];
         for (pointer, text) in texts {
-            if text.is_some_and(|text| !(1..=KEY_BYTES_MAX).contains(&text.len())) {
-                let detail = format!("must be 1 to {KEY_BYTES_MAX} bytes long");
+            if let Some(Err(detail)) = text.map(|text| check_text(text)) {
                 broken.push(FieldError::new(pointer, detail));
             }
         }

@@ -63,7 +63,6 @@ impl LogLine {
     /// database takes.
     pub(crate) fn new(at: Timestamp, attempt: u32, level: LogLevel, text: String) -> Self {
         let text = super::outcome::cut(text, LOG_LINE_BYTES_MAX);
-        let text = if text.contains('\0') { text.replace('\0', "?") } else { text };
         Self { at, attempt, level, text }
     }
 }

@@ -32,6 +32,7 @@ mod schedule_record;
 mod timestamp;
 mod trace;
 mod unique;
+mod version;
 mod worker_record;
 
 use serde::Serialize;
@@ -47,6 +48,7 @@ pub use bundle_id::{BatchId, WorkflowId};
 pub use bundle_record::{BatchRecord, BundleState, CallbackOn, CallbackRecord, WorkflowRecord};
 pub use dependency::{DEPENDENCIES_MAX, Dependency};
 pub(crate) use dependency::{ParentEnd, ParentFailure};
+pub(crate) use digest::digest;
 pub use duration::{format_duration, parse_duration};
 pub use flow::{After, Flow, Node};
 pub use id::JobId;
@@ -60,7 +62,7 @@ pub use log_line::{LogLevel, LogLine};
 pub use new_batch::NewBatch;
 pub use new_job::NewJob;
 pub(crate) use new_job::RunAt;
-pub(crate) use new_job::{check_name, to_json};
+pub(crate) use new_job::{check_name, check_storable, check_text, to_json};
 pub(crate) use outcome::{Ending, Failure, FailureClass, truncated};
 pub use outcome::{IntoOutcome, JobError, Outcome};
 pub use policy::Policy;
@@ -78,6 +80,7 @@ pub use timestamp::Timestamp;
 pub use trace::TraceContext;
 pub use unique::Unique;
 pub(crate) use unique::{Held, OnConflict, Place, UniqueScope, UniqueUntil};
+pub use version::{JobRef, JobVersion};
 pub use worker_record::{WorkerId, WorkerRecord, WorkerState};
 
 /// A kind of job: its payload's type, the name of its handler, and its defaults.

@@ -2,7 +2,7 @@
 
 use super::digest::digest;
 use super::schedule::check_template;
-use super::{CallbackOn, KEY_BYTES_MAX, NewJob};
+use super::{CallbackOn, NewJob, check_text};
 use crate::{Error, FieldError};
 
 /// A batch to be opened with [`Queue::open_batch`](crate::Queue::open_batch): jobs that are counted
@@ -83,8 +83,7 @@ impl NewBatch {
             ("/idempotency_key", self.idempotency_key.as_ref()),
         ];
         for (pointer, text) in texts {
-            if text.is_some_and(|text| !(1..=KEY_BYTES_MAX).contains(&text.len())) {
-                let detail = format!("must be 1 to {KEY_BYTES_MAX} bytes long");
+            if let Some(Err(detail)) = text.map(|text| check_text(text)) {
                 broken.push(FieldError::new(pointer, detail));
             }
         }

@@ -364,8 +364,8 @@ impl NewJob {
             ("/correlation_id", &self.correlation_id),
         ];
         for (pointer, key) in keys {
-            if key.as_ref().is_some_and(|key| !(1..=KEY_BYTES_MAX).contains(&key.len())) {
-                refuse(pointer, format!("must be 1 to {KEY_BYTES_MAX} bytes long"));
+            if let Some(Err(detail)) = key.as_deref().map(check_text) {
+                refuse(pointer, detail);
             }
         }
         if self.metadata.keys().any(|key| key.starts_with(METADATA_RESERVED)) {
@@ -390,6 +390,22 @@ impl NewJob {
                 }
             }
         }
+    }
+}
+
+/// Checks a text that people choose freely; the sentence says what is allowed.
+pub(crate) fn check_text(text: &str) -> Result<(), String> {
+    if !(1..=KEY_BYTES_MAX).contains(&text.len()) {
+        return Err(format!("must be 1 to {KEY_BYTES_MAX} bytes long"));
+    }
+    check_storable(text)
+}
+
+/// Checks that every database can store a text.
+pub(crate) fn check_storable(text: &str) -> Result<(), String> {
+    match text.contains('\0') {
+        true => Err("holds a NUL character, which not every database can store".to_owned()),
+        false => Ok(()),
     }
 }
 

@@ -255,9 +255,13 @@ pub(crate) fn truncated(text: String) -> String {
     cut(text, ERROR_BYTES_MAX)
 }
 
-/// Cuts a text to so many bytes, on a character boundary and with a mark.
+/// Cuts a text to so many bytes, on a character boundary and with a mark; NUL, which not every database
+/// takes, becomes a question mark.
 pub(super) fn cut(mut text: String, bytes_max: usize) -> String {
     const MARK: &str = " [cut]";
+    if text.contains('\0') {
+        text = text.replace('\0', "?");
+    }
     if text.len() > bytes_max {
         let cut = text.floor_char_boundary(bytes_max - MARK.len());
         text.truncate(cut);

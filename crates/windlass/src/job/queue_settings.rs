@@ -200,6 +200,11 @@ impl PauseOptions {
                 ));
             }
         }
+        for (pointer, text) in [("/reason", &self.reason), ("/by", &self.by)] {
+            if let Some(Err(detail)) = text.as_deref().map(super::check_storable) {
+                broken.push(FieldError::new(pointer, detail));
+            }
+        }
         if let Some(until) = self.until.filter(|until| *until <= now || !until.is_plausible()) {
             let detail = format!("is {until} (an instant ahead, before the year 2200, allowed)");
             broken.push(FieldError::new("/until", detail));

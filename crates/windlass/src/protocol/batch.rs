@@ -8,7 +8,7 @@ use super::refusal::{RefusedObject, document};
 use super::values::flag;
 use super::{Refusal, StoredJob, read_job};
 use crate::FieldError;
-use crate::job::{BATCH_JOBS_MAX, NewJob};
+use crate::job::{BATCH_JOBS_MAX, NewJob, TraceContext};
 
 /// A batch as it was sent: each job for itself, readable or not.
 #[derive(Debug)]
@@ -20,6 +20,14 @@ pub struct BatchRequest {
 }
 
 impl BatchRequest {
+    /// The jobs as part of this trace, unless they are of one.
+    #[must_use]
+    pub fn traced(mut self, trace: &TraceContext) -> Self {
+        let one = |job: Result<NewJob, Refusal>| job.map(|job| job.trace_unless_set(Some(trace)));
+        self.jobs = self.jobs.into_iter().map(one).collect();
+        self
+    }
+
     /// The jobs, when all of them may be stored.
     ///
     /// # Errors

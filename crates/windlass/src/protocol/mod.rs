@@ -46,7 +46,7 @@ pub use job_request::{read_edit, read_job};
 pub use key_request::{AuditObject, KeyObject, read_new_key, read_rotation};
 pub use limit_request::{LimitObject, read_limit};
 pub use operation_object::{DeadGroupsObject, DryRunObject, OperationObject};
-pub use operation_request::{OperationRequest, read_operation, split_tag};
+pub use operation_request::{OperationRequest, read_operation, searched, split_tag};
 pub(crate) use operation_request::{operation_text, read_operation_text};
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use queue_object::{

@@ -11,10 +11,10 @@ use super::values::{
     Read, batch_id, duration, flag, instant, job_id, number, priority, text, workflow_id,
 };
 use super::{Refusal, document};
-use crate::job::{JobId, Priority, RunAt, Timestamp};
+use crate::job::{JobId, KEY_BYTES_MAX, Priority, RunAt, Timestamp, check_storable};
 use crate::queue::JobFilter;
 use crate::store::{Deed, ListQuery, Operation, OperationTarget, Target};
-use crate::{Error, RetryOptions, State};
+use crate::{Error, Reason, RetryOptions, State};
 
 const ACTIONS: [&str; 6] = ["retry", "cancel", "delete", "move", "set_priority", "reschedule"];
 
@@ -106,6 +106,8 @@ fn filter(query: &ListQuery) -> Value {
         ("queue", query.queues.clone()),
         ("tag", tags),
         ("fingerprint", query.fingerprints.clone()),
+        ("correlation_id", query.correlation_ids.clone()),
+        ("reason", query.reasons.iter().map(|reason| reason.as_str().to_owned()).collect()),
     ];
     let lists: Vec<(&str, Vec<String>)> = lists.into();
     members.extend(
@@ -118,16 +120,19 @@ fn filter(query: &ListQuery) -> Value {
         let classes: Vec<u8> = query.priorities.iter().map(|class| class.get()).collect();
         members.insert("priority", classes.into());
     }
-    if let Some(id) = &query.correlation_id {
-        members.insert("correlation_id", id.as_str().into());
+    if let Some(text) = &query.text {
+        members.insert("q", text.as_str().into());
     }
     if let Some(id) = query.bundle {
         let name = if query.is_workflow { "workflow_id" } else { "batch_id" };
         members.insert(name, id.to_string().into());
     }
-    for (name, at) in
-        [("created_after", query.created_after), ("created_before", query.created_before)]
-    {
+    for (name, at) in [
+        ("created_after", query.created_after),
+        ("created_before", query.created_before),
+        ("updated_after", query.updated_after),
+        ("updated_before", query.updated_before),
+    ] {
         members.extend(at.map(|at| (name, at.to_string().into())));
     }
     json!(members)
@@ -236,8 +241,14 @@ fn read_filter(object: &mut Object<'_>) -> JobFilter {
     for one in object.get("fingerprint", |json| several(json, text)).unwrap_or_default() {
         filter = filter.fingerprint(one);
     }
-    if let Some(id) = object.get("correlation_id", text) {
+    for id in object.get("correlation_id", |json| several(json, text)).unwrap_or_default() {
         filter = filter.correlation_id(id);
+    }
+    for reason in object.get("reason", |json| several(json, read_reason)).unwrap_or_default() {
+        filter = filter.reason(reason);
+    }
+    if let Some(text) = object.get("q", |json| searched(&text(json)?)) {
+        filter = filter.text(text);
     }
     let workflow = object.get("workflow_id", workflow_id);
     if let Some(id) = workflow {
@@ -255,7 +266,28 @@ fn read_filter(object: &mut Object<'_>) -> JobFilter {
     if let Some(at) = object.get("created_before", instant) {
         filter = filter.created_before(at);
     }
+    if let Some(at) = object.get("updated_after", instant) {
+        filter = filter.updated_after(at);
+    }
+    if let Some(at) = object.get("updated_before", instant) {
+        filter = filter.updated_before(at);
+    }
     filter
+}
+
+/// A text to search for.
+///
+/// # Errors
+/// Says how long it may be.
+pub fn searched(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=KEY_BYTES_MAX => check_storable(text).map(|()| text.to_owned()),
+        bytes => Err(format!("is {bytes} bytes long (1 to {KEY_BYTES_MAX} allowed)")),
+    }
+}
+
+fn read_reason(json: &RawValue) -> Read<Reason> {
+    text(json)?.parse()
 }
 
 fn read_state(json: &RawValue) -> Read<State> {

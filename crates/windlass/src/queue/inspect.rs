@@ -1,8 +1,9 @@
 //! What a client reads: pages of jobs, counts.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::core::State;
+use crate::core::{Reason, State};
 use crate::job::{BatchId, JobId, JobRecord, Priority, Timestamp, WorkflowId};
 use crate::store::{Counted, ListQuery, Listed, Measure};
 
@@ -50,10 +51,49 @@ impl JobFilter {
         self
     }
 
-    /// Jobs with this correlation id.
+    /// Jobs with this correlation id; several mean any of them.
     #[must_use]
     pub fn correlation_id(mut self, id: impl Into<String>) -> Self {
-        self.query.correlation_id = Some(id.into());
+        self.query.correlation_ids.push(id.into());
+        self
+    }
+
+    /// Jobs that stand where they stand for this reason; several mean any of them.
+    #[must_use]
+    pub fn reason(mut self, reason: Reason) -> Self {
+        self.query.reasons.push(reason);
+        self
+    }
+
+    /// Jobs that mention this text: it is their id, or a part of their kind, queue, correlation id,
+    /// idempotency key, last error, or of the key or value of a tag. Small and capital letters are alike,
+    /// and no character means anything but itself.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.query.text = Some(text.into());
+        self
+    }
+
+    /// Jobs that last changed at or after this instant.
+    #[must_use]
+    pub const fn updated_after(mut self, instant: Timestamp) -> Self {
+        self.query.updated_after = Some(instant);
+        self
+    }
+
+    /// Jobs that last changed before this instant.
+    #[must_use]
+    pub const fn updated_before(mut self, instant: Timestamp) -> Self {
+        self.query.updated_before = Some(instant);
+        self
+    }
+
+    /// Looks at no more than so many jobs, for no longer than `span`, where no index answers what is
+    /// asked (default 100,000 jobs and 250 ms): the page may end early then, which
+    /// [`Page::complete`] says.
+    #[must_use]
+    pub const fn look_at_most(mut self, jobs: usize, span: Duration) -> Self {
+        self.query.budget = Some((jobs, span));
         self
     }
 
@@ -109,7 +149,7 @@ impl JobFilter {
 
     /// What it asks of jobs, without the page.
     pub(crate) fn into_conditions(self) -> ListQuery {
-        ListQuery { cursor: None, ascending: false, limit: 0, ..self.query }
+        ListQuery { cursor: None, ascending: false, limit: 0, budget: None, ..self.query }
     }
 
     pub(super) fn page_size(&self) -> usize {

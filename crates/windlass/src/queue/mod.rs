@@ -9,6 +9,7 @@ mod keys;
 mod limits;
 mod manage;
 mod operate;
+mod replies;
 mod schedules;
 mod workers;
 
@@ -22,12 +23,13 @@ pub use enqueue::{Enqueue, Enqueued};
 pub(crate) use schedules::check_schedule;
 
 pub use operate::{DeadGroup, DeadGroups, OperationPreview};
+pub use replies::{Opened, Request};
 
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
-    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, LogLine, NewJob, PAYLOAD_BYTES_MAX,
-    TraceContext, check_name,
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, JobRef, LogLine, NewJob,
+    PAYLOAD_BYTES_MAX, TraceContext, check_name,
 };
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Scope, Store};
@@ -294,10 +296,15 @@ impl Queue {
     /// (`running (cancelling)`) and is cut off after 30 s.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when it has already ended, [`Error::NotFound`].
-    pub async fn cancel(&self, job: JobId, reason: Option<&str>) -> Result<JobRecord, Error> {
+    /// [`Error::Conflict`] when it has already ended, or is not of
+    /// the version that was named; [`Error::NotFound`].
+    pub async fn cancel(
+        &self,
+        job: impl Into<JobRef>,
+        reason: Option<&str>,
+    ) -> Result<JobRecord, Error> {
         let reason = reason.map(|text| crate::job::truncated(text.to_owned()));
-        self.store.cancel(&self.namespace, job, reason, false).await
+        self.store.cancel(&self.namespace, job.into(), reason, false).await
     }
 
     /// Cancels one job now, also when it runs: whatever its worker reports later is refused.
@@ -306,25 +313,31 @@ impl Queue {
     /// As [`cancel`](Self::cancel).
     pub async fn cancel_by_force(
         &self,
-        job: JobId,
+        job: impl Into<JobRef>,
         reason: Option<&str>,
     ) -> Result<JobRecord, Error> {
         let reason = reason.map(|text| crate::job::truncated(text.to_owned()));
-        self.store.cancel(&self.namespace, job, reason, true).await
+        self.store.cancel(&self.namespace, job.into(), reason, true).await
     }
 
     /// Gives an ended job another attempt, or runs a waiting one now; returns it. Nodes of its workflow that
     /// ended because of it wait for it again.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when it is pending or running, [`Error::NotFound`].
-    pub async fn retry(&self, job: JobId, options: RetryOptions) -> Result<JobRecord, Error> {
+    /// [`Error::Conflict`] when it is pending or running, or is not of
+    /// the version that was named; [`Error::NotFound`].
+    pub async fn retry(
+        &self,
+        job: impl Into<JobRef>,
+        options: RetryOptions,
+    ) -> Result<JobRecord, Error> {
+        let job: JobRef = job.into();
         if options.delay > DELAY_MAX {
             return Err(Error::invalid("/delay", "is longer than 366 days"));
         }
         let record = self.store.retry(&self.namespace, job, options).await?;
         if let Some(workflow) = record.workflow_id {
-            let (scope, options) = ((Scope::Descendants, Some(job)), RetryOptions::default());
+            let (scope, options) = ((Scope::Descendants, Some(job.id)), RetryOptions::default());
             self.store.reopen(&self.namespace, workflow, scope, options).await?;
         }
         Ok(record)
@@ -333,9 +346,10 @@ impl Queue {
     /// Deletes one job with its history; a running one only with `force`.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when it runs and `force` is false, [`Error::NotFound`].
-    pub async fn delete(&self, job: JobId, force: bool) -> Result<(), Error> {
-        self.store.delete(&self.namespace, job, force).await
+    /// [`Error::Conflict`] when it runs and `force` is false, or is not of
+    /// the version that was named; [`Error::NotFound`].
+    pub async fn delete(&self, job: impl Into<JobRef>, force: bool) -> Result<(), Error> {
+        self.store.delete(&self.namespace, job.into(), force).await
     }
 
     /// Waits until a job has ended, at most `timeout`; returns it as it stands then.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Queue;
-use crate::job::{JobEdit, JobId, JobRecord, Timestamp};
+use crate::job::{JobEdit, JobId, JobRecord, JobRef, Timestamp};
 use crate::store::{DeadLetter, Operation, OperationId, OperationRecord, OperationState, Target};
 use crate::{Error, JobFilter};
 
@@ -69,11 +69,12 @@ impl Queue {
     /// of its queue, kind and priority.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when it is running, or has ended and is given a time; [`Error::Invalid`]
+    /// [`Error::Conflict`] when it is running, has ended and is given a time, or is not of the
+    /// version that was named; [`Error::Invalid`]
     /// naming each broken rule; [`Error::NotFound`].
-    pub async fn edit(&self, job: JobId, edit: JobEdit) -> Result<JobRecord, Error> {
+    pub async fn edit(&self, job: impl Into<JobRef>, edit: JobEdit) -> Result<JobRecord, Error> {
         edit.check()?;
-        self.store().edit(&self.namespace, job, edit).await
+        self.store().edit(&self.namespace, job.into(), edit).await
     }
 
     /// Begins to do something to many jobs and returns at once: any process with a worker carries it out,
@@ -218,15 +219,15 @@ impl DeadLetter {
 }
 
 impl JobFilter {
-    /// Jobs that have this tag; several mean all of them. At most 20,000 jobs are looked at for a page.
+    /// Jobs that have this tag; several of one key mean any of them, and each key
+    /// that is named has to be met.
     #[must_use]
     pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.tags.push((key.into(), value.into()));
         self
     }
 
-    /// Dead letters of this [`fingerprint`](JobRecord::fingerprint); several mean any of them. As with
-    /// tags, at most 20,000 jobs are looked at for a page.
+    /// Dead letters of this [`fingerprint`](JobRecord::fingerprint); several mean any of them.
     #[must_use]
     pub fn fingerprint(mut self, fingerprint: impl Into<String>) -> Self {
         self.query.fingerprints.push(fingerprint.into());

@@ -5,7 +5,7 @@ pub(crate) mod tasks;
 mod wake;
 
 pub use clock::Clock;
-pub(crate) use tasks::Tasks;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use tasks::{Patience, at_most, rest};
+pub(crate) use tasks::{Tasks, detached};
 pub(crate) use wake::{Listener, Signal, Signals};

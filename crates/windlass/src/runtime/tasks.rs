@@ -9,6 +9,18 @@ use tokio_util::task::TaskTracker;
 /// First and longest wait before a loop that panicked is started again.
 const RESTART_WAIT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
+/// Runs work that goes on to its end when nobody waits for it any more.
+///
+/// # Panics
+/// When the work does.
+pub(crate) async fn detached<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    #[expect(clippy::disallowed_methods, reason = "this is where tasks start")]
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
 /// The tasks of one service and the token that stops them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tasks {

@@ -80,7 +80,7 @@ impl<D: Driver> BundleStore for SqlStore<D> {
                 digest,
                 callbacks: None,
             };
-            let done = self.driver().write(verb::Submit { bundle, nodes, now }).await;
+            let done = self.effect(verb::Submit { bundle, nodes, now }).await;
             done.map_err(|error| of_nodes(error, &order))
         })
     }
@@ -106,13 +106,13 @@ impl<D: Driver> BundleStore for SqlStore<D> {
                 digest,
                 callbacks,
             };
-            self.driver().write(verb::OpenBatch { bundle, now }).await
+            self.effect(verb::OpenBatch { bundle, now }).await
         })
     }
 
     fn commit_batch(&self, namespace: &Arc<str>, batch: BatchId) -> Reply<'_, ()> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.now(), self.shared());
-        Box::pin(self.driver().write(verb::CommitBatch { namespace, batch, now, shared }))
+        Box::pin(self.effect(verb::CommitBatch { namespace, batch, now, shared }))
     }
 
     fn bundles(&self, namespace: &Arc<str>, sort: Sort, which: Which) -> Reply<'_, Vec<BundleRow>> {

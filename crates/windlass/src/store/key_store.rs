@@ -35,7 +35,7 @@ impl<D: Driver> SqlStore<D> {
             }
             _ => None,
         };
-        self.driver().write(verb::Audited { verb, line }).await
+        self.effect(verb::Audited { verb, line }).await
     }
 }
 

@@ -38,10 +38,24 @@ impl ListFilter {
         self.and(&format!("{column} in ({list})"));
     }
 
-    /// `column` equals `value`.
-    pub(crate) fn text_is(&mut self, column: &'static str, value: &str) {
-        self.values.push(Bound::Text(value.to_owned()));
-        self.and(&format!("{column} = ${}", self.values.len()));
+    /// `column` is one of these texts.
+    pub(crate) fn text_one_of(&mut self, column: &'static str, values: &[String]) {
+        let first = self.values.len();
+        self.values.extend(values.iter().cloned().map(Bound::Text));
+        let places: Vec<String> =
+            (first..self.values.len()).map(|n| format!("${}", n + 1)).collect();
+        self.and(&format!("{column} in ({})", places.join(", ")));
+    }
+
+    /// The keyset's ids from one, and below another.
+    pub(crate) fn between(&mut self, from: Option<JobId>, below: Option<JobId>) {
+        let id = self.id;
+        for (sign, bound) in [(">=", from), ("<", below)] {
+            if let Some(bound) = bound {
+                self.values.push(Bound::Int(bound.as_i64()));
+                self.and(&format!("{id} {sign} ${}", self.values.len()));
+            }
+        }
     }
 
     /// `column` is at or after / before `instant`.

@@ -16,6 +16,7 @@ mod key_store;
 mod limit_store;
 mod line;
 mod list;
+mod list_query;
 mod migrations;
 #[cfg(all(test, feature = "sqlite"))]
 mod model;
@@ -29,6 +30,7 @@ mod postgres;
 mod queue_store;
 #[cfg(all(test, feature = "postgres", feature = "mysql"))]
 mod races;
+mod reply_store;
 mod rows;
 mod schedule_store;
 pub mod schema;
@@ -55,7 +57,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::core::Settlement;
-use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, NewJob};
+use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, JobRef, NewJob};
 use crate::runtime::{Clock, Signals};
 
 pub(crate) use bundle_store::BundleStore;
@@ -63,20 +65,23 @@ pub(crate) use effects::Measure;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
 pub(crate) use key_store::KeyStore;
 pub(crate) use limit_store::LimitStore;
+pub(crate) use list_query::ListQuery;
 pub(crate) use operation::{Deed, Target};
 pub use operation::{
     Operation, OperationFailure, OperationId, OperationRecord, OperationState, OperationTarget,
 };
 pub(crate) use operation_store::OperationStore;
 pub(crate) use queue_store::QueueStore;
+pub use reply_store::KeptReply;
+pub(crate) use reply_store::{OpenedRequest, ReplyStore, RequestKey};
 pub(crate) use schedule_store::{Declared, ScheduleStore};
 #[cfg(feature = "testing")]
 pub(crate) use test_faults::TestFaults;
 pub(crate) use types::{
     Admitted, Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, KnownWorker,
-    ListQuery, Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage,
-    Report, Resolved, Served, ServingWorker, Settled, Stored, Sweep, TakenBy, Taker, Tally,
-    WorkerKey, WorkerOrigin, WorkerPage,
+    Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Report,
+    Resolved, Served, ServingWorker, Settled, Stored, Sweep, TakenBy, Taker, Tally, WorkerKey,
+    WorkerOrigin, WorkerPage,
 };
 pub use types::{Existing, RetryOptions};
 pub(crate) use verb::{BundleRow, Scope, Sort, Which};
@@ -111,6 +116,7 @@ pub(crate) trait Store:
     + OperationStore
     + BundleStore
     + LimitStore
+    + ReplyStore
     + KeyStore
     + WorkerStore
     + Send
@@ -169,17 +175,17 @@ pub(crate) trait Store:
     fn cancel(
         &self,
         namespace: &Arc<str>,
-        job: JobId,
+        job: JobRef,
         reason: Option<String>,
         force: bool,
     ) -> Reply<'_, JobRecord>;
     fn retry(
         &self,
         namespace: &Arc<str>,
-        job: JobId,
+        job: JobRef,
         options: RetryOptions,
     ) -> Reply<'_, JobRecord>;
-    fn delete(&self, namespace: &Arc<str>, job: JobId, force: bool) -> Reply<'_, ()>;
+    fn delete(&self, namespace: &Arc<str>, job: JobRef, force: bool) -> Reply<'_, ()>;
 
     fn get(&self, namespace: &Arc<str>, jobs: Vec<JobId>) -> Reply<'_, Vec<JobRecord>>;
     fn attempts(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<AttemptRecord>>;

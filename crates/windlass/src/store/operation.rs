@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::types::{ListQuery, RetryOptions};
+use super::list_query::ListQuery;
+use super::types::RetryOptions;
 use crate::core::State;
 use crate::job::{BATCH_JOBS_MAX, DELAY_MAX, JobEdit, JobId, Priority, RunAt, Timestamp};
 use crate::{Error, FieldError};

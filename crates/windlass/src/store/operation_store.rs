@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::driver::Driver;
+use super::list_query::ListQuery;
 use super::operation::{Deed, Operation, OperationId, OperationRecord, OperationState, Target};
 use super::sql_store::SqlStore;
-use super::types::{Dead, Found, ListQuery};
+use super::types::{Dead, Found};
 use super::verb::{self, OperationProgress, OperationRow};
-use super::{Reply, Store as _};
+use super::{Reply, Store};
 use crate::Error;
-use crate::job::{JobEdit, JobId, JobRecord, Timestamp};
+use crate::job::{JobEdit, JobId, JobRecord, JobRef, Timestamp};
 
 /// Operations of one round.
 const OPERATIONS_MAX: usize = 20;
@@ -36,7 +37,7 @@ pub(crate) struct Operated {
 
 /// As [`Store`](super::Store), for changes by hand.
 pub(crate) trait OperationStore {
-    fn edit(&self, namespace: &Arc<str>, job: JobId, edit: JobEdit) -> Reply<'_, JobRecord>;
+    fn edit(&self, namespace: &Arc<str>, job: JobRef, edit: JobEdit) -> Reply<'_, JobRecord>;
 
     /// Reads a page of the ids of jobs.
     fn find(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Found>;
@@ -64,8 +65,8 @@ pub(crate) trait OperationStore {
 }
 
 impl<D: Driver> OperationStore for SqlStore<D> {
-    fn edit(&self, namespace: &Arc<str>, job: JobId, edit: JobEdit) -> Reply<'_, JobRecord> {
-        let namespace = Arc::clone(namespace);
+    fn edit(&self, namespace: &Arc<str>, job: JobRef, edit: JobEdit) -> Reply<'_, JobRecord> {
+        let (namespace, JobRef { id: job, version }) = (Arc::clone(namespace), job);
         Box::pin(async move {
             let now = self.now();
             self.ids().ready(self.driver(), now).await?;
@@ -78,14 +79,16 @@ impl<D: Driver> OperationStore for SqlStore<D> {
                 }
             };
             let (shared, ids) = (self.shared(), Arc::clone(self.ids()));
-            let verb = verb::Edit { namespace, job, edit, queue_id, now, shared, ids };
+            let verb = verb::Edit { namespace, job, version, edit, queue_id, now, shared, ids };
             Ok(self.act(verb).await?.record)
         })
     }
 
     fn find(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Found> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.now(), self.shared());
-        Box::pin(self.driver().read(verb::Find(verb::List { namespace, query, now, shared })))
+        let clock = Store::clock(self).clone();
+        let list = verb::List { namespace, query, now, clock, shared };
+        Box::pin(self.driver().read(verb::Find(list)))
     }
 
     fn begin_operation(

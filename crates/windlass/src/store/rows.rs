@@ -1,4 +1,4 @@
-//! Reads the rows of `job_get.sql`: everything known of a job, and the room it stands in.
+//! Reads the rows of `job_get.sql` and `job_look.sql`: everything known of a job, and the room it stands in.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::driver::Row;
 use super::origin::Origin;
 use crate::Error;
 use crate::core::{Counts, Reason, State};
-use crate::job::{Backoff, Held, JobId, JobRecord, Keys, Priority, Timestamp};
+use crate::job::{Backoff, Held, JobId, JobRecord, JobVersion, Keys, Priority, Timestamp};
 
 /// A job, with what the verbs need beyond the public record.
 #[derive(Debug)]
@@ -81,6 +81,21 @@ impl JobRow {
         job.crashes = counts.crashes;
         job.snoozes = counts.snoozes;
         Ok(Self { record: job, namespace_id: ids.0, queue_id: ids.1, kind_id: ids.2, room })
+    }
+
+    /// Refuses a change that was meant for another version of the job.
+    pub(crate) fn expect(&self, version: Option<JobVersion>) -> Result<(), Error> {
+        let now = version.map(|_| self.record.version());
+        match (version, now) {
+            (Some(wanted), Some(now)) if wanted != now => Err(Error::Conflict {
+                code: "precondition_failed",
+                message: format!(
+                    "job {} has changed: it has version {now}, not {wanted}",
+                    self.record.id
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The unique key that its end gives back.
@@ -159,7 +174,8 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
         correlation_id: row.opt_text()?,
         tags: read_json(row)?,
         metadata: read_json(row)?,
-        payload: row.bytes()?,
+        // Nothing where it is not read.
+        payload: row.opt_bytes()?.unwrap_or_default(),
         keys: Keys::default(),
         uniqueness: read_json(row)?,
         depends_on: read_json(row)?,

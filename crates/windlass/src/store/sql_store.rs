@@ -10,17 +10,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::driver::Driver;
 use super::ids::Ids;
+use super::list_query::ListQuery;
 use super::settings::Settings;
 use super::types::{
-    Beat, Claims, Counted, ListQuery, Listed, NewWorker, ProgressNote, Promoted, RetryOptions,
-    Served, Settled, Stored, WorkerKey,
+    Beat, Claims, Counted, Listed, NewWorker, ProgressNote, Promoted, RetryOptions, Served,
+    Settled, Stored, WorkerKey,
 };
 use super::verb::{self, Prepared};
 use super::within::Work;
 use super::{Reply, Shared, Store};
 use crate::Error;
 use crate::core::Settlement;
-use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, NewJob, Timestamp};
+use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, JobRef, NewJob, Timestamp};
 use crate::runtime::{Clock, Signals};
 
 /// [`Store`] over a driver.
@@ -181,7 +182,7 @@ impl<D: Driver> Store for SqlStore<D> {
                 Vec::new()
             } else {
                 let verb = self.prepare_enqueue(namespace, good, atomic, now).await?;
-                let write = self.driver.write(verb);
+                let write = self.effect(verb);
                 #[cfg(feature = "testing")]
                 let write = self.driver.shared().faults.around(write);
                 write.await?
@@ -358,18 +359,20 @@ impl<D: Driver> Store for SqlStore<D> {
     fn cancel(
         &self,
         namespace: &Arc<str>,
-        job: JobId,
+        job: JobRef,
         reason: Option<String>,
         force: bool,
     ) -> Reply<'_, JobRecord> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
-        Box::pin(self.act(verb::Cancel { namespace, job, reason, force, now, shared }))
+        let JobRef { id: job, version } = job;
+        let verb = verb::Cancel { namespace, job, version, reason, force, now, shared };
+        Box::pin(self.act(verb))
     }
 
     fn retry(
         &self,
         namespace: &Arc<str>,
-        job: JobId,
+        job: JobRef,
         options: RetryOptions,
     ) -> Reply<'_, JobRecord> {
         let namespace = Arc::clone(namespace);
@@ -377,14 +380,16 @@ impl<D: Driver> Store for SqlStore<D> {
             let now = self.clock.now();
             self.ids.ready(&self.driver, now).await?;
             let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
-            let verb = verb::Retry { namespace, job, options, now, shared, ids };
+            let JobRef { id: job, version } = job;
+            let verb = verb::Retry { namespace, job, version, options, now, shared, ids };
             Ok(self.act(verb).await?.record)
         })
     }
 
-    fn delete(&self, namespace: &Arc<str>, job: JobId, force: bool) -> Reply<'_, ()> {
+    fn delete(&self, namespace: &Arc<str>, job: JobRef, force: bool) -> Reply<'_, ()> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
-        Box::pin(self.act(verb::Delete { namespace, job, force, now, shared }))
+        let JobRef { id: job, version } = job;
+        Box::pin(self.act(verb::Delete { namespace, job, version, force, now, shared }))
     }
 
     fn get(&self, namespace: &Arc<str>, jobs: Vec<JobId>) -> Reply<'_, Vec<JobRecord>> {
@@ -399,7 +404,8 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn list(&self, namespace: &Arc<str>, query: ListQuery) -> Reply<'_, Listed> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
-        Box::pin(self.driver.read(verb::List { namespace, query, now, shared }))
+        let clock = self.clock.clone();
+        Box::pin(self.driver.read(verb::List { namespace, query, now, clock, shared }))
     }
 
     fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::catalog::Pair;
-use super::list::ListFilter;
 use super::origin::Origin;
 use crate::core::{Run, State, fingerprint};
 use crate::job::{Ending, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp, WorkerState};
@@ -286,69 +285,6 @@ pub struct RetryOptions {
     pub delay: Duration,
     /// Change the priority.
     pub priority: Option<Priority>,
-}
-
-/// A page of jobs to read; empty lists mean all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct ListQuery {
-    pub(crate) states: Vec<State>,
-    pub(crate) kinds: Vec<String>,
-    pub(crate) queues: Vec<String>,
-    pub(crate) priorities: Vec<Priority>,
-    /// All of them.
-    pub(crate) tags: Vec<(String, String)>,
-    pub(crate) fingerprints: Vec<String>,
-    pub(crate) correlation_id: Option<String>,
-    /// A workflow or batch whose members these are.
-    pub(crate) bundle: Option<i64>,
-    pub(crate) is_workflow: bool,
-    pub(crate) created_after: Option<Timestamp>,
-    pub(crate) created_before: Option<Timestamp>,
-    pub(crate) cursor: Option<JobId>,
-    pub(crate) ascending: bool,
-    pub(crate) limit: usize,
-}
-
-impl ListQuery {
-    /// Whether it means every job.
-    pub(crate) fn is_empty(&self) -> bool {
-        let page = (self.cursor, self.ascending, self.limit);
-        let (cursor, ascending, limit) = page;
-        *self == Self { cursor, ascending, limit, ..Self::default() }
-    }
-
-    /// Whether there are conditions that only the whole job can answer.
-    pub(super) const fn is_sieved(&self) -> bool {
-        !self.tags.is_empty() || !self.fingerprints.is_empty()
-    }
-
-    /// Answers them.
-    pub(super) fn passes(&self, job: &JobRecord) -> bool {
-        let has = |(key, value): &(String, String)| job.tags.get(key) == Some(value);
-        let is_one = || {
-            let of_job = job.fingerprint();
-            self.fingerprints.iter().any(|one| Some(one) == of_job.as_ref())
-        };
-        self.tags.iter().all(has) && (self.fingerprints.is_empty() || is_one())
-    }
-
-    /// Adds the conditions on the job itself, and the page.
-    pub(super) fn restrict(&self, filter: &mut ListFilter) {
-        if !self.priorities.is_empty() {
-            let classes = self.priorities.iter().map(|class| i64::from(class.get()));
-            filter.one_of("j.priority", classes);
-        }
-        if let Some(id) = &self.correlation_id {
-            filter.text_is("j.correlation_id", id);
-        }
-        if let Some(instant) = self.created_after {
-            filter.at("j.created_at", true, instant);
-        }
-        if let Some(instant) = self.created_before {
-            filter.at("j.created_at", false, instant);
-        }
-        filter.page(self.cursor, self.ascending, self.limit);
-    }
 }
 
 /// A page of jobs as it was read.

@@ -168,7 +168,7 @@ async fn an_ended_job_cannot_be_cancelled(t: &Harness) {
 }
 
 async fn an_unknown_job_cannot_be_cancelled(t: &Harness) {
-    let unknown = "4711".parse().expect("an id");
+    let unknown: windlass::JobId = "4711".parse().expect("an id");
 
     let error = t.queue.cancel(unknown, None).await.expect_err("unknown");
 

@@ -157,7 +157,8 @@ async fn what_breaks_a_rule_changes_nothing(t: &Harness) {
 
     let wrong = JobEdit::new().payload("2").queue("no queue").max_attempts(0);
     let refused = t.queue.edit(id, wrong).await.expect_err("refused");
-    let unknown = t.queue.edit("812".parse().expect("an id"), JobEdit::new().payload("2")).await;
+    let unknown =
+        t.queue.edit("812".parse::<JobId>().expect("an id"), JobEdit::new().payload("2")).await;
 
     let Error::Invalid(broken) = refused else { panic!("{refused}") };
     let pointers: Vec<&str> = broken.iter().map(|error| error.pointer.as_str()).collect();

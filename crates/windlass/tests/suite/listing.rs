@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use windlass::{JobFilter, JobId, Priority, State};
+use windlass::{Error, JobEdit, JobFilter, JobId, Priority, Reason, RetryOptions, State};
 use windlass_testkit::{Act, Harness, Script, every_backend};
 
 every_backend!(
@@ -10,6 +10,9 @@ every_backend!(
     filters_narrow_the_list,
     every_state_can_be_listed,
     values_of_a_filter_are_never_part_of_the_statement,
+    what_no_index_answers_is_asked_of_each_job,
+    a_page_ends_early_when_so_many_jobs_were_looked_at,
+    a_change_meant_for_another_version_is_refused,
 );
 
 async fn listed(t: &Harness, filter: JobFilter) -> Vec<JobId> {
@@ -99,4 +102,68 @@ async fn values_of_a_filter_are_never_part_of_the_statement(t: &Harness) {
     }
 
     assert_eq!(listed(t, JobFilter::new()).await.len(), 1);
+}
+
+async fn what_no_index_answers_is_asked_of_each_job(t: &Harness) {
+    let other = t.queue.in_namespace("other").expect("a name");
+    t.queue.create_namespace("other").await.expect("a namespace");
+    other.enqueue_new(windlass::NewJob::new("mail", "1")).await.expect("stored");
+    let plain = t.job("mail").with(|job| job.queue("slow").tag("team", "Blue")).await;
+    let late =
+        t.job("mail").with(|job| job.delay(Duration::from_secs(9)).correlation_id("c-1")).await;
+    t.advance(Duration::from_secs(2));
+    let gone = t.job("other").with(|job| job.queue("slow").correlation_id("c-2")).await;
+    t.queue.cancel(gone, Some("too late")).await.expect("cancelled");
+
+    let (filter, now) = (JobFilter::new, t.clock.now());
+    assert_eq!(listed(t, filter().reason(Reason::Scheduled)).await, [late]);
+    assert_eq!(listed(t, filter().reason(Reason::Request).state(State::Cancelled)).await, [gone]);
+    assert_eq!(listed(t, filter().correlation_id("c-1").correlation_id("c-2")).await, [gone, late]);
+    assert_eq!(listed(t, filter().updated_after(now)).await, [gone]);
+    assert_eq!(listed(t, filter().updated_before(now)).await, [late, plain]);
+    assert_eq!(listed(t, filter().text("BLUE")).await, [plain]);
+    assert_eq!(listed(t, filter().text("too l_te")).await, []);
+    assert_eq!(listed(t, filter().text("too late")).await, [gone]);
+    assert_eq!(listed(t, filter().queue("slow").kind("mail")).await, [plain]);
+    assert_eq!(listed(t, filter().queue("slow").state(State::Cancelled)).await, [gone]);
+    assert_eq!(listed(t, filter().created_before(now).oldest_first()).await, [plain, late]);
+    assert_eq!(listed(t, filter().queue("none").text("mail")).await, []);
+}
+
+async fn a_page_ends_early_when_so_many_jobs_were_looked_at(t: &Harness) {
+    for _ in 0..4 {
+        t.job("mail").await;
+    }
+    let filter = || JobFilter::new().priority(Priority::LOW).limit(1);
+    let looks = |jobs| filter().look_at_most(jobs, Duration::from_secs(60));
+
+    let early = t.queue.list(looks(3)).await.expect("a page");
+    assert!(!early.complete && early.jobs.is_empty());
+    let cursor = early.next_cursor.expect("where it goes on");
+    let rest = t.queue.list(looks(3).after(cursor)).await.expect("a page");
+    assert!(rest.complete && rest.next_cursor.is_none());
+    // No time at all is enough for one step.
+    let hasty = filter().look_at_most(2, Duration::ZERO);
+    assert!(!t.queue.list(hasty).await.expect("a page").complete);
+    assert!(t.queue.list(filter()).await.expect("a page").complete);
+}
+
+async fn a_change_meant_for_another_version_is_refused(t: &Harness) {
+    let id = t.job("mail").await;
+    let first = t.queue.get(id).await.expect("a job").version();
+    let changed = t.queue.edit(id.at_version(first), JobEdit::new().priority(Priority::LOW)).await;
+    let second = changed.expect("changed").version();
+    let refused = |result: Result<(), Error>| {
+        matches!(result, Err(Error::Conflict { code: "precondition_failed", .. }))
+    };
+
+    let edit = t.queue.edit(id.at_version(first), JobEdit::new().queue("q")).await;
+    assert!(refused(edit.map(drop)));
+    assert!(refused(t.queue.cancel(id.at_version(first), None).await.map(drop)));
+    assert!(refused(t.queue.delete(id.at_version(first), true).await));
+    t.queue.cancel(id.at_version(second), None).await.expect("cancelled");
+    let retry = t.queue.retry(id.at_version(second), RetryOptions::default()).await;
+    assert!(refused(retry.map(drop)));
+    let third = t.queue.get(id).await.expect("a job").version();
+    t.queue.delete(id.at_version(third), false).await.expect("deleted");
 }

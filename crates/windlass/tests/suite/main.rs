@@ -40,6 +40,7 @@ mod prune;
 mod queues;
 mod rates;
 mod remote;
+mod replies;
 mod retry;
 mod rights;
 mod schedules;
@@ -50,6 +51,7 @@ mod stats;
 mod steps;
 #[cfg(feature = "testing")]
 mod testing;
+mod texts;
 mod trace;
 mod typed;
 mod unique;

@@ -350,15 +350,16 @@ impl Player {
         let Some(index) = job.checked_rem(ids.len()) else { return };
         let (id, ns) = (ids[index], &self.namespace);
         let (done, expected) = match step {
-            Step::Cancel { force, .. } => {
-                (self.store.cancel(ns, id, None, *force).await.is_ok(), model.cancel(id, *force))
-            }
+            Step::Cancel { force, .. } => (
+                self.store.cancel(ns, id.into(), None, *force).await.is_ok(),
+                model.cancel(id, *force),
+            ),
             Step::Retry { reset, .. } => {
                 let options = RetryOptions { reset_attempts: *reset, ..RetryOptions::default() };
-                (self.store.retry(ns, id, options).await.is_ok(), model.retry(id, *reset))
+                (self.store.retry(ns, id.into(), options).await.is_ok(), model.retry(id, *reset))
             }
             Step::Delete { force, .. } => {
-                (self.store.delete(ns, id, *force).await.is_ok(), model.delete(id, *force))
+                (self.store.delete(ns, id.into(), *force).await.is_ok(), model.delete(id, *force))
             }
             _ => return,
         };

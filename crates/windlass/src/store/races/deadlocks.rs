@@ -125,11 +125,15 @@ impl Player {
         let (store, namespace) = (&self.node.store, &self.node.namespace);
         let force = self.rng.bool();
         let (cancelled, forced, retried, again, deleted) = tokio::join!(
-            store.cancel(namespace, a, None, false),
-            store.cancel(namespace, b, None, force),
-            store.retry(namespace, c, RetryOptions::default()),
-            store.retry(namespace, d, RetryOptions { reset_attempts: true, ..Default::default() }),
-            store.delete(namespace, e, force),
+            store.cancel(namespace, a.into(), None, false),
+            store.cancel(namespace, b.into(), None, force),
+            store.retry(namespace, c.into(), RetryOptions::default()),
+            store.retry(
+                namespace,
+                d.into(),
+                RetryOptions { reset_attempts: true, ..Default::default() }
+            ),
+            store.delete(namespace, e.into(), force),
         );
         for result in [cancelled.err(), forced.err(), retried.err(), again.err(), deleted.err()] {
             match result {

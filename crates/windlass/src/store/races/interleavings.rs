@@ -263,7 +263,7 @@ async fn a_retry_before_a_promote(backend: Backend) {
     ring.clock.advance(Duration::from_secs(10));
     let id = job.as_i64();
     ring.shut(&format!("select id from {{t}}job where id = {id} for update")).await;
-    let retrying = one.store.retry(&one.namespace, job, RetryOptions::default());
+    let retrying = one.store.retry(&one.namespace, job.into(), RetryOptions::default());
 
     let (retried, promoted) = tokio::join!(retrying, async {
         ring.until_waiting(1).await;
@@ -284,7 +284,7 @@ async fn retry_and_promote(backend: Backend) {
         ring.clock.advance(Duration::from_secs(6));
 
         let (retried, promoted) = tokio::join!(
-            one.store.retry(&one.namespace, job, RetryOptions::default()),
+            one.store.retry(&one.namespace, job.into(), RetryOptions::default()),
             two.store.promote(10),
         );
 

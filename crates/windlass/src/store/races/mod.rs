@@ -61,7 +61,7 @@ impl Node {
     }
 
     async fn cancel(&self, job: JobId, force: bool) -> Result<State, Error> {
-        Ok(self.store.cancel(&self.namespace, job, None, force).await?.state)
+        Ok(self.store.cancel(&self.namespace, job.into(), None, force).await?.state)
     }
 
     async fn state(&self, job: JobId) -> State {
@@ -118,7 +118,7 @@ impl Ring {
         // Both know the queue and hold what the first call of a process needs.
         for node in [&one, &two] {
             let jobs = node.enqueue(vec![mail()]).await;
-            node.store.delete(&node.namespace, jobs[0], true).await.unwrap();
+            node.store.delete(&node.namespace, jobs[0].into(), true).await.unwrap();
         }
         let gate = Admin::connect(backend, &url).await;
         let eyes = Admin::connect(backend, &url).await;

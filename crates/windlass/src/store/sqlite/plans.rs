@@ -5,7 +5,9 @@ use rusqlite::Connection;
 use super::connection::Texts;
 use super::migrate::migrate;
 use crate::Timestamp;
+use crate::store::ListQuery;
 use crate::store::statements::Sql;
+use crate::store::verb::{Names, statements};
 
 fn plan(connection: &Connection, sql: Sql) -> String {
     let text = format!("explain query plan {}", Texts::new().of(sql));
@@ -57,4 +59,84 @@ fn a_job_that_came_back_is_found_through_the_partial_index() {
     migrate(&connection, Timestamp::from_micros(0), true).unwrap();
 
     assert!(plan(&connection, Sql::JobGet).contains("windlass_ready_moved"));
+}
+
+/// The plans of a list: queues 1 and 2, types 3 and 4.
+fn list_plans(connection: &Connection, query: &ListQuery) -> Vec<String> {
+    let ids = |names: &[String], first| {
+        let all = (0..names.len()).map(|n| first + i64::try_from(n).unwrap()).collect();
+        (!names.is_empty()).then_some(all)
+    };
+    let names = Names { queues: ids(&query.queues, 1), kinds: ids(&query.kinds, 3) };
+    let query = ListQuery { limit: 101, cursor: "812".parse().ok(), ..query.clone() };
+    let all = statements(&query, &names).into_iter().map(|(sql, mut filter)| {
+        query.restrict(&mut filter);
+        let text = super::connection::numbered(&filter.insert_into(Texts::new().of(sql)));
+        assert!(!text.contains("count(") && !text.contains("offset"), "{text}");
+        let mut statement = connection.prepare(&format!("explain query plan {text}")).unwrap();
+        let nulls = vec![rusqlite::types::Null; statement.parameter_count()];
+        let lines = statement.query_map(rusqlite::params_from_iter(nulls), |row| row.get(3));
+        lines.unwrap().collect::<Result<Vec<String>, _>>().unwrap().join("\n")
+    });
+    all.collect()
+}
+
+#[test]
+fn pages_by_state_queue_type_and_id_walk_an_index_in_its_order() {
+    use crate::State::{Cancelled, Completed, DeadLetter, Delayed, Failed, Retrying, Running};
+    let connection = Connection::open_in_memory().unwrap();
+    migrate(&connection, Timestamp::from_micros(0), true).unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let states =
+        |states: &[crate::State]| ListQuery { states: states.to_vec(), ..ListQuery::default() };
+
+    let queries = [
+        ListQuery::default(),
+        ListQuery { queues: names(&["a"]), ..ListQuery::default() },
+        ListQuery { queues: names(&["a", "b"]), ..ListQuery::default() },
+        ListQuery { kinds: names(&["a", "b"]), ..ListQuery::default() },
+        states(&[Completed, Failed, DeadLetter, Cancelled]),
+        states(&[Running, Delayed, Retrying]),
+    ];
+    for query in queries
+        .into_iter()
+        .flat_map(|query| [true, false].map(|ascending| ListQuery { ascending, ..query.clone() }))
+    {
+        assert!(query.is_indexed(), "{query:?}");
+        for plan in list_plans(&connection, &query) {
+            assert!(!plan.contains("TEMP B-TREE"), "{query:?} sorts:\n{plan}");
+            assert!(!plan.contains("SCAN"), "{query:?} scans:\n{plan}");
+        }
+    }
+}
+
+#[test]
+fn what_no_index_answers_is_never_left_to_a_statement() {
+    let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let at = Some(Timestamp::from_micros(1_800_000_000_000_000));
+    let base = ListQuery::default;
+
+    for query in [
+        ListQuery { correlation_ids: texts(&["c"]), ..base() },
+        ListQuery { priorities: vec![crate::Priority::LOW], ..base() },
+        ListQuery { created_before: at, ..base() },
+        ListQuery { updated_after: at, ..base() },
+        ListQuery { text: Some("x".to_owned()), ..base() },
+        ListQuery { queues: texts(&["q"]), kinds: texts(&["k"]), ..base() },
+        ListQuery { queues: texts(&["q"]), states: vec![crate::State::Completed], ..base() },
+    ] {
+        assert!(!query.is_indexed(), "{query:?}");
+        assert!(query.candidates().is_indexed(), "{query:?}");
+    }
+}
+
+#[test]
+fn no_statement_of_a_page_counts_or_skips_rows() {
+    // The history of a schedule is cut at a fixed number of ticks.
+    for sql in Sql::ALL.iter().filter(|sql| **sql != Sql::TickEdge) {
+        assert!(!sql.for_sqlite().unwrap_or_default().contains(" offset "), "{sql:?}");
+    }
+    for sql in [Sql::TallyRead, Sql::JobGet, Sql::JobLook, Sql::OperationList, Sql::QueueList] {
+        assert!(!sql.for_sqlite().unwrap().contains("count("), "{sql:?}");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::{Event, Next, Reason, Settlement, State};
-use crate::job::{Act, JobId, Timestamp};
+use crate::job::{Act, JobId, JobVersion, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
@@ -22,6 +22,8 @@ const CANCEL_GRACE: Duration = Duration::from_secs(30);
 pub(crate) struct Cancel {
     pub(crate) namespace: Arc<str>,
     pub(crate) job: JobId,
+    /// The version that is meant; none means any.
+    pub(crate) version: Option<JobVersion>,
     pub(crate) reason: Option<String>,
     pub(crate) force: bool,
     pub(crate) now: Timestamp,
@@ -50,6 +52,7 @@ impl Verb for Cancel {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRecord, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
+        row.expect(self.version)?;
         match row.room {
             Room::Ended { .. } => {
                 let state = row.record.state;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason, Settlement, State};
-use crate::job::{Act, JobId, Timestamp};
+use crate::job::{Act, JobId, JobVersion, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
@@ -18,6 +18,8 @@ use crate::store::verb::{apply, locate};
 pub(crate) struct Delete {
     pub(crate) namespace: Arc<str>,
     pub(crate) job: JobId,
+    /// The version that is meant; none means any.
+    pub(crate) version: Option<JobVersion>,
     pub(crate) force: bool,
     pub(crate) now: Timestamp,
     pub(crate) shared: Arc<Shared>,
@@ -39,6 +41,7 @@ impl Verb for Delete {
         tx.query(Sql::EndedLock, &[]).await?;
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let mut row = locate(tx, namespace_id, self.job).await?;
+        row.expect(self.version)?;
         if let Room::Lease { worker_id, counts, .. } = row.room {
             if !self.force {
                 let job = self.job;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason};
-use crate::job::{Act, JobEdit, JobId, JobRecord, RunAt, Timestamp};
+use crate::job::{Act, JobEdit, JobId, JobRecord, JobVersion, RunAt, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
@@ -21,6 +21,8 @@ use crate::store::verb::locate;
 pub(crate) struct Edit {
     pub(crate) namespace: Arc<str>,
     pub(crate) job: JobId,
+    /// The version that is meant; none means any.
+    pub(crate) version: Option<JobVersion>,
     pub(crate) edit: JobEdit,
     /// The id of the queue it moves to, which was made known with the job's kind before.
     pub(crate) queue_id: Option<i64>,
@@ -53,6 +55,7 @@ impl Verb for Edit {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobRow, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
+        row.expect(self.version)?;
         let place = self.place(&row);
         let run_at = self.edit.run_at.map(|at| at.resolve(self.now));
         match row.room {

@@ -7,19 +7,13 @@ use crate::Error;
 use crate::core::{Reason, State};
 use crate::job::{AttemptRecord, JobId, JobRecord, Timestamp};
 use crate::store::driver::{Batch, Tx, Verb};
-use crate::store::list::ListFilter;
 use crate::store::rows::{JobRow, Room, instant};
 use crate::store::statements::Sql;
 use crate::store::verb::locate;
-use crate::store::{Counted, Found, ListQuery, Listed, ServingWorker, Shared, Tally};
-
-/// Jobs that are looked at one by one in a step, and in all for one page, where statements cannot answer
-/// a condition.
-const SIEVE_PAGE: usize = 500;
-const SIEVE_MAX: usize = 20_000;
+use crate::store::{Counted, ServingWorker, Shared, Tally};
 
 /// Weight of a read that may come past many rows.
-const READ_WEIGHT: usize = 1000;
+pub(super) const READ_WEIGHT: usize = 1000;
 
 /// Reads jobs by id, in the order asked for; unknown ones are left out.
 #[derive(Debug)]
@@ -36,7 +30,7 @@ impl Verb for Get {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<JobRecord>, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let ids: Vec<i64> = self.jobs.iter().map(|job| job.as_i64()).collect();
-        let mut rows = rows(tx, &ids, self.now).await?;
+        let mut rows = rows(tx, Sql::JobGet, &ids, self.now).await?;
         rows.retain(|row| row.namespace_id == namespace_id);
         for row in rows.iter_mut().filter(|row| matches!(row.room, Room::Blocked { .. })) {
             let id = row.record.id.as_i64();
@@ -94,109 +88,6 @@ impl Verb for Attempts {
     }
 }
 
-/// Reads a page of jobs.
-#[derive(Debug)]
-pub(crate) struct List {
-    pub(crate) namespace: Arc<str>,
-    pub(crate) query: ListQuery,
-    pub(crate) now: Timestamp,
-    pub(crate) shared: Arc<Shared>,
-}
-
-impl Verb for List {
-    type Reply = Listed;
-
-    fn weight(&self) -> usize {
-        READ_WEIGHT
-    }
-
-    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Listed, Error> {
-        let limit = self.query.limit;
-        if !self.query.is_sieved() {
-            let ids = find(tx, &self.shared, &self.namespace, &self.query).await?;
-            let rows = rows(tx, &ids, self.now).await?;
-            let jobs = rows.into_iter().map(|row| row.record).collect();
-            return Ok(Listed { jobs, stopped_at: None });
-        }
-        let (mut jobs, mut looked_at) = (Vec::new(), 0);
-        let mut query = ListQuery { limit: SIEVE_PAGE, ..self.query.clone() };
-        loop {
-            let ids = find(tx, &self.shared, &self.namespace, &query).await?;
-            let rows = rows(tx, &ids, self.now).await?;
-            let passed = rows.into_iter().map(|row| row.record).filter(|job| query.passes(job));
-            jobs.extend(passed);
-            looked_at += ids.len();
-            query.cursor = ids.last().copied().map(JobId::from_i64);
-            if ids.len() < SIEVE_PAGE || jobs.len() >= limit {
-                jobs.truncate(limit);
-                return Ok(Listed { jobs, stopped_at: None });
-            }
-            if looked_at >= SIEVE_MAX {
-                return Ok(Listed { jobs, stopped_at: query.cursor });
-            }
-        }
-    }
-}
-
-/// Reads a page of the ids of jobs.
-#[derive(Debug)]
-pub(crate) struct Find(pub(crate) List);
-
-impl Verb for Find {
-    type Reply = Found;
-
-    fn weight(&self) -> usize {
-        READ_WEIGHT
-    }
-
-    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Found, Error> {
-        let List { namespace, query, shared, .. } = &self.0;
-        if query.is_sieved() {
-            let listed = self.0.run(tx).await?;
-            let jobs: Vec<JobId> = listed.jobs.iter().map(|job| job.id).collect();
-            let last = jobs.last().copied().filter(|_| jobs.len() == query.limit);
-            return Ok(Found { next: listed.stopped_at.or(last), jobs });
-        }
-        let ids = find(tx, shared, namespace, query).await?;
-        let jobs: Vec<JobId> = ids.into_iter().map(JobId::from_i64).collect();
-        let next = jobs.last().copied().filter(|_| jobs.len() == query.limit);
-        Ok(Found { jobs, next })
-    }
-}
-
-/// The ids of a page of jobs, in its order, by the conditions that statements can answer.
-async fn find<T: Tx>(
-    tx: &mut T,
-    shared: &Shared,
-    namespace: &str,
-    query: &ListQuery,
-) -> Result<Vec<i64>, Error> {
-    let namespace_id = shared.catalog.namespace(tx, namespace).await?;
-    let pairs = shared.catalog.pairs(tx, |pair| {
-        pair.namespace_id == namespace_id
-            && named(&query.queues, &pair.queue)
-            && named(&query.kinds, &pair.kind)
-    });
-    let pairs = pairs.await?;
-    let mut ids = Vec::new();
-    for (sql, mut filter) in sources(query) {
-        filter.one_of("j.queue_id", distinct(pairs.iter().map(|pair| pair.queue_id)));
-        if !query.kinds.is_empty() {
-            filter.one_of("j.kind_id", distinct(pairs.iter().map(|pair| pair.kind_id)));
-        }
-        query.restrict(&mut filter);
-        let rows = tx.query_list(sql, &filter).await?;
-        ids.extend(rows.ints()?);
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    if !query.ascending {
-        ids.reverse();
-    }
-    ids.truncate(query.limit);
-    Ok(ids)
-}
-
 /// Reads the maintained counts of a namespace.
 #[derive(Debug)]
 pub(crate) struct Stats {
@@ -228,13 +119,18 @@ impl Verb for Stats {
     }
 }
 
-/// Reads jobs by id, in that order; unknown ones are left out.
-async fn rows<T: Tx>(tx: &mut T, ids: &[i64], now: Timestamp) -> Result<Vec<JobRow>, Error> {
+/// Reads jobs by id with `sql`, in that order; unknown ones are left out.
+pub(super) async fn rows<T: Tx>(
+    tx: &mut T,
+    sql: Sql,
+    ids: &[i64],
+    now: Timestamp,
+) -> Result<Vec<JobRow>, Error> {
     let mut batch = Batch::with_capacity(1, ids.len());
     for id in ids {
         batch.push([(*id).into()]);
     }
-    let mut rows = tx.query_each(Sql::JobGet, &batch).await?.read(JobRow::read)?;
+    let mut rows = tx.query_each(sql, &batch).await?.read(JobRow::read)?;
     mark_unserved(tx, &mut rows, now).await?;
     let mut places: HashMap<i64, usize> = HashMap::new();
     for (place, id) in ids.iter().enumerate() {
@@ -294,53 +190,7 @@ async fn workers<T: Tx>(tx: &mut T, now: Timestamp) -> Result<Vec<ServingWorker>
     })
 }
 
-/// The statements that together find the states asked for, each with its part of the filter.
-fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
-    if let Some(bundle) = query.bundle {
-        let mut filter = ListFilter::over("j.id");
-        filter.one_of("j.bundle_id", [bundle]);
-        if !query.states.is_empty() {
-            filter.one_of("j.state", query.states.iter().map(|state| state.code()));
-        }
-        return vec![(Sql::ListMember, filter)];
-    }
-    if query.states.is_empty() {
-        return vec![(Sql::ListAll, ListFilter::over("j.id"))];
-    }
-    let mut sources = Vec::new();
-    for state in &query.states {
-        match state {
-            State::Pending => {
-                sources.push((Sql::ListReady, ListFilter::over("r.job_id")));
-                sources.push((Sql::ListBlocked, ListFilter::over("b.job_id")));
-                sources.push((Sql::ListThrottled, ListFilter::over("t.job_id")));
-            }
-            State::Running => sources.push((Sql::ListRunning, ListFilter::over("l.job_id"))),
-            State::Delayed | State::Retrying => {
-                let mut filter = ListFilter::over("d.job_id");
-                let reasons = Reason::ALL.iter().filter(|reason| reason.is_waiting());
-                let reasons = reasons.filter(|reason| reason.waiting_state() == *state);
-                filter.one_of("d.reason", reasons.map(|reason| reason.code()));
-                sources.push((Sql::ListDelayed, filter));
-            }
-            State::Completed | State::Failed | State::DeadLetter | State::Cancelled => {
-                let mut filter = ListFilter::over("o.job_id");
-                filter.one_of("o.state", [state.code()]);
-                sources.push((Sql::ListEnded, filter));
-            }
-        }
-    }
-    sources
-}
-
 /// True when `name` is among `names`, or nothing is asked for.
-fn named(names: &[String], name: &str) -> bool {
+pub(super) fn named(names: &[String], name: &str) -> bool {
     names.is_empty() || names.iter().any(|wanted| wanted == name)
-}
-
-fn distinct(ids: impl Iterator<Item = i64>) -> Vec<i64> {
-    let mut ids: Vec<i64> = ids.collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }

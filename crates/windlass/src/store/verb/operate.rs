@@ -101,19 +101,33 @@ impl Operate {
         match &self.operation.deed {
             Deed::Retry(options) => {
                 let options = options.clone();
-                drop(Retry { namespace, job, options, now, shared, ids }.run(tx).await?);
+                drop(
+                    Retry { namespace, job, version: None, options, now, shared, ids }
+                        .run(tx)
+                        .await?,
+                );
             }
             Deed::Cancel { reason, force } => {
                 let (reason, force) = (reason.clone(), *force);
-                drop(Cancel { namespace, job, reason, force, now, shared }.run(tx).await?);
+                drop(
+                    Cancel { namespace, job, version: None, reason, force, now, shared }
+                        .run(tx)
+                        .await?,
+                );
             }
             Deed::Delete { force } => {
-                Delete { namespace, job, force: *force, now, shared }.run(tx).await?;
+                Delete { namespace, job, version: None, force: *force, now, shared }
+                    .run(tx)
+                    .await?;
             }
             Deed::Move(_) | Deed::SetPriority(_) | Deed::Reschedule(_) => {
                 let Some(edit) = self.operation.edit() else { return Ok(false) };
                 let queue_id = self.queue_id;
-                drop(Edit { namespace, job, edit, queue_id, now, shared, ids }.run(tx).await?);
+                drop(
+                    Edit { namespace, job, version: None, edit, queue_id, now, shared, ids }
+                        .run(tx)
+                        .await?,
+                );
             }
         }
         Ok(true)

@@ -111,6 +111,7 @@ impl Reopen {
             let retry = Retry {
                 namespace: Arc::clone(&self.namespace),
                 job: row.record.id,
+                version: None,
                 options: self.options.clone(),
                 now: self.now,
                 shared: Arc::clone(&self.shared),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason, State};
-use crate::job::{Act, Dependency, JobId, Timestamp};
+use crate::job::{Act, Dependency, JobId, JobVersion, Timestamp};
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
@@ -22,6 +22,8 @@ use crate::store::{RetryOptions, Shared};
 pub(crate) struct Retry {
     pub(crate) namespace: Arc<str>,
     pub(crate) job: JobId,
+    /// The version that is meant; none means any.
+    pub(crate) version: Option<JobVersion>,
     pub(crate) options: RetryOptions,
     pub(crate) now: Timestamp,
     pub(crate) shared: Arc<Shared>,
@@ -49,6 +51,7 @@ impl Verb for Retry {
         tx.query(Sql::EndedLock, &[]).await?;
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let row = locate(tx, namespace_id, self.job).await?;
+        row.expect(self.version)?;
         match row.room {
             Room::Ready { .. }
             | Room::Lease { .. }

@@ -87,6 +87,7 @@ impl Signal {
         let retry = Retry {
             namespace: Arc::clone(&self.namespace),
             job: self.job,
+            version: None,
             options: RetryOptions::default(),
             now: self.now,
             shared: Arc::clone(&self.shared),
