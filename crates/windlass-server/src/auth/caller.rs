@@ -79,6 +79,25 @@ impl Caller {
         )))
     }
 
+    /// Those of the queues asked for that the key is for; when none is asked for, all of them that there are. An empty
+    /// answer means no queue, not all of them.
+    pub(crate) async fn own_queues(
+        &self,
+        queue: &Queue,
+        asked: Vec<String>,
+    ) -> Result<Vec<String>, Problem> {
+        if !asked.is_empty() {
+            return Ok(asked.into_iter().filter(|name| self.allows_queue(name)).collect());
+        }
+        let (mut own, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = queue.queues(&after).await?;
+            let Some(last) = page.last() else { return Ok(own) };
+            after.clone_from(&last.name);
+            own.extend(page.into_iter().map(|it| it.name).filter(|name| self.allows_queue(name)));
+        }
+    }
+
     /// The queue in the namespace that the request names, or in the only one of its key.
     pub(crate) fn queue_of(&self, app: &App, headers: &HeaderMap) -> Result<Queue, Problem> {
         let queue = app.queue()?;
