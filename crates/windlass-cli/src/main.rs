@@ -70,6 +70,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Operations(args) => cmd::operations::run(args).await,
         Command::Queues(args) => cmd::queues::run(args).await,
         Command::Limits(args) => cmd::limits::run(args).await,
+        Command::Workers(args) => cmd::workers::run(args).await,
         Command::Schedules(args) => cmd::schedules::run(args).await,
         Command::Workflows(args) => cmd::workflows::run(args).await,
         Command::Batches(args) => cmd::batches::run(args).await,

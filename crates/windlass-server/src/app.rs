@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use tokio_util::sync::CancellationToken;
+use windlass::remote::RemoteWorkers;
 use windlass::{Clock, Queue, Timestamp};
 
 use crate::auth::{KeyRing, Proxies};
@@ -19,6 +20,8 @@ use crate::scale::Samples;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) queue: Door,
+    /// Made with the first worker that speaks HTTP.
+    pub(crate) remote: OnceLock<RemoteWorkers>,
     pub(crate) observer: Observer,
     pub(crate) hosts: HostRule,
     pub(crate) keys: KeyRing,
@@ -43,6 +46,12 @@ impl App {
     pub(crate) fn queue(&self) -> Result<&Queue, Problem> {
         let opened = self.queue.get();
         opened.ok_or_else(|| Problem::unavailable("the database is not open yet; try again"))
+    }
+
+    /// What serves remote workers.
+    pub(crate) fn remote(&self) -> Result<&RemoteWorkers, Problem> {
+        let queue = self.queue()?;
+        Ok(self.remote.get_or_init(|| RemoteWorkers::new(queue)))
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -5,7 +5,9 @@
 
 use windlass::Role;
 
-use Permission::{Administer, Any, Contents, Open, Operate, Produce, ReadJobs, Results, View};
+use Permission::{
+    Administer, Any, Contents, Open, Operate, Produce, ReadJobs, Results, View, Work,
+};
 use Reach::{Checked, Job, Namespace, Nothing, Queue, Server};
 
 /// One method of one path.
@@ -40,10 +42,6 @@ pub(crate) enum Permission {
     /// To store jobs.
     Produce,
     /// To run jobs.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the calls of workers come with their protocol")
-    )]
     Work,
     /// To steer jobs, queues, schedules and limits.
     Operate,
@@ -223,6 +221,48 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     ),
     on("GET", "/api/v1/schedules/{name}/ticks", View, Namespace, "list ticks of the past"),
     on("POST", "/api/v1/schedules/preview", View, Nothing, "list ticks to come"),
+    // Workers
+    on("GET", "/api/v1/workers", View, Namespace, "list workers"),
+    on("POST", "/api/v1/workers", Work, Checked, "register a worker"),
+    on("GET", "/api/v1/workers/{id}", View, Namespace, "read a worker"),
+    on(
+        "DELETE",
+        "/api/v1/workers/{id}",
+        Work,
+        Checked,
+        "forget a worker and give back what it holds",
+    ),
+    on("POST", "/api/v1/workers/{id}/claim", Work, Checked, "claim jobs, and wait for them"),
+    on(
+        "POST",
+        "/api/v1/workers/{id}/heartbeat",
+        Work,
+        Checked,
+        "say that a worker lives, and how far its jobs are",
+    ),
+    on("POST", "/api/v1/workers/{id}/settle", Work, Checked, "report the ends of attempts"),
+    on("POST", "/api/v1/workers/{id}/quiet", Operate, Namespace, "ask a worker to claim no more"),
+    on("POST", "/api/v1/workers/{id}/terminate", Operate, Namespace, "ask a worker to stop"),
+    on("POST", "/api/v1/jobs/claim", Work, Checked, "claim jobs without a registration"),
+    on("POST", "/api/v1/jobs/{id}/complete", Work, Job, "complete an attempt, with a lease token"),
+    on("POST", "/api/v1/jobs/{id}/fail", Work, Job, "fail an attempt, with a lease token"),
+    on("POST", "/api/v1/jobs/{id}/snooze", Work, Job, "put a job off, with a lease token"),
+    on("POST", "/api/v1/jobs/{id}/release", Work, Job, "give a job back, with a lease token"),
+    on("POST", "/api/v1/jobs/{id}/extend", Work, Job, "extend a lease, with its token"),
+    on(
+        "PUT",
+        "/api/v1/jobs/{id}/checkpoint",
+        Work,
+        Job,
+        "keep something for the next attempt, with a lease token",
+    ),
+    on(
+        "POST",
+        "/api/v1/jobs/{id}/logs",
+        Work,
+        Job,
+        "add lines to the log of a job, with a lease token",
+    ),
     // Workflows and batches
     on("GET", "/api/v1/workflows", ReadJobs, Namespace, "list workflows"),
     on("POST", "/api/v1/workflows", Produce, Namespace, "store a whole graph of jobs"),
@@ -327,19 +367,8 @@ mod tests {
     #[test]
     fn a_role_allows_what_it_is_for() {
         let allowed = |role| {
-            [
-                Open,
-                Any,
-                View,
-                ReadJobs,
-                Results,
-                Contents,
-                Produce,
-                Permission::Work,
-                Operate,
-                Administer,
-            ]
-            .map(|permission: Permission| u8::from(permission.allows(role)))
+            [Open, Any, View, ReadJobs, Results, Contents, Produce, Work, Operate, Administer]
+                .map(|permission: Permission| u8::from(permission.allows(role)))
         };
 
         assert_eq!(allowed(Role::Viewer), [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);

@@ -5,6 +5,7 @@
 
 mod app;
 mod auth;
+mod delivery;
 mod edge;
 mod endpoints;
 mod listen;

@@ -10,6 +10,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use tokio::time::Instant;
+use windlass::remote::RemoteWorkers;
 use windlass::{JobId, Queue};
 
 use crate::app::Shared;
@@ -46,6 +47,17 @@ impl FromRequestParts<Shared> for Namespaced {
 /// The id of the request, as it is answered and logged.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) String);
+/// What serves remote workers, in the namespace that the request names.
+pub(crate) struct Remote(pub(crate) RemoteWorkers);
+
+impl FromRequestParts<Shared> for Remote {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        let Namespaced(queue) = Namespaced::from_request_parts(parts, app).await?;
+        Ok(Self(app.remote()?.of(&queue)))
+    }
+}
 
 /// The id in the path.
 pub(crate) struct Id<I = JobId>(pub(crate) I);

@@ -9,8 +9,9 @@ use crate::auth::gate;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    audit, batches, enqueue, handler, health, info, job, keys, limits, list, metrics, namespaces,
-    operations, queue, queues, schedule, schedules, stats, types, wait, workflows,
+    audit, batches, enqueue, handler, health, info, job, keys, leases, limits, list, metrics,
+    namespaces, operations, queue, queues, remote, schedule, schedules, stats, types, wait,
+    workers, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -28,13 +29,14 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/api/v1/jobs/{id}/attempts", get(job::attempts))
         .route("/api/v1/jobs/{id}/explain", get(job::explain))
         .route("/api/v1/jobs/{id}/dependencies", get(job::dependencies))
-        .route("/api/v1/jobs/{id}/checkpoint", get(handler::checkpoint))
-        .route("/api/v1/jobs/{id}/logs", get(handler::logs))
+        .route("/api/v1/jobs/{id}/checkpoint", get(handler::checkpoint).put(leases::checkpoint))
+        .route("/api/v1/jobs/{id}/logs", get(handler::logs).post(leases::log))
         .route("/api/v1/jobs/{id}/signals", post(handler::signal))
         .route("/api/v1/operations", get(operations::list).post(operations::create))
         .route("/api/v1/operations/{id}", get(operations::get))
         .route("/api/v1/operations/{id}/cancel", post(operations::cancel))
         .route("/api/v1/dead/groups", get(operations::dead_groups))
+        .merge(worker_routes())
         .merge(queue_routes())
         .merge(schedule_routes())
         .merge(bundle_routes())
@@ -49,6 +51,23 @@ pub(crate) fn routes(app: Shared) -> Router {
         .layer(from_fn_with_state(Shared::clone(&app), gate))
         .layer(from_fn_with_state(Shared::clone(&app), edge))
         .with_state(app)
+}
+
+fn worker_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/workers", get(workers::list).post(remote::register))
+        .route("/api/v1/workers/{id}", get(workers::get).delete(remote::unregister))
+        .route("/api/v1/workers/{id}/claim", post(remote::claim))
+        .route("/api/v1/workers/{id}/heartbeat", post(remote::heartbeat))
+        .route("/api/v1/workers/{id}/settle", post(remote::settle))
+        .route("/api/v1/workers/{id}/quiet", post(workers::quiet))
+        .route("/api/v1/workers/{id}/terminate", post(workers::terminate))
+        .route("/api/v1/jobs/claim", post(leases::claim))
+        .route("/api/v1/jobs/{id}/complete", post(leases::complete))
+        .route("/api/v1/jobs/{id}/fail", post(leases::fail))
+        .route("/api/v1/jobs/{id}/snooze", post(leases::snooze))
+        .route("/api/v1/jobs/{id}/release", post(leases::release))
+        .route("/api/v1/jobs/{id}/extend", post(leases::extend))
 }
 
 fn queue_routes() -> Router<Shared> {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use prometheus_client::metrics::family::Family;
@@ -10,12 +10,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use windlass::Queue;
 
-use crate::app::{App, Door};
+use crate::app::{App, Door, Shared};
 use crate::auth::{KeyRing, Network, Proxies};
 use crate::edge::HostRule;
 use crate::listen::{self, Limits, Tls};
 use crate::observer::Observer;
 use crate::router::routes;
+
+/// Longest time a stop waits until what remote workers did not receive is given back.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// The HTTP API over one queue.
 ///
@@ -124,30 +127,36 @@ impl Server {
             proxies: self.proxies.clone(),
             stop: stop.clone(),
         };
-        entrance.serve(listener, self.routes(is_loopback, stop)).await;
+        let app = self.app(is_loopback, stop);
+        entrance.serve(listener, routes(Arc::clone(&app))).await;
+        if let Some(remote) = app.remote.get() {
+            // What it cannot give back in this time ends by itself.
+            let _ = tokio::time::timeout(DRAIN_MAX, remote.stop()).await;
+        }
         Ok(())
     }
 
     /// The routes alone, as on a loopback address, for tests without a listener.
     pub fn router(self) -> Router {
-        self.routes(true, CancellationToken::new())
+        routes(self.app(true, CancellationToken::new()))
     }
 
-    fn routes(self, is_loopback: bool, stop: CancellationToken) -> Router {
+    fn app(self, is_loopback: bool, stop: CancellationToken) -> Shared {
         let is_reached = !is_loopback || !self.proxies.0.is_empty();
-        routes(Arc::new(App {
+        Arc::new(App {
             hosts: HostRule::new(is_loopback, self.hosts),
             keys: KeyRing::new(self.keys_needed.unwrap_or(is_reached)),
             proxies: self.proxies,
             body_limit: self.limits.body,
             started: Instant::now(),
             queue: self.queue,
+            remote: std::sync::OnceLock::new(),
             observer: self.observer,
             version: self.version,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
             stop,
-        }))
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod error;
 mod job;
 pub mod protocol;
 mod queue;
+pub mod remote;
 mod runtime;
 mod sabotage;
 mod store;
@@ -32,6 +33,7 @@ pub use store::{
     Existing, Operation, OperationFailure, OperationId, OperationRecord, OperationState,
     OperationTarget, RetryOptions,
 };
+pub use upkeep::RunningUpkeep;
 #[cfg(feature = "derive")]
 pub use windlass_derive::Job;
 pub use worker::{

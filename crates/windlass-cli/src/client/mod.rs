@@ -11,6 +11,7 @@ mod new_job;
 mod operations;
 mod queues;
 mod schedules;
+mod workers;
 
 use std::time::{Duration, Instant};
 

@@ -24,4 +24,5 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod workers;
 pub(crate) mod workflows;

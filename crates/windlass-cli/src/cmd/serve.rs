@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use tokio_util::sync::CancellationToken;
-use windlass::{Queue, RunningWorker, Worker, format_duration};
+use windlass::{Queue, RunningUpkeep, RunningWorker, Worker, format_duration};
 use windlass_server::{Observer, Server};
 
 use crate::args::{database, duration, redacted};
@@ -78,7 +78,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "WINDLASS_DEMO", value_parser = FalseyValueParser::new(), conflicts_with = "api_only")]
     demo: bool,
 
-    /// Serve HTTP only and run no jobs here
+    /// Run no jobs here: serve HTTP, also for workers elsewhere, and do the upkeep
     #[arg(long, env = "WINDLASS_API_ONLY", value_parser = FalseyValueParser::new())]
     api_only: bool,
 
@@ -142,8 +142,10 @@ async fn work(
     (mut http, stop_http): (impl Future<Output = std::io::Result<()>> + Unpin, CancellationToken),
     mut signals: Signals,
 ) -> Result<(), Failure> {
+    let upkeep = worker.is_none().then(|| queue.start_upkeep());
     let end = tokio::select! {
         _ = signals.next() => End::Asked,
+        () = asked_to_stop(worker.as_ref()) => End::Asked,
         () = queue.storage_failed() => End::StorageFailed,
         done = &mut http => End::HttpFailed(http_ended(done.err())),
         never = samples(&queue, args.demo) => match never {},
@@ -156,6 +158,7 @@ async fn work(
         End::StorageFailed => return Err(storage_failed()),
         End::HttpFailed(failure) => {
             stop(worker, &stop_http, std::future::ready(()), signals.next()).await;
+            stop_upkeep(upkeep).await;
             queue.close().await;
             return Err(failure);
         }
@@ -166,6 +169,7 @@ async fn work(
         () = stop(worker, &stop_http, async { drop(http.await) }, hurry) => {}
         () = queue.storage_failed() => return Err(storage_failed()),
     }
+    stop_upkeep(upkeep).await;
     queue.close().await;
     second.map_or(Ok(()), |exit| Err(stopped_at_once(exit)))
 }
@@ -230,6 +234,20 @@ impl ServeArgs {
                 "--insecure-no-auth: as long as there is no API key, everybody is let in"
             );
         }
+    }
+}
+
+async fn stop_upkeep(upkeep: Option<RunningUpkeep>) {
+    if let Some(upkeep) = upkeep {
+        upkeep.stop().await;
+    }
+}
+
+/// Someone asks this process's worker to terminate; without a worker nobody can.
+async fn asked_to_stop(worker: Option<&RunningWorker>) {
+    match worker {
+        Some(worker) => worker.asked_to_stop().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -17,3 +17,4 @@ mod operations;
 mod queues;
 mod schedules;
 mod shutdown;
+mod workers;

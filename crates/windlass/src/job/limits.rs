@@ -114,3 +114,19 @@ pub const FAIR_WINDOW_MAX: u32 = 1000;
 
 /// Weight of a fairness key.
 pub const FAIR_WEIGHT_MAX: u32 = 100;
+
+/// Workers in other languages that are known at a time, those that fell silent in the last hour included: an
+/// endless loop of registrations must not fill the database.
+pub const WORKERS_MAX: usize = 20_000;
+
+/// Slots of one worker.
+pub const SLOTS_MAX: u32 = 10_000;
+
+/// Longest wait of one claim.
+pub const CLAIM_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Outcomes in one report of a remote worker.
+pub const REPORTS_MAX: usize = 1000;
+
+/// Queues or kinds that one claim or registration may name.
+pub const SERVED_NAMES_MAX: usize = 1000;

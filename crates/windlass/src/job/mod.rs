@@ -15,6 +15,7 @@ mod flow;
 mod id;
 mod job_edit;
 mod keys;
+mod lease_token;
 mod limit;
 mod limits;
 mod log_line;
@@ -31,6 +32,7 @@ mod schedule_record;
 mod timestamp;
 mod trace;
 mod unique;
+mod worker_record;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +52,7 @@ pub use flow::{After, Flow, Node};
 pub use id::JobId;
 pub use job_edit::JobEdit;
 pub(crate) use keys::Keys;
+pub use lease_token::LeaseToken;
 pub(crate) use limit::check_concurrency;
 pub use limit::{Fairness, Limit, LimitOverride, LimitRecord, Rate};
 pub use limits::*;
@@ -75,6 +78,7 @@ pub use timestamp::Timestamp;
 pub use trace::TraceContext;
 pub use unique::Unique;
 pub(crate) use unique::{Held, OnConflict, Place, UniqueScope, UniqueUntil};
+pub use worker_record::{WorkerId, WorkerRecord, WorkerState};
 
 /// A kind of job: its payload's type, the name of its handler, and its defaults.
 ///

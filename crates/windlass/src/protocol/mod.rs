@@ -24,9 +24,12 @@ mod refusal;
 mod requests;
 mod schedule_object;
 mod schedule_request;
+mod settle_request;
 mod stats_object;
 mod unique_request;
 mod values;
+mod worker_object;
+mod worker_request;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
 pub use bundle_object::{BatchObject, WorkflowObject};
@@ -61,4 +64,12 @@ pub(crate) use schedule_request::read_definition;
 pub use schedule_request::{
     PreviewRequest, SchedulePatch, read_new_schedule, read_preview, read_schedule_patch,
 };
+pub use settle_request::{OutcomeWord, SettleItem, read_outcome, read_settle};
 pub use stats_object::{LatencyObject, ObservedStats, RatesObject, SpreadObject, StatsObject};
+pub use worker_object::{
+    ClaimObject, ExtendObject, HeartbeatObject, RegisteredObject, SettledObject, WorkerObject,
+};
+pub use worker_request::{
+    CheckpointRequest, LogRequest, read_checkpoint, read_claim, read_extend, read_heartbeat,
+    read_log, read_passing_claim, read_register,
+};

@@ -10,6 +10,7 @@ mod limits;
 mod manage;
 mod operate;
 mod schedules;
+mod workers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,12 +31,15 @@ use crate::job::{
 };
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Scope, Store};
-use crate::upkeep::Health;
+use crate::upkeep::{Health, RunningUpkeep};
 use crate::worker::Worker;
 use crate::{Error, FieldError, Timestamp};
 
 /// How often a wait looks again although nothing was announced.
 const WAIT_POLL: Duration = Duration::from_secs(1);
+
+/// How often lost leases are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
 
 /// A handle on one database and one namespace in it. Cheap to clone; every clone shares the same
 /// connections.
@@ -377,6 +381,12 @@ impl Queue {
     /// A worker on this database; give it handlers and run it.
     pub fn worker(&self) -> Worker<()> {
         Worker::new(self.clone())
+    }
+
+    /// Starts the upkeep (delays, rescue, schedules, retention ..) in a process that runs no jobs, such as a
+    /// server for remote workers. A [`Worker`] does it by itself; doing it in many processes costs little.
+    pub fn start_upkeep(&self) -> RunningUpkeep {
+        RunningUpkeep::start(self, SWEEP)
     }
 
     /// Ends when the database can no longer be trusted, after a failed fsync or with a damaged

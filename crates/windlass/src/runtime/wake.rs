@@ -72,6 +72,11 @@ impl Signal {
         self.0.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// How often it was raised: the same count means that there was no news in between.
+    pub(crate) fn version(&self) -> u64 {
+        *self.0.borrow()
+    }
+
     /// Whether anyone listens.
     #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn is_heard(&self) -> bool {

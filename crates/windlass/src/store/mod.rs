@@ -45,6 +45,7 @@ mod types;
 mod verb;
 mod waits;
 pub(crate) mod within;
+mod worker_store;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -72,12 +73,14 @@ pub(crate) use schedule_store::{Declared, ScheduleStore};
 #[cfg(feature = "testing")]
 pub(crate) use test_faults::TestFaults;
 pub(crate) use types::{
-    Admitted, Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, ListQuery,
-    Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Resolved,
-    Served, Settled, Stored, Sweep, Tally, WorkerKey, WorkerRecord,
+    Admitted, Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, KnownWorker,
+    ListQuery, Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage,
+    Report, Resolved, Served, ServingWorker, Settled, Stored, Sweep, TakenBy, Taker, Tally,
+    WorkerKey, WorkerOrigin, WorkerPage,
 };
 pub use types::{Existing, RetryOptions};
 pub(crate) use verb::{BundleRow, Scope, Sort, Which};
+pub(crate) use worker_store::WorkerStore;
 
 /// What the users of one database in one process have in common.
 #[derive(Debug, Default)]
@@ -109,6 +112,7 @@ pub(crate) trait Store:
     + BundleStore
     + LimitStore
     + KeyStore
+    + WorkerStore
     + Send
     + Sync
     + 'static

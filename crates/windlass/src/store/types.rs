@@ -8,7 +8,7 @@ use super::catalog::Pair;
 use super::list::ListFilter;
 use super::origin::Origin;
 use crate::core::{Run, State, fingerprint};
-use crate::job::{JobId, JobRecord, Pressure, Priority, Timestamp};
+use crate::job::{Ending, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp, WorkerState};
 
 /// Why an enqueue is answered with an earlier job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) struct Stored {
 }
 
 /// A worker that registers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct NewWorker {
     pub(crate) name: String,
     pub(crate) nonce: i64,
@@ -40,6 +40,41 @@ pub(crate) struct NewWorker {
     pub(crate) kinds: Vec<String>,
     pub(crate) slots: usize,
     pub(crate) lease: Duration,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) version: Option<String>,
+    pub(crate) origin: WorkerOrigin,
+}
+
+/// Where a worker is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum WorkerOrigin {
+    /// In a process that opened the database.
+    #[default]
+    Library,
+    /// Somewhere else, registered over HTTP.
+    Remote,
+    /// A claim without registration: it lives as long as its leases.
+    Passing,
+}
+
+impl WorkerOrigin {
+    /// What is stored as `code`.
+    pub(crate) const fn from_code(code: i64) -> Self {
+        match code {
+            1 => Self::Remote,
+            2 => Self::Passing,
+            _ => Self::Library,
+        }
+    }
+
+    /// As it is stored.
+    pub(crate) const fn code(self) -> i64 {
+        match self {
+            Self::Library => 0,
+            Self::Remote => 1,
+            Self::Passing => 2,
+        }
+    }
 }
 
 /// A registered worker: half of every fence.
@@ -51,7 +86,7 @@ pub(crate) struct WorkerKey {
 }
 
 /// What a worker takes: empty lists mean everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Served {
     pub(crate) namespace: Option<String>,
     pub(crate) queues: Vec<String>,
@@ -77,6 +112,53 @@ impl Served {
     pub(crate) fn queue_order(&self, pair: &Pair) -> usize {
         self.queues.iter().position(|queue| **queue == *pair.queue).unwrap_or(0)
     }
+}
+
+/// Someone who is to be given jobs.
+#[derive(Debug, Clone)]
+pub(crate) struct Taker {
+    pub(crate) by: TakenBy,
+    /// Jobs, at most.
+    pub(crate) limit: usize,
+}
+
+/// Under which identity jobs are taken.
+#[derive(Debug, Clone)]
+pub(crate) enum TakenBy {
+    Registered(WorkerKey),
+    /// One that is made for these jobs.
+    Passing(NewWorker),
+}
+
+/// The end of an attempt as a worker in another language reports it.
+#[derive(Debug, Clone)]
+pub(crate) struct Report {
+    pub(crate) job: JobId,
+    pub(crate) epoch: i64,
+    pub(crate) ending: Ending,
+    /// The random part of a wait, in [0, 1).
+    pub(crate) unit: f64,
+    /// Stored if the job completes.
+    pub(crate) follow_ups: Vec<NewJob>,
+}
+
+/// Workers on a page: the latest so many before an id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WorkerPage {
+    pub(crate) before: i64,
+    pub(crate) limit: usize,
+}
+
+/// A worker as the server remembers it.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownWorker {
+    pub(crate) key: WorkerKey,
+    pub(crate) namespace: Option<String>,
+    pub(crate) queues: Vec<String>,
+    pub(crate) kinds: Vec<String>,
+    pub(crate) lease: Duration,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) origin: WorkerOrigin,
 }
 
 /// The answer to a claim.
@@ -121,6 +203,8 @@ pub(crate) enum Settled {
 pub(crate) struct Beat {
     /// False when the worker had already expired.
     pub(crate) alive: bool,
+    /// What it is asked to do.
+    pub(crate) asked: WorkerState,
     /// The worker's leases as the database knows them.
     pub(crate) leases: Vec<HeldBy>,
 }
@@ -132,6 +216,7 @@ pub(crate) struct HeldBy {
     pub(crate) epoch: i64,
     /// The job is to be stopped.
     pub(crate) cancelling: bool,
+    pub(crate) claimed_at: Timestamp,
 }
 
 /// Progress of one running job.
@@ -362,12 +447,12 @@ pub(crate) struct Tally {
 pub(crate) struct Counted {
     pub(crate) tallies: Vec<Tally>,
     pub(crate) storage_bytes: i64,
-    pub(crate) workers: Vec<WorkerRecord>,
+    pub(crate) workers: Vec<ServingWorker>,
 }
 
 /// A live worker.
 #[derive(Debug)]
-pub(crate) struct WorkerRecord {
+pub(crate) struct ServingWorker {
     pub(crate) namespace_id: Option<i64>,
     pub(crate) name: String,
     pub(crate) queues: Vec<String>,

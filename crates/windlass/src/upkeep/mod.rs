@@ -96,6 +96,25 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     supervise(queue, tasks, move || operate::Operate::new(&of));
 }
 
+/// The upkeep of a process that runs no jobs; every [`Worker`](crate::Worker) does it as well.
+#[derive(Debug)]
+#[must_use = "keep it, and stop it at the end"]
+pub struct RunningUpkeep(Tasks);
+
+impl RunningUpkeep {
+    /// Starts every loop.
+    pub(crate) fn start(queue: &Queue, sweep: Duration) -> Self {
+        let tasks = Tasks::default();
+        start(queue, &tasks, sweep, &Arc::default());
+        Self(tasks)
+    }
+
+    /// Ends the loops, and what they are in the middle of.
+    pub async fn stop(self) {
+        self.0.stop().await;
+    }
+}
+
 /// One turn of everything that the loops do, without them: whatever is due by now is done.
 #[cfg(feature = "testing")]
 pub(crate) async fn turn(queue: &Queue, declared: &Arc<Declared>) -> Result<(), Error> {

@@ -44,6 +44,8 @@ pub(super) struct Engine<S> {
     pub(super) retired: AtomicI64,
     /// Trips when no more jobs are to be claimed or started.
     pub(super) quiet: CancellationToken,
+    /// Trips when someone asks the worker to stop.
+    pub(super) terminate: CancellationToken,
     /// Trips when handlers that ignored everything are to be dropped.
     pub(super) abort: CancellationToken,
     pub(super) reports: mpsc::Sender<Done>,

@@ -83,7 +83,7 @@ impl JobInfo {
         TraceContext::of(&self.metadata)
     }
 
-    pub(super) fn of(claimed: &Claimed) -> Self {
+    pub(crate) fn of(claimed: &Claimed) -> Self {
         let run = &claimed.run;
         Self {
             id: run.job,

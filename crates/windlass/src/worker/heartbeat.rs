@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::{Attempt, StopCause};
 use super::engine::Engine;
 use super::slot::GIVE_UP_GRACE;
+use crate::job::WorkerState;
 use crate::runtime::Listener;
 use crate::store::{Beat, HeldBy, NewWorker, Store, WorkerKey};
 use crate::{Error, JobId, Timestamp};
@@ -103,6 +104,7 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
                 if due {
                     self.renewed(now);
                 }
+                self.obey(beat.asked);
                 self.stop_what_is_lost(&worker, &held, &beat);
                 if due {
                     self.give_back_unknown(&worker, &beat).await;
@@ -136,6 +138,20 @@ impl<S: Send + Sync + 'static> Heartbeat<S> {
         self.renewed_at = at;
         self.is_fenced = false;
         self.engine.set_renewed_at(at);
+    }
+
+    /// Once asked, a worker is quiet for good: whoever asked would not expect it to work again.
+    fn obey(&self, asked: WorkerState) {
+        if asked == WorkerState::Run || self.engine.terminate.is_cancelled() {
+            return;
+        }
+        if !self.engine.quiet.is_cancelled() {
+            tracing::info!(%asked, "the worker claims no more jobs, as asked");
+            self.engine.quiet.cancel();
+        }
+        if asked == WorkerState::Terminate {
+            self.engine.terminate.cancel();
+        }
     }
 
     fn stop_what_is_lost(&self, worker: &WorkerKey, held: &[Arc<Attempt>], beat: &Beat) {

@@ -260,7 +260,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
         self
     }
 
-    /// Works until `shutdown` ends (or the storage fails), then stops as [`RunningWorker::stop`].
+    /// Works until `shutdown` ends, someone asks the worker to terminate or the storage fails, then stops as [`RunningWorker::stop`].
     ///
     /// # Errors
     /// As [`start`](Self::start); [`Error::Unavailable`] when the storage failed.
@@ -269,6 +269,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
         let running = self.start().await?;
         let failed = tokio::select! {
             _ = shutdown => false,
+            () = running.asked_to_stop() => false,
             () = queue.storage_failed() => true,
         };
         if failed {

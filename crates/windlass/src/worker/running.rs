@@ -15,6 +15,7 @@ use super::settler::{self, Desk, Done, REPORTS_MAX};
 use super::shares::shares;
 use super::slot::GIVE_UP_GRACE;
 use super::{Settings, Worker, dispatcher, fetcher, guard, notes};
+use crate::job::WorkerId;
 use crate::queue::Queue;
 use crate::runtime::{Tasks, tasks::at_most};
 use crate::store::{Declared, NewWorker, WorkerKey};
@@ -40,6 +41,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
         let shares = shares(&settings, &engine.registry, worker.namespace.as_deref(), poll);
         let identities = engine.identity.subscribe();
         let (quiet, abort) = (engine.quiet.clone(), engine.abort.clone());
+        let terminate = engine.terminate.clone();
         let in_flight = Arc::clone(&engine.in_flight);
         let tasks = Parts::default();
         for share in shares {
@@ -48,7 +50,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
         start_loops(&engine, &tasks, worker, outcomes);
         upkeep::start(&queue, &tasks.upkeep, settings.sweep, &schedules);
         let grace = settings.grace;
-        Ok(RunningWorker { queue, in_flight, identities, quiet, abort, tasks, grace })
+        Ok(RunningWorker { queue, in_flight, identities, quiet, terminate, abort, tasks, grace })
     }
 
     /// Checks the worker, declares its schedules, registers it, and puts together what its tasks share.
@@ -68,6 +70,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             kinds: registry.handlers.keys().cloned().collect(),
             slots: settings.concurrency,
             lease: settings.lease,
+            ..NewWorker::default()
         };
         let renewed_at = queue.clock().now();
         let identity = register(queue.store(), &worker).await?;
@@ -86,6 +89,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             renewed_at: AtomicI64::new(renewed_at.as_micros()),
             retired: AtomicI64::new(0),
             quiet: CancellationToken::new(),
+            terminate: CancellationToken::new(),
             abort: CancellationToken::new(),
             reports,
             rng: Mutex::new(fastrand::Rng::with_seed(seed)),
@@ -152,12 +156,24 @@ pub struct RunningWorker {
     in_flight: Arc<InFlight>,
     identities: watch::Receiver<WorkerKey>,
     quiet: CancellationToken,
+    terminate: CancellationToken,
     abort: CancellationToken,
     tasks: Parts,
     grace: Duration,
 }
 
 impl RunningWorker {
+    /// The id under which the worker is registered now: a new one when it had to register anew.
+    pub fn id(&self) -> WorkerId {
+        WorkerId::from_i64(self.identities.borrow().id)
+    }
+
+    /// Ends when someone asks the worker to terminate ([`Queue::ask_worker`]): it claims no more then, and is to
+    /// be stopped.
+    pub async fn asked_to_stop(&self) {
+        self.terminate.cancelled().await;
+    }
+
     /// Stops in four steps: no more claims; wait for running handlers up to the grace time; cancel
     /// their contexts; drop what is left and give it back. Nothing given back counts as an attempt.
     pub async fn stop(self) {

@@ -39,6 +39,7 @@ mod processes;
 mod prune;
 mod queues;
 mod rates;
+mod remote;
 mod retry;
 mod rights;
 mod schedules;

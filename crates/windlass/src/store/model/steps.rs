@@ -259,11 +259,9 @@ impl Player {
         let worker = NewWorker {
             name: name.clone(),
             nonce: 7,
-            namespace: None,
-            queues: Vec::new(),
-            kinds: Vec::new(),
             slots: 1,
             lease: LEASE,
+            ..NewWorker::default()
         };
         let id = self.store.register(worker).await.unwrap();
         self.workers.push(WorkerKey { id, nonce: 7, name: name.into() });

@@ -80,11 +80,9 @@ async fn register(store: &dyn Store) -> WorkerKey {
     let worker = NewWorker {
         name: "w".to_owned(),
         nonce: 7,
-        namespace: None,
-        queues: Vec::new(),
-        kinds: Vec::new(),
         slots: 10,
         lease: LEASE,
+        ..NewWorker::default()
     };
     let id = store.register(worker).await.unwrap();
     WorkerKey { id, nonce: 7, name: "w".into() }

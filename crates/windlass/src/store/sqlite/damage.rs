@@ -18,11 +18,9 @@ async fn store_in(folder: &tempfile::TempDir) -> (Arc<dyn Store>, WorkerKey) {
     let worker = NewWorker {
         name: "w".to_owned(),
         nonce: 7,
-        namespace: None,
-        queues: Vec::new(),
-        kinds: Vec::new(),
         slots: 1,
         lease: Duration::from_secs(30),
+        ..NewWorker::default()
     };
     let id = store.register(worker).await.unwrap();
     (store, WorkerKey { id, nonce: 7, name: "w".into() })

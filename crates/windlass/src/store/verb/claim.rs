@@ -107,6 +107,14 @@ impl Verb for Claim {
 }
 
 impl Claim {
+    /// Whether there is anything to claim, which a rate may still hold back; says so without touching anything.
+    pub(super) async fn may_find<T: Tx>(&self, tx: &mut T) -> Result<bool, Error> {
+        let settings = self.shared.settings.at(tx, None).await?;
+        let mut pairs = self.shared.catalog.pairs(tx, |pair| self.served.serves(pair)).await?;
+        pairs.retain(|pair| !settings.is_paused(pair.queue_id, pair.kind_id, self.now));
+        Ok(!self.waiting(tx, &pairs).await?.is_empty())
+    }
+
     /// Every lane, by pair and class.
     pub(super) fn lanes(&self, pairs: &[Pair]) -> Vec<Waiting> {
         let mut lanes = Vec::with_capacity(pairs.len() * CLASSES.len());

@@ -11,7 +11,7 @@ use crate::store::list::ListFilter;
 use crate::store::rows::{JobRow, Room, instant};
 use crate::store::statements::Sql;
 use crate::store::verb::locate;
-use crate::store::{Counted, Found, ListQuery, Listed, Shared, Tally, WorkerRecord};
+use crate::store::{Counted, Found, ListQuery, Listed, ServingWorker, Shared, Tally};
 
 /// Jobs that are looked at one by one in a step, and in all for one page, where statements cannot answer
 /// a condition.
@@ -222,7 +222,7 @@ impl Verb for Stats {
         let storage_bytes = rows.first_int()?.unwrap_or(0);
         let workers = workers(tx, self.now).await?;
         let serves =
-            |worker: &WorkerRecord| worker.namespace_id.is_none_or(|id| id == namespace_id);
+            |worker: &ServingWorker| worker.namespace_id.is_none_or(|id| id == namespace_id);
         let workers = workers.into_iter().filter(serves).collect();
         Ok(Counted { tallies, storage_bytes, workers })
     }
@@ -273,18 +273,18 @@ pub(super) async fn is_served<T: Tx>(
     Ok(workers.iter().any(|worker| serves(worker, row.namespace_id, &row.record)))
 }
 
-fn serves(worker: &WorkerRecord, namespace_id: i64, job: &JobRecord) -> bool {
+fn serves(worker: &ServingWorker, namespace_id: i64, job: &JobRecord) -> bool {
     worker.namespace_id.is_none_or(|id| id == namespace_id)
         && named(&worker.queues, &job.queue)
         && named(&worker.kinds, &job.kind)
 }
 
-async fn workers<T: Tx>(tx: &mut T, now: Timestamp) -> Result<Vec<WorkerRecord>, Error> {
+async fn workers<T: Tx>(tx: &mut T, now: Timestamp) -> Result<Vec<ServingWorker>, Error> {
     let lines = |text: String| text.lines().map(ToOwned::to_owned).collect();
     let rows = tx.query(Sql::WorkerList, &[now.as_micros().into()]).await?;
     rows.read(|row| {
         row.int()?;
-        Ok(WorkerRecord {
+        Ok(ServingWorker {
             namespace_id: row.opt_int()?,
             name: row.text()?,
             queues: lines(row.text()?),

@@ -30,6 +30,7 @@ mod explain_limits;
 mod fire;
 mod fold;
 mod gather;
+mod hand_out;
 mod inspect;
 mod limits;
 mod log;
@@ -48,6 +49,7 @@ mod queues;
 mod refuse;
 mod relay;
 mod reopen;
+mod report;
 mod rescue;
 mod resolve;
 mod retry;
@@ -61,6 +63,7 @@ mod verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod watch;
 mod worker;
+mod workers;
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use add_days::AddDays;
@@ -87,6 +90,7 @@ pub(crate) use explain::Explain;
 pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use gather::{CallBack, FindEnded, Gather, Place};
+pub(crate) use hand_out::HandOut;
 pub(crate) use inspect::{Attempts, Find, Get, List, Stats};
 pub(crate) use limits::{ListLimits, PutLimit, RemoveLimit};
 pub(crate) use log::{AddLines, ReadLog};
@@ -106,10 +110,11 @@ pub(crate) use purge::Purge;
 pub(crate) use queues::{ListQueues, OldestPending, PutQueue, ReadSettings, RemoveQueue};
 pub(crate) use relay::{Letter, Peek, Refuse, Relay};
 pub(crate) use reopen::{Reopen, Scope};
+pub(crate) use report::ReportAll;
 pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
 pub(crate) use retry::Retry;
-pub(crate) use saved::{ReadSaved, Save};
+pub(crate) use saved::{ReadCheckpoints, ReadSaved, Save};
 pub(crate) use schedules::{
     ListSchedules, ListTicks, PauseSchedule, PutSchedule, RemoveSchedule, ScheduleRow,
 };
@@ -120,6 +125,7 @@ pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use watch::Watch;
 pub(crate) use worker::{Heartbeat, Leave, Progress, Register};
+pub(crate) use workers::{AskWorker, FindWorker, Holds, ListWorkers, RenewWorkers};
 
 use super::driver::Tx;
 use super::rows::JobRow;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::job::{JobId, Timestamp};
-use crate::store::driver::{BYTES_PER_ROW, Lane, Tx, Verb, Waits};
+use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Tx, Verb, Waits};
 use crate::store::rows::instant;
 use crate::store::statements::Sql;
 use crate::store::verb::locate;
@@ -70,6 +70,26 @@ impl Verb for ReadSaved {
             locate(tx, namespace_id, self.job).await?;
         }
         list(tx, self.job, self.part).await
+    }
+}
+
+/// Reads the checkpoints of jobs that were just claimed, as far as there are any.
+#[derive(Debug)]
+pub(crate) struct ReadCheckpoints {
+    pub(crate) jobs: Vec<JobId>,
+}
+
+impl Verb for ReadCheckpoints {
+    type Reply = Vec<(JobId, Vec<u8>)>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Reply, Error> {
+        let mut batch = Batch::with_capacity(2, self.jobs.len());
+        for job in &self.jobs {
+            batch.push([job.as_i64().into(), Part::Checkpoint.code().into()]);
+        }
+        let rows = tx.query_each(Sql::CheckpointGet, &batch).await?;
+        let rows = rows.read(|row| Ok((JobId::from_i64(row.int()?), row.opt_bytes()?)))?;
+        Ok(rows.into_iter().filter_map(|(job, data)| Some((job, data?))).collect())
     }
 }
 

@@ -26,30 +26,7 @@ impl Verb for Settle {
     const LANE: Lane = Lane::Settle;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<Settled>, Error> {
-        let mut completed = complete(tx, &self.worker, &self.items, self.now).await?;
-        let mut statuses = Vec::with_capacity(self.items.len());
-        let mut rest = Vec::new();
-        for (place, item) in self.items.iter().enumerate() {
-            // An item that repeats another one of this batch goes the long way.
-            if is_plain(item) && completed.remove(&item.job) {
-                statuses.push(Settled::Applied(State::Completed));
-            } else {
-                statuses.push(Settled::Lost);
-                rest.push(place);
-            }
-        }
-        if !rest.is_empty() {
-            for (place, status) in rest.iter().zip(self.apply(tx, &rest).await?) {
-                statuses[*place] = status;
-            }
-        }
-        for (place, enqueue) in &self.follow_ups {
-            // Only with the transaction that ends the attempt: a repeated report stores nothing twice.
-            if statuses[*place] == Settled::Applied(State::Completed) {
-                enqueue.run(tx).await?;
-            }
-        }
-        Ok(statuses)
+        settle_all(tx, &self.worker, (&self.items, &self.follow_ups), self.now).await
     }
 
     fn waits(&self) -> Waits {
@@ -69,18 +46,55 @@ impl Verb for Settle {
     }
 }
 
-impl Settle {
-    /// Settles the items at these places.
-    async fn apply<T: Tx>(&self, tx: &mut T, places: &[usize]) -> Result<Vec<Settled>, Error> {
-        let rows = tx.query(Sql::WorkerNonce, &[self.worker.id.into()]).await?;
-        if rows.first_int()?.is_some_and(|nonce| nonce != self.worker.nonce) {
-            return Ok(vec![Settled::Lost; places.len()]);
+/// Settles attempts of one worker, with the follow-up jobs of some by their places.
+pub(super) async fn settle_all<T: Tx>(
+    tx: &mut T,
+    worker: &WorkerKey,
+    (items, follow_ups): (&[Settlement], &[(usize, Enqueue)]),
+    now: Timestamp,
+) -> Result<Vec<Settled>, Error> {
+    let mut completed = complete(tx, worker, items, now).await?;
+    let mut statuses = Vec::with_capacity(items.len());
+    let mut rest = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        // An item that repeats another one of this batch goes the long way.
+        if is_plain(item) && completed.remove(&item.job) {
+            statuses.push(Settled::Applied(State::Completed));
+        } else {
+            statuses.push(Settled::Lost);
+            rest.push(place);
         }
-        let items = places.iter().map(|place| Fenced {
-            settlement: self.items[*place].clone(),
-            worker_id: self.worker.id,
-            worker: &self.worker.name,
-        });
-        apply(tx, items.collect(), self.now).await
     }
+    if !rest.is_empty() {
+        let others = rest.iter().map(|place| items[*place].clone());
+        let settled = fenced(tx, worker, others.collect(), now).await?;
+        for (place, status) in rest.iter().zip(settled) {
+            statuses[*place] = status;
+        }
+    }
+    for (place, enqueue) in follow_ups {
+        // Only with the transaction that ends the attempt: a repeated report stores nothing twice.
+        if statuses[*place] == Settled::Applied(State::Completed) {
+            enqueue.run(tx).await?;
+        }
+    }
+    Ok(statuses)
+}
+
+async fn fenced<T: Tx>(
+    tx: &mut T,
+    worker: &WorkerKey,
+    items: Vec<Settlement>,
+    now: Timestamp,
+) -> Result<Vec<Settled>, Error> {
+    let rows = tx.query(Sql::WorkerNonce, &[worker.id.into()]).await?;
+    if rows.first_int()?.is_some_and(|nonce| nonce != worker.nonce) {
+        return Ok(vec![Settled::Lost; items.len()]);
+    }
+    let items = items.into_iter().map(|settlement| Fenced {
+        settlement,
+        worker_id: worker.id,
+        worker: &worker.name,
+    });
+    apply(tx, items.collect(), now).await
 }

@@ -2,11 +2,12 @@
 
 use crate::Error;
 use crate::core::settle;
-use crate::job::{Ending, JobId, Timestamp};
-use crate::store::driver::{Batch, Lane, Tx, Verb, Waits};
+use crate::job::{Ending, JobId, Timestamp, WORKERS_MAX, WorkerState};
+use crate::store::driver::{Batch, Lane, Row, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
-use crate::store::{Beat, HeldBy, NewWorker, ProgressNote, WorkerKey};
+use crate::store::verb::enqueue::json_text;
+use crate::store::{Beat, HeldBy, NewWorker, ProgressNote, WorkerKey, WorkerOrigin};
 
 /// Leases released in one transaction of [`Leave`].
 const RELEASE_MAX: i64 = 1000;
@@ -24,6 +25,9 @@ impl Verb for Register {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<i64, Error> {
         let worker = &self.worker;
+        if worker.origin == WorkerOrigin::Remote {
+            refuse_too_many(tx).await?;
+        }
         let namespace_id = match &worker.namespace {
             None => None,
             Some(name) => {
@@ -35,6 +39,7 @@ impl Verb for Register {
         let lease_ms = i64::try_from(worker.lease.as_millis()).unwrap_or(i64::MAX);
         let slots = i64::try_from(worker.slots).unwrap_or(i64::MAX);
         let (queues, kinds) = (worker.queues.join("\n"), worker.kinds.join("\n"));
+        let labels = (!worker.labels.is_empty()).then(|| json_text(&worker.labels)).transpose()?;
         let params = [
             self.id.into(),
             worker.nonce.into(),
@@ -46,6 +51,9 @@ impl Verb for Register {
             lease_ms.into(),
             self.now.as_micros().into(),
             (self.now + worker.lease).as_micros().into(),
+            labels.as_deref().into(),
+            worker.version.as_deref().into(),
+            worker.origin.code().into(),
         ];
         tx.execute(Sql::WorkerInsert, &params).await?;
         Ok(self.id)
@@ -53,6 +61,19 @@ impl Verb for Register {
 
     async fn landed<T: Tx>(&self, id: &i64, tx: &mut T) -> Result<bool, Error> {
         Ok(!tx.query(Sql::WorkerNonce, &[(*id).into()]).await?.is_empty())
+    }
+}
+
+/// An endless loop of registrations must not fill the database.
+async fn refuse_too_many<T: Tx>(tx: &mut T) -> Result<(), Error> {
+    let most = i64::try_from(WORKERS_MAX).unwrap_or(i64::MAX);
+    match tx.query(Sql::WorkerCount, &[most.into()]).await?.first_int()? {
+        Some(known) if known >= most => Err(Error::Full {
+            message: format!(
+                "there are {most} workers already (one that is silent goes within an hour)"
+            ),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -85,15 +106,25 @@ impl Verb for Heartbeat {
             None => true,
         };
         let rows = tx.query(Sql::LeaseHeld, &[worker.id.into()]).await?;
-        let leases = rows.read(|row| {
-            Ok(HeldBy {
-                job: JobId::from_i64(row.int()?),
-                epoch: row.int()?,
-                cancelling: row.opt_int()?.is_some(),
-            })
-        })?;
-        Ok(Beat { alive, leases })
+        let mut beat = Beat { alive, asked: WorkerState::Run, leases: Vec::new() };
+        for (asked, lease) in rows.read(read_held)? {
+            beat.asked = asked;
+            beat.leases.extend(lease);
+        }
+        Ok(beat)
     }
+}
+
+/// What the worker is asked, and a lease if it holds any.
+fn read_held(row: &mut Row<'_>) -> Result<(WorkerState, Option<HeldBy>), Error> {
+    let asked = WorkerState::from_code(row.int()?);
+    let (job, epoch) = (row.opt_int()?, row.opt_int()?);
+    let cancelling = row.opt_int()?.is_some();
+    let (Some(job), Some(epoch), Some(claimed_at)) = (job, epoch, row.opt_int()?) else {
+        return Ok((asked, None));
+    };
+    let (job, claimed_at) = (JobId::from_i64(job), Timestamp::from_micros(claimed_at));
+    Ok((asked, Some(HeldBy { job, epoch, cancelling, claimed_at })))
 }
 
 /// Keeps the progress of running jobs, each only while its lease stands.
