@@ -79,6 +79,25 @@ impl Caller {
         )))
     }
 
+    /// Those of the queues asked for that the key is for; when none is asked for, all of them that there are. An empty
+    /// answer means no queue, not all of them.
+    pub(crate) async fn own_queues(
+        &self,
+        queue: &Queue,
+        asked: Vec<String>,
+    ) -> Result<Vec<String>, Problem> {
+        if !asked.is_empty() {
+            return Ok(asked.into_iter().filter(|name| self.allows_queue(name)).collect());
+        }
+        let (mut own, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = queue.queues(&after).await?;
+            let Some(last) = page.last() else { return Ok(own) };
+            after.clone_from(&last.name);
+            own.extend(page.into_iter().map(|it| it.name).filter(|name| self.allows_queue(name)));
+        }
+    }
+
     /// Refuses to hand out jobs of queues that the key is not for.
     pub(crate) fn check_served(&self, queues: &[String]) -> Result<(), Problem> {
         if self.has_queues() && queues.is_empty() {

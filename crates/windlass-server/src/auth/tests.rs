@@ -237,6 +237,8 @@ async fn what_others_do_changes_no_answer() {
     let after = answers().await;
 
     assert_eq!(before, after);
+    let found = before.iter().filter(|(_, status, _)| status.is_success()).count();
+    assert!(found > 30, "only {found} of {} routes show anything", before.len());
     println!("{} routes answer the same beside another tenant", before.len());
     // An id of others is answered as one that nobody has.
     for endpoint in gets().filter(|endpoint| endpoint.path.contains("{id}")) {

@@ -53,20 +53,13 @@ async fn narrow(
     queue: &Queue,
     pairs: &mut Vec<(String, String)>,
 ) -> Result<bool, Problem> {
-    let is_queue = |(name, _): &(String, String)| name == "queue";
-    if pairs.iter().any(is_queue) {
-        pairs.retain(|pair| !is_queue(pair) || caller.allows_queue(&pair.1));
-    } else {
-        let mut after = String::new();
-        loop {
-            let page = queue.queues(&after).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.name);
-            let own = page.into_iter().filter(|queue| caller.allows_queue(&queue.name));
-            pairs.extend(own.map(|queue| ("queue".to_owned(), queue.name)));
-        }
-    }
-    Ok(pairs.iter().any(is_queue))
+    let (asked, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(pairs).into_iter().partition(|(name, _)| name == "queue");
+    let asked = asked.into_iter().map(|(_, name)| name).collect();
+    let own = caller.own_queues(queue, asked).await?;
+    let is_any = !own.is_empty();
+    pairs.extend(own.into_iter().map(|name| ("queue".to_owned(), name)).chain(rest));
+    Ok(is_any)
 }
 
 /// A state of `GopherQueue`'s that no job of ours is in: its clients may ask for it.
