@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use windlass::remote::RemoteWorkers;
 use windlass::{Clock, Queue, Timestamp};
 
+use crate::auth::{KeyRing, Proxies};
 use crate::edge::HostRule;
 use crate::metrics::HttpLabels;
 use crate::observer::Observer;
@@ -23,6 +24,10 @@ pub(crate) struct App {
     pub(crate) remote: OnceLock<RemoteWorkers>,
     pub(crate) observer: Observer,
     pub(crate) hosts: HostRule,
+    pub(crate) keys: KeyRing,
+    pub(crate) proxies: Proxies,
+    /// For a body, and another second for every 8 KiB of it.
+    pub(crate) body_limit: Duration,
     pub(crate) version: String,
     pub(crate) started: Instant,
     pub(crate) samples: Samples,

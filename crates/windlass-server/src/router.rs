@@ -1,16 +1,17 @@
 //! The table of routes.
 
-use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use axum::{Router, http::Uri};
 
 use crate::app::Shared;
+use crate::auth::gate;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, enqueue, handler, health, info, job, leases, limits, list, metrics, namespaces,
-    operations, queue, queues, remote, schedule, schedules, stats, types, wait, workers, workflows,
+    audit, batches, enqueue, handler, health, info, job, keys, leases, limits, list, metrics,
+    namespaces, operations, queue, queues, remote, schedule, schedules, stats, types, wait,
+    workers, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -39,13 +40,15 @@ pub(crate) fn routes(app: Shared) -> Router {
         .merge(queue_routes())
         .merge(schedule_routes())
         .merge(bundle_routes())
+        .merge(key_routes())
         .route("/api/v1/stats", get(stats::stats))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/live", get(health::live))
         .route("/metrics", get(metrics::metrics))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
+        .fallback(unlisted)
+        .method_not_allowed_fallback(unlisted)
+        .layer(from_fn_with_state(Shared::clone(&app), gate))
         .layer(from_fn_with_state(Shared::clone(&app), edge))
         .with_state(app)
 }
@@ -87,6 +90,14 @@ fn queue_routes() -> Router<Shared> {
         .route("/api/v1/namespaces/{name}", delete(namespaces::delete))
 }
 
+fn key_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys/{id}", delete(keys::revoke))
+        .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/api/v1/audit", get(audit::list))
+}
+
 fn schedule_routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/limits", get(limits::list))
@@ -116,10 +127,7 @@ fn bundle_routes() -> Router<Shared> {
         .route("/api/v1/batches/{id}/explain", get(batches::explain))
 }
 
-async fn unknown_path(uri: Uri) -> Problem {
+/// The gate answers what is not in the table before anybody gets here.
+async fn unlisted(uri: Uri) -> Problem {
     Problem::not_found(format!("there is nothing at {}", uri.path()))
-}
-
-async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }

@@ -1,24 +1,24 @@
 //! The server: options, and serving until it is told to stop.
 
-use std::future::IntoFuture as _;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use prometheus_client::metrics::family::Family;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use windlass::Queue;
 
 use crate::app::{App, Door, Shared};
+use crate::auth::{KeyRing, Network, Proxies};
 use crate::edge::HostRule;
+use crate::listen::{self, Limits, Tls};
 use crate::observer::Observer;
 use crate::router::routes;
 
-/// Longest time a stop waits for connections that are in the middle of a request.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long a stop waits until jobs are given back that were claimed and not received.
+const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
 
 /// The HTTP API over one queue.
 ///
@@ -39,6 +39,10 @@ pub struct Server {
     observer: Observer,
     hosts: Vec<String>,
     version: String,
+    limits: Limits,
+    tls: Option<Tls>,
+    proxies: Proxies,
+    keys_needed: Option<bool>,
 }
 
 impl Server {
@@ -58,6 +62,10 @@ impl Server {
             observer: Observer::new(),
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            limits: Limits::default(),
+            tls: None,
+            proxies: Proxies::default(),
+            keys_needed: None,
         };
         (server, Opening(queue))
     }
@@ -81,6 +89,31 @@ impl Server {
         self
     }
 
+    /// Bounds of connections (default: [`Limits::default`]).
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Speaks TLS on every connection.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Believes what proxies in these networks say in `X-Forwarded-For`.
+    pub fn proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.proxies = Proxies(networks.into_iter().collect());
+        self
+    }
+
+    /// Whether requests need an API key although there is none yet. Default: on an address that other machines reach,
+    /// and behind proxies. Once there is a key, requests need one everywhere.
+    pub const fn keys_needed(mut self, always: bool) -> Self {
+        self.keys_needed = Some(always);
+        self
+    }
+
     /// Serves until `stop` trips, then ends waits early, finishes what is under way and returns,
     /// after at most 5 s.
     ///
@@ -88,24 +121,22 @@ impl Server {
     /// When the listener has no address; errors of single connections end only these.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let is_loopback = listener.local_addr()?.ip().is_loopback();
-        let app = self.app(is_loopback, stop.clone());
-        let router = routes(Arc::clone(&app));
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection does not take TCP_NODELAY");
-            }
-        });
-        let served =
-            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        let result = tokio::select! {
-            result = served.into_future() => result,
-            () = drain_ended(&stop) => Ok(()),
+        let entrance = listen::Entrance {
+            limits: self.limits.clone(),
+            tls: self.tls.clone(),
+            proxies: self.proxies.clone(),
+            stop: stop.clone(),
         };
-        if let Some(remote) = app.remote.get() {
-            // What it cannot give back in this time ends by itself.
-            let _ = tokio::time::timeout(DRAIN_MAX, remote.stop()).await;
+        let app = self.app(is_loopback, stop);
+        entrance.serve(listener, routes(Arc::clone(&app))).await;
+        if let Some(remote) = app.remote.get()
+            && tokio::time::timeout(GIVE_BACK_MAX, remote.stop()).await.is_err()
+        {
+            tracing::warn!(
+                "jobs that nobody received are not given back: their leases will expire"
+            );
         }
-        result
+        Ok(())
     }
 
     /// The routes alone, as on a loopback address, for tests without a listener.
@@ -114,8 +145,12 @@ impl Server {
     }
 
     fn app(self, is_loopback: bool, stop: CancellationToken) -> Shared {
+        let is_reached = !is_loopback || !self.proxies.0.is_empty();
         Arc::new(App {
             hosts: HostRule::new(is_loopback, self.hosts),
+            keys: KeyRing::new(self.keys_needed.unwrap_or(is_reached)),
+            proxies: self.proxies,
+            body_limit: self.limits.body,
             started: Instant::now(),
             queue: self.queue,
             remote: std::sync::OnceLock::new(),
@@ -138,10 +173,4 @@ impl Opening {
         // Only this can fill it, and is gone then.
         drop(self.0.set(queue));
     }
-}
-
-/// A client that never finishes its request must not keep the process from ending.
-async fn drain_ended(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(DRAIN_MAX).await;
 }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each: its arguments, and a `run` that does it.
 
+pub(crate) mod audit;
 pub(crate) mod batches;
 pub(crate) mod bench;
 mod bulk;
@@ -10,6 +11,7 @@ pub(crate) mod dead;
 pub(crate) mod doctor;
 mod edit;
 pub(crate) mod jobs;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod operations;

@@ -11,16 +11,21 @@ use windlass::protocol::{
     HeartbeatObject, Refusal, RegisteredObject, SettledObject, read_claim, read_heartbeat,
     read_register, read_settle,
 };
-use windlass::remote::{Handed, RemoteWorkers, ReportReply};
+use windlass::remote::{Handed, RemoteWorkers, ReportReply, ReportedJob};
 
 use super::Answer;
 use crate::app::Shared;
+use crate::auth::Caller;
 use crate::delivery::deliver;
 use crate::problem::Problem;
 use crate::request::{Id, Remote, RequestBody};
 
-pub(crate) async fn register(Remote(remote): Remote, RequestBody(body): RequestBody) -> Answer {
+pub(crate) async fn register(
+    (caller, Remote(remote)): (Caller, Remote),
+    RequestBody(body): RequestBody,
+) -> Answer {
     let worker = read_register(&body)?;
+    check_queues(&caller, &worker.queues)?;
     let lease = worker.lease;
     let id = remote.register(worker).await?;
     let place = [(header::LOCATION, format!("/api/v1/workers/{id}"))];
@@ -29,12 +34,27 @@ pub(crate) async fn register(Remote(remote): Remote, RequestBody(body): RequestB
 
 pub(crate) async fn claim(
     State(app): State<Shared>,
-    Remote(remote): Remote,
+    (caller, Remote(remote)): (Caller, Remote),
     Id(id): Id<WorkerId>,
     RequestBody(body): RequestBody,
 ) -> Answer {
     let wanted = read_claim(&body)?;
+    check_queues(&caller, &wanted.queues)?;
     answer(&app, remote.claim(id, wanted)).await
+}
+
+/// A key that is bound to queues has to name those it wants.
+pub(super) fn check_queues(caller: &Caller, queues: &[String]) -> Result<(), Problem> {
+    if caller.has_queues() && queues.is_empty() {
+        let detail = "the key is bound to queues: `queues` has to name some of them";
+        return Err(Problem::forbidden(detail));
+    }
+    queues.iter().try_for_each(|queue| caller.check_target(queue))
+}
+
+/// Follow-up jobs go where the caller may store jobs of its own.
+pub(super) fn check_follow_ups(caller: &Caller, item: &ReportedJob) -> Result<(), Problem> {
+    item.follow_up_queues().try_for_each(|queue| caller.check_target(queue))
 }
 
 /// Answers with what a claim brings, and with nothing when the server stops before.
@@ -58,17 +78,22 @@ pub(crate) async fn heartbeat(
 }
 
 pub(crate) async fn settle(
-    Remote(remote): Remote,
+    (caller, Remote(remote)): (Caller, Remote),
     Id(id): Id<WorkerId>,
     RequestBody(body): RequestBody,
 ) -> Answer {
     let (mut good, mut places) = (Vec::new(), Vec::new());
     for (job, item) in read_settle(&body)? {
         match item {
-            Ok(item) => {
-                places.push(Err(item.job()));
-                good.push(item);
-            }
+            Ok(item) => match check_follow_ups(&caller, &item) {
+                Ok(()) => {
+                    places.push(Err(item.job()));
+                    good.push(item);
+                }
+                Err(problem) => {
+                    places.push(Ok(SettledObject::invalid(Some(item.job()), problem.into())));
+                }
+            },
             Err(refusal) => places.push(Ok(refused(job, &refusal))),
         }
     }
@@ -83,7 +108,7 @@ pub(crate) async fn settle(
 async fn reported(
     remote: &RemoteWorkers,
     id: WorkerId,
-    items: Vec<windlass::remote::ReportedJob>,
+    items: Vec<ReportedJob>,
 ) -> Result<Vec<ReportReply>, Problem> {
     if items.is_empty() { Ok(Vec::new()) } else { Ok(remote.settle(id, items).await?) }
 }

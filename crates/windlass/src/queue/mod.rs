@@ -5,6 +5,7 @@ mod bundles;
 mod enqueue;
 mod explain;
 mod inspect;
+mod keys;
 mod limits;
 mod manage;
 mod operate;

@@ -196,6 +196,11 @@ impl ReportedJob {
         self.job
     }
 
+    /// The queues of its follow-up jobs.
+    pub fn follow_up_queues(&self) -> impl Iterator<Item = &str> {
+        self.follow_ups.iter().map(NewJob::queue_name)
+    }
+
     /// What is wrong with the number or size of its follow-up jobs, which are checked each for itself.
     pub(crate) fn check_follow_ups(jobs: &[NewJob]) -> Result<(), String> {
         if jobs.len() > FOLLOW_UPS_MAX {

@@ -12,6 +12,7 @@ mod floors;
 mod group;
 mod handler_store;
 mod ids;
+mod key_store;
 mod limit_store;
 mod line;
 mod list;
@@ -60,6 +61,7 @@ use crate::runtime::{Clock, Signals};
 pub(crate) use bundle_store::BundleStore;
 pub(crate) use effects::Measure;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
+pub(crate) use key_store::KeyStore;
 pub(crate) use limit_store::LimitStore;
 pub(crate) use operation::{Deed, Target};
 pub use operation::{
@@ -110,6 +112,7 @@ pub(crate) trait Store:
     + BundleStore
     + LimitStore
     + WorkerStore
+    + KeyStore
     + Send
     + Sync
     + 'static

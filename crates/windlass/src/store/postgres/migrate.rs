@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -22,7 +22,8 @@ const MIGRATIONS: [Migration; 12] = [
     (9, include_str!("../../../migrations/postgres/0009_operations.sql")),
     (10, include_str!("../../../migrations/postgres/0010_workflows.sql")),
     (11, include_str!("../../../migrations/postgres/0011_limits.sql")),
-    (12, include_str!("../../../migrations/postgres/0012_remote_workers.sql")),
+    (12, include_str!("../../../migrations/postgres/0012_keys.sql")),
+    (13, include_str!("../../../migrations/postgres/0013_remote_workers.sql")),
 ];
 
 /// What every migration builds on.
