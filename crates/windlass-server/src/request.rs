@@ -44,9 +44,6 @@ impl FromRequestParts<Shared> for Namespaced {
     }
 }
 
-/// The id of the request, as it is answered and logged.
-#[derive(Debug, Clone)]
-pub(crate) struct RequestId(pub(crate) String);
 /// What serves remote workers, in the namespace that the request names.
 pub(crate) struct Remote(pub(crate) RemoteWorkers);
 
@@ -58,6 +55,10 @@ impl FromRequestParts<Shared> for Remote {
         Ok(Self(app.remote()?.of(&queue)))
     }
 }
+
+/// The id of the request, as it is answered and logged.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
 
 /// The id in the path.
 pub(crate) struct Id<I = JobId>(pub(crate) I);

@@ -17,8 +17,9 @@ use crate::listen::{self, Limits, Tls};
 use crate::observer::Observer;
 use crate::router::routes;
 
-/// Longest time a stop waits until what remote workers did not receive is given back.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// How long a stop waits until jobs are given back that were claimed and not received.
+const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
+
 /// Jobs that a list looks at where no index answers it, and for how long.
 const LOOKS: (usize, Duration) = (100_000, Duration::from_millis(250));
 
@@ -140,9 +141,12 @@ impl Server {
         };
         let app = self.app(is_loopback, stop);
         entrance.serve(listener, routes(Arc::clone(&app))).await;
-        if let Some(remote) = app.remote.get() {
-            // What it cannot give back in this time ends by itself.
-            let _ = tokio::time::timeout(DRAIN_MAX, remote.stop()).await;
+        if let Some(remote) = app.remote.get()
+            && tokio::time::timeout(GIVE_BACK_MAX, remote.stop()).await.is_err()
+        {
+            tracing::warn!(
+                "jobs that nobody received are not given back: their leases will expire"
+            );
         }
         Ok(())
     }

@@ -98,15 +98,6 @@ impl Caller {
         }
     }
 
-    /// Refuses to hand out jobs of queues that the key is not for.
-    pub(crate) fn check_served(&self, queues: &[String]) -> Result<(), Problem> {
-        if self.has_queues() && queues.is_empty() {
-            let detail = "the key is bound to queues: name those to serve in `queues`";
-            return Err(Problem::forbidden(detail));
-        }
-        queues.iter().try_for_each(|queue| self.check_target(queue))
-    }
-
     /// The queue in the namespace that the request names, or in the only one of its key.
     pub(crate) fn queue_of(&self, app: &App, headers: &HeaderMap) -> Result<Queue, Problem> {
         let queue = app.queue()?;

@@ -9,69 +9,63 @@ use windlass::protocol::{
     ExtendObject, OutcomeWord, read_checkpoint, read_extend, read_log, read_outcome,
     read_passing_claim,
 };
-use windlass::remote::RemoteWorkers;
 
 use super::Answer;
-use super::remote::{answer, check_follow_ups, settled};
+use super::remote::{answer, check_follow_ups, check_queues, settled};
 use crate::app::Shared;
 use crate::auth::Caller;
 use crate::request::{Id, Remote, RequestBody};
 
 pub(crate) async fn claim(
     State(app): State<Shared>,
-    caller: Caller,
-    Remote(remote): Remote,
+    (caller, Remote(remote)): (Caller, Remote),
     RequestBody(body): RequestBody,
 ) -> Answer {
     let wanted = read_passing_claim(&body)?;
-    caller.check_served(&wanted.claim.queues)?;
+    check_queues(&caller, &wanted.claim.queues)?;
     answer(&app, remote.claim_passing(wanted)).await
 }
 
 pub(crate) async fn complete(
-    caller: Caller,
-    Remote(remote): Remote,
+    who: (Caller, Remote),
     Id(id): Id,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    settle((&caller, &remote), id, &body, OutcomeWord::Complete).await
+    settle(who, id, &body, OutcomeWord::Complete).await
 }
 
 pub(crate) async fn fail(
-    caller: Caller,
-    Remote(remote): Remote,
+    who: (Caller, Remote),
     Id(id): Id,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    settle((&caller, &remote), id, &body, OutcomeWord::Fail).await
+    settle(who, id, &body, OutcomeWord::Fail).await
 }
 
 pub(crate) async fn snooze(
-    caller: Caller,
-    Remote(remote): Remote,
+    who: (Caller, Remote),
     Id(id): Id,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    settle((&caller, &remote), id, &body, OutcomeWord::Snooze).await
+    settle(who, id, &body, OutcomeWord::Snooze).await
 }
 
 pub(crate) async fn release(
-    caller: Caller,
-    Remote(remote): Remote,
+    who: (Caller, Remote),
     Id(id): Id,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    settle((&caller, &remote), id, &body, OutcomeWord::Release).await
+    settle(who, id, &body, OutcomeWord::Release).await
 }
 
 async fn settle(
-    (caller, remote): (&Caller, &RemoteWorkers),
+    (caller, Remote(remote)): (Caller, Remote),
     id: JobId,
     body: &[u8],
     outcome: OutcomeWord,
 ) -> Answer {
     let item = read_outcome(body, id, outcome)?;
-    check_follow_ups(caller, &item)?;
+    check_follow_ups(&caller, &item)?;
     let reply = remote.settle_one(item).await?;
     Ok(Json(settled(id, reply)).into_response())
 }

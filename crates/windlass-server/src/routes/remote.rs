@@ -21,12 +21,11 @@ use crate::problem::Problem;
 use crate::request::{Id, Remote, RequestBody};
 
 pub(crate) async fn register(
-    caller: Caller,
-    Remote(remote): Remote,
+    (caller, Remote(remote)): (Caller, Remote),
     RequestBody(body): RequestBody,
 ) -> Answer {
     let worker = read_register(&body)?;
-    caller.check_served(&worker.queues)?;
+    check_queues(&caller, &worker.queues)?;
     let lease = worker.lease;
     let id = remote.register(worker).await?;
     let place = [(header::LOCATION, format!("/api/v1/workers/{id}"))];
@@ -35,14 +34,27 @@ pub(crate) async fn register(
 
 pub(crate) async fn claim(
     State(app): State<Shared>,
-    caller: Caller,
-    Remote(remote): Remote,
+    (caller, Remote(remote)): (Caller, Remote),
     Id(id): Id<WorkerId>,
     RequestBody(body): RequestBody,
 ) -> Answer {
     let wanted = read_claim(&body)?;
-    caller.check_served(&wanted.queues)?;
+    check_queues(&caller, &wanted.queues)?;
     answer(&app, remote.claim(id, wanted)).await
+}
+
+/// A key that is bound to queues has to name those it wants.
+pub(super) fn check_queues(caller: &Caller, queues: &[String]) -> Result<(), Problem> {
+    if caller.has_queues() && queues.is_empty() {
+        let detail = "the key is bound to queues: `queues` has to name some of them";
+        return Err(Problem::forbidden(detail));
+    }
+    queues.iter().try_for_each(|queue| caller.check_target(queue))
+}
+
+/// Follow-up jobs go where the caller may store jobs of its own.
+pub(super) fn check_follow_ups(caller: &Caller, item: &ReportedJob) -> Result<(), Problem> {
+    item.follow_up_queues().try_for_each(|queue| caller.check_target(queue))
 }
 
 /// Answers with what a claim brings, and with nothing when the server stops before.
@@ -66,19 +78,22 @@ pub(crate) async fn heartbeat(
 }
 
 pub(crate) async fn settle(
-    caller: Caller,
-    Remote(remote): Remote,
+    (caller, Remote(remote)): (Caller, Remote),
     Id(id): Id<WorkerId>,
     RequestBody(body): RequestBody,
 ) -> Answer {
     let (mut good, mut places) = (Vec::new(), Vec::new());
     for (job, item) in read_settle(&body)? {
         match item {
-            Ok(item) => {
-                check_follow_ups(&caller, &item)?;
-                places.push(Err(item.job()));
-                good.push(item);
-            }
+            Ok(item) => match check_follow_ups(&caller, &item) {
+                Ok(()) => {
+                    places.push(Err(item.job()));
+                    good.push(item);
+                }
+                Err(problem) => {
+                    places.push(Ok(SettledObject::invalid(Some(item.job()), problem.into())));
+                }
+            },
             Err(refusal) => places.push(Ok(refused(job, &refusal))),
         }
     }

@@ -198,7 +198,7 @@ impl ReportedJob {
 
     /// The queues of its follow-up jobs.
     pub fn follow_up_queues(&self) -> impl Iterator<Item = &str> {
-        self.follow_ups.iter().map(|job| job.queue.as_str())
+        self.follow_ups.iter().map(NewJob::queue_name)
     }
 
     /// What is wrong with the number or size of its follow-up jobs, which are checked each for itself.

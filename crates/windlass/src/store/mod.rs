@@ -116,9 +116,9 @@ pub(crate) trait Store:
     + OperationStore
     + BundleStore
     + LimitStore
-    + ReplyStore
-    + KeyStore
     + WorkerStore
+    + KeyStore
+    + ReplyStore
     + Send
     + Sync
     + 'static
