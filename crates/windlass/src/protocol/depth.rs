@@ -36,8 +36,8 @@ fn is_readable(json: &str) -> bool {
     let mut rest = json;
     while let Some(start) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
         rest = &rest[start..];
-        let length = if rest.starts_with('"') {
-            let mut bytes = rest[1..].bytes();
+        let length = if let Some(text) = rest.strip_prefix('"') {
+            let mut bytes = text.bytes();
             skip_string(&mut bytes);
             rest.len() - bytes.len()
         } else {
