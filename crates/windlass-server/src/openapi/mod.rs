@@ -21,9 +21,7 @@ const PROBLEMS: [u16; 13] = [400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 5
 ///
 /// Its version is that of this crate.
 pub fn openapi() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).expect("a description can be written");
-    text.push('\n');
-    text
+    format!("{:#}\n", document())
 }
 
 fn document() -> Value {

@@ -50,10 +50,12 @@ pub(super) fn object(members: impl IntoIterator<Item = Member>) -> Value {
 }
 
 /// An object whose members all are of one kind.
+#[expect(clippy::needless_pass_by_value, reason = "schemas are made from the inside out")]
 pub(super) fn map_of(schema: Value) -> Value {
     json!({ "type": "object", "additionalProperties": schema })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "schemas are made from the inside out")]
 pub(super) fn list_of(schema: Value) -> Value {
     json!({ "type": "array", "items": schema })
 }

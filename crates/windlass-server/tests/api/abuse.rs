@@ -34,7 +34,6 @@ async fn json_of_any_form_is_kept_as_it_is_or_refused() {
         deep(64),
         format!("{{{}}}", keys.join(",")),
         r#"{"a":1,"a":2}"#.to_owned(),
-        r#""\ud800""#.to_owned(),
         r#""\u0000""#.to_owned(),
         "-0.0e-0".to_owned(),
     ];
@@ -52,9 +51,13 @@ async fn json_of_any_form_is_kept_as_it_is_or_refused() {
         let shown = api.get(&format!("{JOBS}/{id}")).await.text();
         assert!(shown.contains(&format!(r#""payload":{payload},"#)), "{:.80}", payload);
     }
-    let long = "9".repeat(500_000);
-    let reply = api.post(JOBS, &format!(r#"{{"type":"t","payload":{long}}}"#)).await;
-    assert_eq!((reply.status, reply.text().contains(&long)), (201, true));
+    // Strict readers cannot take these: one of them would make a whole page unreadable.
+    let odd = [r#""\ud800""#.to_owned(), "9".repeat(500_000), "1e999".to_owned()];
+    for payload in &odd {
+        let id = api.enqueue(&format!(r#"{{"type":"t","payload":{payload}}}"#)).await;
+        let shown = api.get(&format!("{JOBS}/{id}")).await.json();
+        assert!(shown["payload_base64"].is_string() && shown.get("payload").is_none());
+    }
     for (payload, status) in refused {
         let reply = api.post(JOBS, &format!(r#"{{"type":"t","payload":{payload}}}"#)).await;
         assert_eq!(reply.status, status, "{payload:.80}");
@@ -69,8 +72,7 @@ async fn json_of_any_form_is_kept_as_it_is_or_refused() {
         assert!([400, 422].contains(&reply.status), "{reply:?}");
         assert!(reply.body.len() < 64 << 10);
     }
-    let page = api.get("/api/v1/jobs").await;
-    assert_eq!(page.text().matches(r#""type":"t""#).count(), kept.len() + 1);
+    assert_eq!(api.count().await, kept.len() + odd.len());
 }
 
 #[tokio::test]
