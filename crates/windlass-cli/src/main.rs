@@ -68,6 +68,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Batches(args) => cmd::batches::run(args).await,
         Command::Namespaces(args) => cmd::namespaces::run(args).await,
         Command::Stats(args) => cmd::stats::run(&args).await,
+        Command::Events(args) => cmd::events::run(*args).await,
         Command::Db(args) => cmd::db::run(args).await,
         Command::Doctor(args) => cmd::doctor::run(args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,

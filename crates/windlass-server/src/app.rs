@@ -21,6 +21,8 @@ pub(crate) struct App {
     pub(crate) observer: Observer,
     pub(crate) hosts: HostRule,
     pub(crate) version: String,
+    /// The label `service` of every metric.
+    pub(crate) service: Option<String>,
     pub(crate) started: Instant,
     pub(crate) samples: Samples,
     pub(crate) requests: Family<HttpLabels, Counter>,

@@ -9,8 +9,8 @@ use crate::app::Shared;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, enqueue, handler, health, info, job, limits, list, metrics, namespaces, operations,
-    queue, queues, schedule, schedules, stats, types, wait, workflows,
+    batches, enqueue, events, handler, health, info, job, limits, list, metrics, namespaces,
+    operations, queue, queues, schedule, schedules, stats, types, wait, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -38,7 +38,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .merge(queue_routes())
         .merge(schedule_routes())
         .merge(bundle_routes())
-        .route("/api/v1/stats", get(stats::stats))
+        .merge(observer_routes())
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/live", get(health::live))
@@ -96,6 +96,14 @@ fn bundle_routes() -> Router<Shared> {
         .route("/api/v1/batches/{id}", get(batches::get))
         .route("/api/v1/batches/{id}/commit", post(batches::commit))
         .route("/api/v1/batches/{id}/explain", get(batches::explain))
+}
+
+fn observer_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/jobs/{id}/events", get(job::history))
+        .route("/api/v1/events", get(events::events))
+        .route("/api/v1/stats", get(stats::stats))
+        .route("/api/v1/stats/timeseries", get(stats::series))
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

@@ -39,6 +39,7 @@ pub struct Server {
     observer: Observer,
     hosts: Vec<String>,
     version: String,
+    service: Option<String>,
 }
 
 impl Server {
@@ -58,6 +59,7 @@ impl Server {
             observer: Observer::new(),
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            service: None,
         };
         (server, Opening(queue))
     }
@@ -78,6 +80,12 @@ impl Server {
     /// The version to report (default: this crate's).
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = version.into();
+        self
+    }
+
+    /// A name to tell the metrics of this service from those of others (label `service`; default: none).
+    pub fn service(mut self, name: Option<String>) -> Self {
+        self.service = name;
         self
     }
 
@@ -114,6 +122,7 @@ impl Server {
             queue: self.queue,
             observer: self.observer,
             version: self.version,
+            service: self.service,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
             stop,

@@ -22,8 +22,9 @@ pub use crate::core::{Reason, State};
 pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
-    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, JobFilter, KindStats,
-    OperationPreview, Page, Queue, QueueBuilder, Started, Stats, WorkerStats,
+    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, EventFilter, EventStream,
+    JobFilter, KindStats, Observed, OperationPreview, Page, Queue, QueueBuilder, QueueEvent, Rates,
+    Series, SeriesPoint, SeriesQuery, Started, Stats, Took, WorkerStats,
 };
 pub use runtime::Clock;
 pub use store::schema;
@@ -52,6 +53,7 @@ pub const fn Ok<T>(value: T) -> Result<T> {
 
 /// The examples of the guides are compiled and run.
 #[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/events.md")]
 #[doc = include_str!("../../../docs/handlers.md")]
 #[doc = include_str!("../../../docs/operations.md")]
 #[doc = include_str!("../../../docs/testing-your-jobs.md")]

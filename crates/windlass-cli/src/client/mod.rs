@@ -4,6 +4,7 @@
 
 mod bundles;
 mod database;
+mod events;
 mod http;
 mod limits;
 mod new_job;
@@ -21,6 +22,7 @@ use crate::output::Object;
 pub(crate) use bundles::{BundlePage, Steering};
 use database::Database;
 pub(crate) use database::refuse_missing;
+pub(crate) use events::{EventRequest, Told};
 use http::Server;
 pub(crate) use new_job::{EditRequest, JobRequest, Payload};
 pub(crate) use operations::operation_id;

@@ -5,6 +5,7 @@
 mod bundles;
 mod db;
 mod direct;
+mod events;
 mod help;
 mod limits;
 mod operations;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::app::Shared;
 
 /// Method and path of each endpoint, and what it does.
-const ENDPOINTS: [(&str, &str); 70] = [
+const ENDPOINTS: [(&str, &str); 73] = [
     ("GET /api/v1", "this list"),
     ("POST /api/v1/jobs", "store a job"),
     ("POST /api/v1/jobs/batch", "store many jobs"),
@@ -79,7 +79,10 @@ const ENDPOINTS: [(&str, &str); 70] = [
     ("GET /api/v1/namespaces", "list namespaces"),
     ("POST /api/v1/namespaces", "create a namespace"),
     ("DELETE /api/v1/namespaces/{name}", "delete a namespace"),
+    ("GET /api/v1/jobs/{id}/events", "what happened to a job"),
+    ("GET /api/v1/events", "follow what happens, as server-sent events"),
     ("GET /api/v1/stats", "counts, rates and latencies"),
+    ("GET /api/v1/stats/timeseries", "the same by the minute"),
     ("GET /health", "health of the parts"),
     ("GET /ready", "whether requests can be served"),
     ("GET /live", "whether the process answers"),

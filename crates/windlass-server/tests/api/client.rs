@@ -29,7 +29,10 @@ pub(crate) struct Reply {
 
 impl Api {
     pub(crate) async fn start() -> Self {
-        let queue = Queue::open("memory:").await.expect("a database in memory opens");
+        Self::over(Queue::open("memory:").await.expect("a database in memory opens")).await
+    }
+
+    pub(crate) async fn over(queue: Queue) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it has an address");
         let observer = Observer::new();

@@ -7,6 +7,7 @@ mod bundles;
 mod client;
 mod edge;
 mod enqueue;
+mod events;
 mod jobs;
 mod limits;
 mod list;

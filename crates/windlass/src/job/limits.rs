@@ -114,3 +114,15 @@ pub const FAIR_WINDOW_MAX: u32 = 1000;
 
 /// Weight of a fairness key.
 pub const FAIR_WEIGHT_MAX: u32 = 100;
+
+/// How long events are kept, and written down after somebody looked for them.
+pub const EVENTS_KEPT: Duration = Duration::from_secs(3600);
+
+/// How long counts and times by the minute are kept.
+pub const MINUTES_KEPT: Duration = Duration::from_secs(25 * 3600);
+
+/// Longest range of a time series.
+pub const SERIES_RANGE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Points of a time series, at most.
+pub const SERIES_POINTS_MAX: u64 = 1440;

@@ -3,12 +3,14 @@
 mod buffer;
 mod bundles;
 mod enqueue;
+mod events;
 mod explain;
 mod inspect;
 mod limits;
 mod manage;
 mod operate;
 mod schedules;
+mod series;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,15 +19,18 @@ use std::time::Duration;
 pub use buffer::{Drained, EnqueueBuffer};
 pub use bundles::Started;
 pub use enqueue::{Enqueue, Enqueued};
+use events::Feed;
 pub(crate) use schedules::check_schedule;
+pub use series::{Rates, Series, SeriesPoint, SeriesQuery, Took};
 
 pub use operate::{DeadGroup, DeadGroups, OperationPreview};
 
+pub use events::{EventFilter, EventStream, Observed, QueueEvent};
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
-    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, LogLine, NewJob, PAYLOAD_BYTES_MAX,
-    TraceContext, check_name,
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, HistoryEntry, JobId, JobRecord, LogLine, NewJob,
+    PAYLOAD_BYTES_MAX, TraceContext, check_name, history,
 };
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Scope, Store};
@@ -56,6 +61,7 @@ pub struct Queue {
     namespace: Arc<str>,
     health: Arc<Health>,
     tracer: Option<Tracer>,
+    feed: Arc<Feed>,
 }
 
 /// Says of which trace the caller is.
@@ -118,7 +124,7 @@ impl QueueBuilder {
         check_name(&self.namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
         let store = store::open(url, self.clock, self.migrate).await?;
         let (namespace, health) = (self.namespace.into(), Arc::default());
-        Ok(Queue { store, namespace, health, tracer: self.tracer })
+        Ok(Queue { store, namespace, health, tracer: self.tracer, feed: Arc::default() })
     }
 }
 
@@ -227,6 +233,16 @@ impl Queue {
     /// [`Error::NotFound`] when this namespace has no such job.
     pub async fn attempts(&self, job: JobId) -> Result<Vec<AttemptRecord>, Error> {
         self.store.attempts(&self.namespace, job).await
+    }
+
+    /// What happened to one job so far, as its rows tell it: it was stored, attempts began and ended, it
+    /// ended. What moved it otherwise is not kept; [`events`](Self::events) tells it when it happens.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn history(&self, job: JobId) -> Result<Vec<HistoryEntry>, Error> {
+        let record = self.get(job).await?;
+        Ok(history(&record, &self.attempts(job).await?))
     }
 
     /// Reads what the handler of one job kept with its last checkpoint, byte for byte; none when there
@@ -386,6 +402,7 @@ impl Queue {
 
     /// Finishes what is under way and closes the database for every clone of this handle.
     pub async fn close(&self) {
+        self.feed.close().await;
         self.store.close().await;
     }
 

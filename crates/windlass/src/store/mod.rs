@@ -8,6 +8,7 @@ mod catalog;
 mod driver;
 mod edges;
 mod effects;
+mod event_store;
 mod floors;
 mod group;
 mod handler_store;
@@ -16,10 +17,12 @@ mod limit_store;
 mod line;
 mod list;
 mod migrations;
+mod minute_store;
 #[cfg(all(test, feature = "sqlite"))]
 mod model;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod notes;
 mod operation;
 mod operation_store;
 mod origin;
@@ -40,6 +43,7 @@ mod sqlite;
 mod statements;
 #[cfg(feature = "testing")]
 mod test_faults;
+mod times;
 mod types;
 mod verb;
 mod waits;
@@ -58,8 +62,10 @@ use crate::runtime::{Clock, Signals};
 
 pub(crate) use bundle_store::BundleStore;
 pub(crate) use effects::Measure;
+pub(crate) use event_store::EventStore;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
 pub(crate) use limit_store::LimitStore;
+pub(crate) use minute_store::MinuteStore;
 pub(crate) use operation::{Deed, Target};
 pub use operation::{
     Operation, OperationFailure, OperationId, OperationRecord, OperationState, OperationTarget,
@@ -75,7 +81,7 @@ pub(crate) use types::{
     Served, Settled, Stored, Sweep, Tally, WorkerKey, WorkerRecord,
 };
 pub use types::{Existing, RetryOptions};
-pub(crate) use verb::{BundleRow, Scope, Sort, Which};
+pub(crate) use verb::{BundleRow, Happened, Minute, Minutes, Scope, Sort, Which, minute_of};
 
 /// What the users of one database in one process have in common.
 #[derive(Debug, Default)]
@@ -92,6 +98,10 @@ pub(crate) struct Shared {
     pub(crate) members: edges::Edges,
     /// Jobs that hold slots.
     pub(crate) slots: edges::Edges,
+    /// How long things took.
+    pub(crate) times: times::Times,
+    /// Whether anyone is told what happens.
+    pub(crate) watching: notes::Watching,
 }
 
 /// The answer of a verb, some time later.
@@ -105,7 +115,9 @@ pub(crate) trait Store:
     + HandlerStore
     + OperationStore
     + BundleStore
+    + EventStore
     + LimitStore
+    + MinuteStore
     + Send
     + Sync
     + 'static

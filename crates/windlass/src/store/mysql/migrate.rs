@@ -13,7 +13,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [Migration; 11] = [
     (9, include_str!("../../../migrations/mysql/0009_operations.sql")),
     (10, include_str!("../../../migrations/mysql/0010_workflows.sql")),
     (11, include_str!("../../../migrations/mysql/0011_limits.sql")),
+    (14, include_str!("../../../migrations/mysql/0014_events.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

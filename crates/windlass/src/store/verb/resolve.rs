@@ -139,7 +139,7 @@ impl Resolve {
         let delayed = [at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes];
         tx.execute(Sql::DelayedInsert, &delayed).await?;
         tx.effects().delayed();
-        tx.effects().moved(row.pair(), State::Pending, State::Delayed);
+        tx.effects().moved(row.record.id, row.pair(), State::Pending, State::Delayed);
         Ok(())
     }
 }
