@@ -20,7 +20,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND [ARGS]
 
   test [ARGS]         every test; ARGS go to the test runner
-  ci [--full]         format, lints, docs, tidy, tests, torture; --full adds deny, features, bench
+  ci [--full]         format, lints, docs, tidy, tests, torture; --full adds deny, idle, sabotage, bench
   tidy                the house rules a compiler does not know
   bench [--postgres] [--mysql] [--all] [ARGS]
                       throughput, latency and cost on SQLite or on servers on a disk, beside a bare

@@ -1,11 +1,13 @@
 //! The command line as a whole, and the arguments several commands share.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use windlass::{BatchId, JobId, Priority, State, Timestamp, WorkflowId};
 
 use crate::cmd;
+use crate::exit::Failure;
 use crate::output::Format;
 
 /// Durable background jobs: a server, a worker and a command line in one binary.
@@ -47,6 +49,10 @@ pub(crate) enum Command {
     Batches(cmd::batches::BatchesArgs),
     /// List, create and delete namespaces
     Namespaces(cmd::namespaces::NamespacesArgs),
+    /// Make API keys, look at them, rotate and revoke them
+    Keys(cmd::keys::KeysArgs),
+    /// Look at who did what
+    Audit(cmd::audit::AuditArgs),
     /// Show how many jobs there are and how they fare
     Stats(cmd::stats::StatsArgs),
     /// Follow what happens
@@ -94,9 +100,29 @@ pub(crate) struct ClientArgs {
     )]
     pub(crate) namespace: String,
 
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "The file with the API key for the server [env: WINDLASS_API_KEY for the key itself]",
+        help_heading = "Connection"
+    )]
+    pub(crate) api_key_file: Option<PathBuf>,
+
     /// How to print data
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
+}
+
+impl ClientArgs {
+    /// The API key, if there is one. It never stands among the arguments, which everybody on the machine can read.
+    pub(crate) fn api_key(&self) -> Result<Option<String>, Failure> {
+        let from_env = || std::env::var("WINDLASS_API_KEY").ok().filter(|key| !key.is_empty());
+        let Some(file) = &self.api_key_file else { return Ok(from_env()) };
+        match std::fs::read_to_string(file) {
+            Ok(text) => Ok(Some(text.trim().to_owned())),
+            Err(error) => Err(Failure::usage(format!("--api-key-file: {error}"))),
+        }
+    }
 }
 
 /// Which page of a list of names.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tokio::runtime::Runtime;
+use windlass::Actor;
 
 use crate::args::{Cli, Command};
 use crate::exit::{Exit, Failure};
@@ -45,7 +46,13 @@ fn run(command: Command) -> Result<(), Failure> {
     let runtime = Runtime::new().map_err(|error| {
         Failure::new(Exit::Failure, format!("cannot start the threads of the program: {error}"))
     })?;
-    let done = runtime.block_on(dispatch(command));
+    let done = runtime.block_on(async {
+        match command {
+            serve @ Command::Serve(_) => dispatch(serve).await,
+            // Whoever opens a database directly leaves lines in the audit as well.
+            command => Actor::local().doing(dispatch(command)).await,
+        }
+    });
     runtime.shutdown_timeout(BLOCKING_GRACE);
     done
 }
@@ -67,6 +74,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Workflows(args) => cmd::workflows::run(args).await,
         Command::Batches(args) => cmd::batches::run(args).await,
         Command::Namespaces(args) => cmd::namespaces::run(args).await,
+        Command::Keys(args) => cmd::keys::run(args).await,
+        Command::Audit(args) => cmd::audit::run(args).await,
         Command::Stats(args) => cmd::stats::run(&args).await,
         Command::Events(args) => cmd::events::run(*args).await,
         Command::Db(args) => cmd::db::run(args).await,

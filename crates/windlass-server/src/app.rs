@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use tokio_util::sync::CancellationToken;
 use windlass::{Clock, Queue, Timestamp};
 
+use crate::auth::{KeyRing, Proxies};
 use crate::edge::HostRule;
 use crate::metrics::HttpLabels;
 use crate::observer::Observer;
@@ -20,6 +21,10 @@ pub(crate) struct App {
     pub(crate) queue: Door,
     pub(crate) observer: Observer,
     pub(crate) hosts: HostRule,
+    pub(crate) keys: KeyRing,
+    pub(crate) proxies: Proxies,
+    /// For a body, and another second for every 8 KiB of it.
+    pub(crate) body_limit: Duration,
     pub(crate) version: String,
     /// The label `service` of every metric.
     pub(crate) service: Option<String>,

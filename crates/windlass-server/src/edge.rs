@@ -9,13 +9,25 @@ use std::task::Poll;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::metrics::HttpLabels;
 use crate::problem::Problem;
+use crate::request::RequestId;
+
+/// Bytes of a path and query. Pages of jobs by many filters stay far below.
+const URI_BYTES_MAX: usize = 8 << 10;
+
+/// What every answer says, unless it says something else.
+const HARDENING: [(HeaderName, &str); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::CACHE_CONTROL, "no-store"),
+];
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -26,11 +38,12 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 const LOOPBACK_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// Lets a request in, and makes its answer complete.
-pub(crate) async fn edge(State(app): State<Shared>, request: Request, next: Next) -> Response {
+pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = match app.hosts.check(request.uri(), request.headers()) {
+    let mut response = match checked(&app, &request) {
         Ok(()) => guarded(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };
@@ -40,9 +53,27 @@ pub(crate) async fn edge(State(app): State<Shared>, request: Request, next: Next
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    harden(response.headers_mut());
     let labels = HttpLabels::new(route.as_ref(), &method, response.status());
     app.requests.get_or_create(&labels).inc();
     response
+}
+
+/// Refuses what no handler should see.
+fn checked(app: &App, request: &Request) -> Result<(), Problem> {
+    let uri_bytes = request.uri().path().len() + request.uri().query().map_or(0, str::len);
+    if uri_bytes > URI_BYTES_MAX {
+        let detail = format!("the URI is {uri_bytes} bytes long (at most {URI_BYTES_MAX})");
+        return Err(Problem::uri_too_long(detail));
+    }
+    app.hosts.check(request.uri(), request.headers())
+}
+
+/// Tells browsers to do nothing with an answer but hand it to whoever asked, unless it says otherwise.
+fn harden(headers: &mut HeaderMap) {
+    for (name, value) in HARDENING {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
 }
 
 /// The client's id when it is harmless in a log line, a new one otherwise.

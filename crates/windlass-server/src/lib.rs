@@ -4,7 +4,10 @@
 //! report how long jobs wait and run.
 
 mod app;
+mod auth;
 mod edge;
+mod endpoints;
+mod listen;
 mod metrics;
 mod observer;
 mod problem;
@@ -15,5 +18,7 @@ mod scale;
 mod server;
 mod window;
 
+pub use auth::Network;
+pub use listen::{Limits, Tls};
 pub use observer::Observer;
 pub use server::{Opening, Server};

@@ -20,6 +20,8 @@ pub(crate) struct Problem {
     code: &'static str,
     detail: String,
     errors: Vec<BrokenRule>,
+    /// The methods a path takes, for the header `Allow`.
+    allowed: Option<String>,
 }
 
 /// One broken rule: `code` is what the member alone would have been refused with.
@@ -53,7 +55,7 @@ struct CodeAndMessage<'a> {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new() }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), allowed: None }
     }
 
     /// A part of the request cannot be read.
@@ -69,8 +71,28 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    pub(crate) fn method_not_allowed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    pub(crate) fn method_not_allowed(detail: impl Into<String>, allowed: String) -> Self {
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        Self { allowed: Some(allowed), ..problem }
+    }
+
+    /// No key, or one that does not count: which of these is nobody's business.
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "this needs an API key that counts: send `Authorization: Bearer KEY`";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    pub(crate) fn rate_limited(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+    }
+
+    /// The client sent too little for too long.
+    pub(crate) fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "invalid_request", detail)
+    }
+
+    pub(crate) fn uri_too_long(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::URI_TOO_LONG, "invalid_request", detail)
     }
 
     pub(crate) fn too_large(detail: impl Into<String>) -> Self {
@@ -142,6 +164,13 @@ impl IntoResponse for Problem {
         let for_now = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
         if for_now.contains(&self.status) {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        if let Some(Ok(allowed)) = self.allowed.as_deref().map(HeaderValue::from_str) {
+            response.headers_mut().insert(header::ALLOW, allowed);
         }
         response.extensions_mut().insert(self);
         response

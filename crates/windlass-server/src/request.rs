@@ -9,13 +9,18 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use tokio::time::Instant;
 use windlass::{JobId, Queue};
 
 use crate::app::Shared;
+use crate::auth::Caller;
 use crate::problem::Problem;
 
 /// Bytes of a body.
 const BODY_BYTES_MAX: usize = 10 << 20;
+
+/// Bytes of a body that earn it another second.
+const BODY_BYTES_PER_SECOND_MIN: usize = 8 << 10;
 
 /// Things on a page of a list of names, unless the query says otherwise, and at most.
 const PAGE_DEFAULT: usize = 100;
@@ -26,20 +31,21 @@ const PAGE_MAX: usize = 500;
 const DISCARD_BYTES_MAX: usize = 256 << 20;
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The queue in the namespace that the request names.
+/// The queue in the namespace that the request names, if its key is for that one.
 pub(crate) struct Namespaced(pub(crate) Queue);
 
 impl FromRequestParts<Shared> for Namespaced {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
-        let Some(name) = header_text(&parts.headers, "windlass-namespace")? else {
-            return Ok(Self(app.queue()?.clone()));
-        };
-        let queue = app.queue()?.in_namespace(name);
-        queue.map(Self).map_err(|error| Problem::unreadable(error.to_string()))
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.queue_of(app, &parts.headers).map(Self)
     }
 }
+
+/// The id of the request, as it is answered and logged.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
 
 /// The id in the path.
 pub(crate) struct Id<I = JobId>(pub(crate) I);
@@ -170,9 +176,9 @@ pub(crate) struct RequestBody(pub(crate) Bytes);
 impl FromRequest<Shared> for RequestBody {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &Shared) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let body = read(&parts.headers, body).await?;
+        let body = read(&parts.headers, body, app.body_limit).await?;
         let is_typed = media_type(&parts.headers).is_some();
         let is_json = is_ndjson(&parts.headers)
             || media_type(&parts.headers).is_some_and(|kind| kind == "application/json");
@@ -186,13 +192,19 @@ impl FromRequest<Shared> for RequestBody {
     }
 }
 
-async fn read(headers: &HeaderMap, mut body: Body) -> Result<Bytes, Problem> {
+async fn read(headers: &HeaderMap, mut body: Body, limit: Duration) -> Result<Bytes, Problem> {
+    let begun = Instant::now();
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     let announced = length.and_then(|length| length.parse::<u64>().ok()).unwrap_or(0);
     let mut bytes = Vec::new();
     let mut is_too_large = announced > BODY_BYTES_MAX as u64;
     while !is_too_large {
-        let Some(data) = next_data(&mut body).await? else { return Ok(bytes.into()) };
+        let seconds = u64::try_from(bytes.len() / BODY_BYTES_PER_SECOND_MIN).unwrap_or(u64::MAX);
+        let until = begun + limit + Duration::from_secs(seconds);
+        let Ok(data) = tokio::time::timeout_at(until, next_data(&mut body)).await else {
+            return Err(Problem::too_slow("the body came too slowly"));
+        };
+        let Some(data) = data? else { return Ok(bytes.into()) };
         is_too_large = bytes.len() + data.len() > BODY_BYTES_MAX;
         if !is_too_large {
             bytes.extend_from_slice(&data);

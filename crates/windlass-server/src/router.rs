@@ -1,16 +1,16 @@
 //! The table of routes.
 
-use axum::http::Method;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, post};
 use axum::{Router, http::Uri};
 
 use crate::app::Shared;
+use crate::auth::gate;
 use crate::edge::edge;
 use crate::problem::Problem;
 use crate::routes::{
-    batches, enqueue, events, handler, health, info, job, limits, list, metrics, namespaces,
-    operations, queue, queues, schedule, schedules, stats, types, wait, workflows,
+    audit, batches, enqueue, events, handler, health, info, job, keys, limits, list, metrics,
+    namespaces, operations, queue, queues, schedule, schedules, stats, types, wait, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -38,13 +38,15 @@ pub(crate) fn routes(app: Shared) -> Router {
         .merge(queue_routes())
         .merge(schedule_routes())
         .merge(bundle_routes())
+        .merge(key_routes())
         .merge(observer_routes())
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/live", get(health::live))
         .route("/metrics", get(metrics::metrics))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
+        .fallback(unlisted)
+        .method_not_allowed_fallback(unlisted)
+        .layer(from_fn_with_state(Shared::clone(&app), gate))
         .layer(from_fn_with_state(Shared::clone(&app), edge))
         .with_state(app)
 }
@@ -67,6 +69,14 @@ fn queue_routes() -> Router<Shared> {
         .route("/api/v1/types/{name}/resume", post(types::resume))
         .route("/api/v1/namespaces", get(namespaces::list).post(namespaces::create))
         .route("/api/v1/namespaces/{name}", delete(namespaces::delete))
+}
+
+fn key_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/keys", get(keys::list).post(keys::create))
+        .route("/api/v1/keys/{id}", delete(keys::revoke))
+        .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
+        .route("/api/v1/audit", get(audit::list))
 }
 
 fn schedule_routes() -> Router<Shared> {
@@ -106,10 +116,7 @@ fn observer_routes() -> Router<Shared> {
         .route("/api/v1/stats/timeseries", get(stats::series))
 }
 
-async fn unknown_path(uri: Uri) -> Problem {
+/// The gate answers what is not in the table before anybody gets here.
+async fn unlisted(uri: Uri) -> Problem {
     Problem::not_found(format!("there is nothing at {}", uri.path()))
-}
-
-async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::method_not_allowed(format!("{} does not take {method}", uri.path()))
 }

@@ -1,24 +1,21 @@
 //! The server: options, and serving until it is told to stop.
 
-use std::future::IntoFuture as _;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use prometheus_client::metrics::family::Family;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use windlass::Queue;
 
 use crate::app::{App, Door};
+use crate::auth::{KeyRing, Network, Proxies};
 use crate::edge::HostRule;
+use crate::listen::{self, Limits, Tls};
 use crate::observer::Observer;
 use crate::router::routes;
-
-/// Longest time a stop waits for connections that are in the middle of a request.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// The HTTP API over one queue.
 ///
@@ -40,6 +37,10 @@ pub struct Server {
     hosts: Vec<String>,
     version: String,
     service: Option<String>,
+    limits: Limits,
+    tls: Option<Tls>,
+    proxies: Proxies,
+    keys_needed: Option<bool>,
 }
 
 impl Server {
@@ -60,6 +61,10 @@ impl Server {
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             service: None,
+            limits: Limits::default(),
+            tls: None,
+            proxies: Proxies::default(),
+            keys_needed: None,
         };
         (server, Opening(queue))
     }
@@ -89,6 +94,31 @@ impl Server {
         self
     }
 
+    /// Bounds of connections (default: [`Limits::default`]).
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Speaks TLS on every connection.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Believes what proxies in these networks say in `X-Forwarded-For`.
+    pub fn proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
+        self.proxies = Proxies(networks.into_iter().collect());
+        self
+    }
+
+    /// Whether requests need an API key although there is none yet. Default: on an address that other machines reach,
+    /// and behind proxies. Once there is a key, requests need one everywhere.
+    pub const fn keys_needed(mut self, always: bool) -> Self {
+        self.keys_needed = Some(always);
+        self
+    }
+
     /// Serves until `stop` trips, then ends waits early, finishes what is under way and returns,
     /// after at most 5 s.
     ///
@@ -96,18 +126,14 @@ impl Server {
     /// When the listener has no address; errors of single connections end only these.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> io::Result<()> {
         let is_loopback = listener.local_addr()?.ip().is_loopback();
-        let router = self.routes(is_loopback, stop.clone());
-        let listener = listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!(%error, "a connection does not take TCP_NODELAY");
-            }
-        });
-        let served =
-            axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-        tokio::select! {
-            result = served.into_future() => result,
-            () = drain_ended(&stop) => Ok(()),
-        }
+        let entrance = listen::Entrance {
+            limits: self.limits.clone(),
+            tls: self.tls.clone(),
+            proxies: self.proxies.clone(),
+            stop: stop.clone(),
+        };
+        entrance.serve(listener, self.routes(is_loopback, stop)).await;
+        Ok(())
     }
 
     /// The routes alone, as on a loopback address, for tests without a listener.
@@ -116,8 +142,12 @@ impl Server {
     }
 
     fn routes(self, is_loopback: bool, stop: CancellationToken) -> Router {
+        let is_reached = !is_loopback || !self.proxies.0.is_empty();
         routes(Arc::new(App {
             hosts: HostRule::new(is_loopback, self.hosts),
+            keys: KeyRing::new(self.keys_needed.unwrap_or(is_reached)),
+            proxies: self.proxies,
+            body_limit: self.limits.body,
             started: Instant::now(),
             queue: self.queue,
             observer: self.observer,
@@ -140,10 +170,4 @@ impl Opening {
         // Only this can fill it, and is gone then.
         drop(self.0.set(queue));
     }
-}
-
-/// A client that never finishes its request must not keep the process from ending.
-async fn drain_ended(stop: &CancellationToken) {
-    stop.cancelled().await;
-    tokio::time::sleep(DRAIN_MAX).await;
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -43,7 +44,7 @@ struct FieldProblem {
 }
 
 impl Server {
-    pub(super) fn new(url: &str, namespace: &str) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure::usage(format!("`{url}` is not a server: {why}"));
         let base = Url::parse(url)
             .map_err(|error| wrong(&error.to_string()).hint("write it as http://127.0.0.1:8080"))?;
@@ -54,6 +55,13 @@ impl Server {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
+        if let Some(key) = key {
+            let header = HeaderValue::from_str(&format!("Bearer {key}"));
+            // What was given is not repeated.
+            let mut header = header.map_err(|_| Failure::usage("the API key is no API key"))?;
+            header.set_sensitive(true);
+            client = client.default_headers(HeaderMap::from_iter([(AUTHORIZATION, header)]));
+        }
         if is_loopback(&base) {
             client = client.no_proxy();
         }
@@ -251,8 +259,8 @@ mod tests {
     #[test]
     fn only_http_addresses_are_servers() {
         for url in ["127.0.0.1:8080", "https://example.org", "sqlite:x.db", "http://"] {
-            assert_eq!(Server::new(url, "default").unwrap_err().exit, Exit::Usage, "{url}");
+            assert_eq!(Server::new(url, "default", None).unwrap_err().exit, Exit::Usage, "{url}");
         }
-        assert!(Server::new("http://[::1]:8080", "default").is_ok());
+        assert!(Server::new("http://[::1]:8080", "default", None).is_ok());
     }
 }

@@ -6,6 +6,7 @@ mod bundles;
 mod database;
 mod events;
 mod http;
+mod keys;
 mod limits;
 mod new_job;
 mod operations;
@@ -95,7 +96,8 @@ impl Target {
             }
             None => {
                 let url = server.as_deref().unwrap_or(SERVER_DEFAULT);
-                Ok(Self::Server(Server::new(url, &client.namespace)?))
+                let key = client.api_key()?;
+                Ok(Self::Server(Server::new(url, &client.namespace, key.as_deref())?))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The subcommands, one file each: its arguments, and a `run` that does it.
 
+pub(crate) mod audit;
 pub(crate) mod batches;
 pub(crate) mod bench;
 mod bulk;
@@ -11,6 +12,7 @@ pub(crate) mod doctor;
 mod edit;
 pub(crate) mod events;
 pub(crate) mod jobs;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod namespaces;
 pub(crate) mod operations;

@@ -19,6 +19,7 @@ use crate::args::{database, duration, redacted};
 use crate::demo;
 use crate::exit::{Exit, Failure};
 use crate::output;
+use crate::serve::access::{Access, AccessArgs};
 use crate::serve::logging::LogArgs;
 use crate::serve::opening::{Opened, open};
 use crate::serve::signals::Signals;
@@ -28,7 +29,6 @@ use crate::serve::{address, builtin, logging};
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct ServeArgs {
     /// Where to listen; :PORT means 127.0.0.1:PORT, port 0 any free one
     #[arg(long, value_name = "ADDRESS", env = "WINDLASS_HTTP", default_value = "127.0.0.1:8080")]
@@ -82,9 +82,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "WINDLASS_API_ONLY", value_parser = FalseyValueParser::new())]
     api_only: bool,
 
-    /// Accept every caller on an address that other machines can reach
-    #[arg(long, env = "WINDLASS_INSECURE_NO_AUTH", value_parser = FalseyValueParser::new())]
-    insecure_no_auth: bool,
+    #[command(flatten)]
+    access: AccessArgs,
 
     /// Label `service` of every metric, to tell this service from others
     #[arg(long, value_name = "NAME", env = "WINDLASS_SERVICE_NAME", help_heading = "Log")]
@@ -104,15 +103,17 @@ enum End {
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::for_server(&args.log)?;
     let mut signals = Signals::take_over()?;
-    let listener = address::bind(&args.http, args.insecure_no_auth).await?;
-    let database = args.database_url()?;
+    let listener = address::bind(&args.http).await?;
     let address = listener.local_addr().ok();
+    let access = args.access.open(address)?;
+    let database = args.database_url()?;
     let announced = Once::new();
-    let announce = || announced.call_once(|| args.announce(address, &database));
+    let announce = || announced.call_once(|| args.announce(address, &access, &database));
     let (observer, stop_http) = (Observer::new(), CancellationToken::new());
     let (server, opening) = Server::opening();
     let server = server.observer(observer.clone()).version(env!("CARGO_PKG_VERSION"));
     let server = server.service(args.service_name.clone());
+    let server = args.access.apply(&access, server);
     let mut http = Box::pin(server.serve(listener, stop_http.clone()));
     let make = |queue: &Queue| args.worker(queue, observer.clone());
     let opened = tokio::select! {
@@ -123,9 +124,18 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         done = &mut http => return Err(http_ended(done.err())),
         opened = open(&database, !args.no_migrate, make, &announce) => opened?,
     };
+    if let Err(failure) = access.check(&opened.queue, &redacted(&database)).await {
+        let Opened { queue, worker } = opened;
+        stop(worker, &stop_http, async { drop(http.await) }, signals.next()).await;
+        queue.close().await;
+        return Err(failure);
+    }
     opening.opened(opened.queue.clone());
     announce();
-    work(&args, opened, (http, stop_http), signals).await
+    tokio::select! {
+        done = work(&args, opened, (http, stop_http), signals) => done,
+        never = access.reload() => match never {},
+    }
 }
 
 /// Serves and runs jobs until there is a reason to end.
@@ -195,8 +205,9 @@ impl ServeArgs {
     }
 
     /// Tells the person at the terminal where things are, and what to do next.
-    fn announce(&self, address: Option<SocketAddr>, database: &str) {
-        let url = address.map(|address| format!("http://{address}")).unwrap_or_default();
+    fn announce(&self, address: Option<SocketAddr>, access: &Access, database: &str) {
+        let url =
+            address.map(|address| format!("{}://{address}", access.scheme())).unwrap_or_default();
         let server = match address {
             Some(address) if address == DEFAULT_ADDRESS => String::new(),
             _ => format!(" --server {url}"),
@@ -210,8 +221,13 @@ impl ServeArgs {
         output::say(&format!("listening on  {url}"));
         output::say(&format!("database      {}", redacted(database)));
         output::say(&format!("try           {next}"));
-        if address.is_some_and(|address| !address.ip().is_loopback()) {
-            output::say("warning: whoever reaches this address can read and change every job");
+        if access.is_open {
+            output::say(
+                "WARNING: without an API key, whoever reaches this address can read and change every job",
+            );
+            tracing::warn!(
+                "--insecure-no-auth: as long as there is no API key, everybody is let in"
+            );
         }
     }
 }

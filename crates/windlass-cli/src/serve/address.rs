@@ -1,4 +1,4 @@
-//! The address of the server. Without API keys, only this machine may reach it.
+//! The address of the server.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use crate::exit::{Exit, Failure, with_causes};
 /// Binds `--http`: `HOST:PORT`, or `:PORT` on this machine.
 ///
 /// Port 0 means any free one.
-pub(crate) async fn bind(http: &str, is_open_allowed: bool) -> Result<TcpListener, Failure> {
+pub(crate) async fn bind(http: &str) -> Result<TcpListener, Failure> {
     let full = if http.starts_with(':') { format!("127.0.0.1{http}") } else { http.to_owned() };
     let addresses: Vec<SocketAddr> = lookup_host(&full)
         .await
@@ -18,14 +18,6 @@ pub(crate) async fn bind(http: &str, is_open_allowed: bool) -> Result<TcpListene
                 .hint("write it as 127.0.0.1:8080, or :8080 for the same")
         })?
         .collect();
-    let open = addresses.iter().find(|address| !address.ip().is_loopback());
-    if let (Some(address), false) = (open, is_open_allowed) {
-        return Err(Failure::usage(format!(
-            "{address} can be reached from other machines, and this build has no API keys: \
-             whoever connects could read and change every job"
-        ))
-        .hint("listen on 127.0.0.1, or say --insecure-no-auth if the network itself is guarded"));
-    }
     TcpListener::bind(&*addresses).await.map_err(|error| cannot_bind(&full, &error))
 }
 
@@ -45,25 +37,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_alone_means_this_machine() {
-        let listener = bind(":0", false).await.unwrap();
+        let listener = bind(":0").await.unwrap();
 
         assert!(listener.local_addr().unwrap().ip().is_loopback());
     }
 
     #[tokio::test]
-    async fn other_machines_are_kept_out_unless_told_otherwise() {
-        let refused = bind("0.0.0.0:0", false).await.unwrap_err();
-
-        assert_eq!(refused.exit, Exit::Usage);
-        assert!(refused.to_string().contains("--insecure-no-auth"));
-        assert!(bind("0.0.0.0:0", true).await.is_ok());
-    }
-
-    #[tokio::test]
     async fn a_port_in_use_is_said_to_be() {
-        let first = bind(":0", false).await.unwrap();
+        let first = bind(":0").await.unwrap();
 
-        let refused = bind(&first.local_addr().unwrap().to_string(), false).await.unwrap_err();
+        let refused = bind(&first.local_addr().unwrap().to_string()).await.unwrap_err();
 
         assert_eq!(refused.exit, Exit::Failure);
         assert!(refused.to_string().contains("--http"));

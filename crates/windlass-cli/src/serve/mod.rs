@@ -1,6 +1,7 @@
 //! What `windlass serve` is made of: the log, signals, the address to bind, the database to
 //! open, built-in handlers.
 
+pub(crate) mod access;
 pub(crate) mod address;
 pub(crate) mod builtin;
 pub(crate) mod logging;

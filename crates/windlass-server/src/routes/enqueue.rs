@@ -13,6 +13,7 @@ use windlass::{Enqueued, Existing, JobId, JobRecord, Queue, TraceContext};
 
 use super::Answer;
 use crate::app::Shared;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, RequestBody, header_text, is_ndjson};
 
@@ -24,18 +25,21 @@ const PRESSURE: HeaderName = HeaderName::from_static("windlass-pressure");
 
 pub(crate) async fn enqueue(
     State(app): State<Shared>,
-    Namespaced(queue): Namespaced,
+    (caller, Namespaced(queue)): (Caller, Namespaced),
     headers: HeaderMap,
     RequestBody(body): RequestBody,
 ) -> Answer {
     let key = header_text(&headers, "idempotency-key")?;
     let job = read_job(document(&body)?, key)?;
+    caller.check_target(job.queue_name())?;
     let job = match trace(&headers) {
         Some(trace) => job.trace(&trace),
         None => job,
     };
     let enqueued = queue.enqueue_new(job).await?;
-    let job = Json(stored(&queue, enqueued.id()).await);
+    let job = stored(&queue, enqueued.id()).await;
+    check_existing(&caller, &job)?;
+    let job = Json(job);
     if enqueued.is_new() {
         app.observer.enqueued(1);
         let place = [(header::LOCATION, format!("/api/v1/jobs/{}", enqueued.id()))];
@@ -53,6 +57,17 @@ pub(crate) async fn enqueue(
     }
 }
 
+/// A key of idempotency or uniqueness that a job in a queue of others has is taken, and that is all to be said.
+fn check_existing(caller: &Caller, job: &StoredJob) -> Result<(), Problem> {
+    match job {
+        StoredJob::Read(job) if !caller.allows_queue(&job.queue) => {
+            let message = "a job in a queue that the key is not for has this key".to_owned();
+            Err(windlass::Error::Conflict { code: "conflict", message }.into())
+        }
+        StoredJob::Read(_) | StoredJob::Id(_) => Ok(()),
+    }
+}
+
 /// The trace of the request; a header that is not valid starts none.
 fn trace(headers: &HeaderMap) -> Option<TraceContext> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -61,7 +76,7 @@ fn trace(headers: &HeaderMap) -> Option<TraceContext> {
 
 pub(crate) async fn enqueue_batch(
     State(app): State<Shared>,
-    Namespaced(queue): Namespaced,
+    (caller, Namespaced(queue)): (Caller, Namespaced),
     pairs: Pairs,
     headers: HeaderMap,
     RequestBody(body): RequestBody,
@@ -71,6 +86,9 @@ pub(crate) async fn enqueue_batch(
     } else {
         read_batch(document(&body)?)?
     };
+    for job in batch.jobs.iter().flatten() {
+        caller.check_target(job.queue_name())?;
+    }
     let replies = if batch.atomic {
         let jobs = batch.all().map_err(Problem::of_batch)?;
         let replies = queue.enqueue_batch(jobs, true).await?;
@@ -86,8 +104,8 @@ pub(crate) async fn enqueue_batch(
     let read: HashMap<JobId, JobRecord> = read.into_iter().map(|job| (job.id, job)).collect();
     // A key that stands twice in the batch is answered twice with the same job.
     let stored = |id| match read.get(&id) {
-        Some(job) => StoredJob::Read(Box::new(job.clone())),
-        None => StoredJob::Id(id),
+        Some(job) if caller.allows_queue(&job.queue) => StoredJob::Read(Box::new(job.clone())),
+        Some(_) | None => StoredJob::Id(id),
     };
     let pressures = replies.iter().flatten().filter_map(Enqueued::pressure);
     let pressure = pressures.map(|it| it.fraction()).reduce(f64::max);

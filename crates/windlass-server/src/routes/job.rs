@@ -9,6 +9,7 @@ use windlass::protocol::{
 };
 
 use super::Answer;
+use crate::auth::Caller;
 use crate::request::{Id, Namespaced, Pairs, RequestBody};
 
 pub(crate) async fn get(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
@@ -17,11 +18,16 @@ pub(crate) async fn get(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
 }
 
 pub(crate) async fn change(
+    caller: Caller,
     Namespaced(queue): Namespaced,
     Id(id): Id,
     RequestBody(body): RequestBody,
 ) -> Answer {
-    let job = queue.edit(id, read_edit(&body)?).await?;
+    let edit = read_edit(&body)?;
+    if let Some(target) = edit.queue_name() {
+        caller.check_target(target)?;
+    }
+    let job = queue.edit(id, edit).await?;
     Ok(Json(JobObject(&job)).into_response())
 }
 

@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::response::IntoResponse as _;
-use windlass::JobFilter;
-use windlass::protocol::{PageObject, split_tag};
+use windlass::protocol::{JobObject, NamedPage, PageObject, split_tag};
+use windlass::{JobFilter, Queue};
 
 use super::Answer;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, page_limit, unknown_parameter};
 
@@ -23,9 +24,39 @@ const ONCE: [&str; 8] = [
     "order",
 ];
 
-pub(crate) async fn list(Namespaced(queue): Namespaced, Pairs(pairs): Pairs) -> Answer {
+pub(crate) async fn list(
+    caller: Caller,
+    Namespaced(queue): Namespaced,
+    Pairs(mut pairs): Pairs,
+) -> Answer {
+    filter(&pairs)?;
+    if caller.has_queues() && !narrow(&caller, &queue, &mut pairs).await? {
+        return Ok(Json(NamedPage::<JobObject<'_>>::new("jobs", Vec::new(), None)).into_response());
+    }
     let page = queue.list(filter(&pairs)?).await?;
     Ok(Json(PageObject::from(&page)).into_response())
+}
+
+/// Narrows the query to queues of the caller's key; says whether any is left.
+async fn narrow(
+    caller: &Caller,
+    queue: &Queue,
+    pairs: &mut Vec<(String, String)>,
+) -> Result<bool, Problem> {
+    let is_queue = |(name, _): &(String, String)| name == "queue";
+    if pairs.iter().any(is_queue) {
+        pairs.retain(|pair| !is_queue(pair) || caller.allows_queue(&pair.1));
+    } else {
+        let mut after = String::new();
+        loop {
+            let page = queue.queues(&after).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.name);
+            let own = page.into_iter().filter(|queue| caller.allows_queue(&queue.name));
+            pairs.extend(own.map(|queue| ("queue".to_owned(), queue.name)));
+        }
+    }
+    Ok(pairs.iter().any(is_queue))
 }
 
 fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {

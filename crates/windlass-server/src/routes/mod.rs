@@ -1,5 +1,6 @@
 //! One file per resource: request in, library call, answer out.
 
+pub(crate) mod audit;
 pub(crate) mod batches;
 pub(crate) mod enqueue;
 pub(crate) mod events;
@@ -7,6 +8,7 @@ pub(crate) mod handler;
 pub(crate) mod health;
 pub(crate) mod info;
 pub(crate) mod job;
+pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod list;
 pub(crate) mod metrics;

@@ -8,14 +8,16 @@ use windlass::protocol::{NamedPage, NamespaceObject, read_name};
 
 use super::Answer;
 use crate::app::Shared;
+use crate::auth::Caller;
 use crate::request::{Name, Pairs, RequestBody};
 
-pub(crate) async fn list(State(app): State<Shared>, pairs: Pairs) -> Answer {
+pub(crate) async fn list(caller: Caller, State(app): State<Shared>, pairs: Pairs) -> Answer {
     let (after, limit) = pairs.page()?;
     let mut names = app.queue()?.namespaces(&after).await?;
     let more = names.len() > limit;
     names.truncate(limit);
     let next = names.last().filter(|_| more).cloned();
+    names.retain(|name| caller.allows_namespace(name));
     let namespaces: Vec<_> = names.iter().map(|name| NamespaceObject { name }).collect();
     Ok(Json(NamedPage::new("namespaces", namespaces, next)).into_response())
 }

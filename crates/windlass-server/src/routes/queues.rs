@@ -7,26 +7,30 @@ use windlass::protocol::{NamedPage, QueueObject, read_new_queue, read_queue_patc
 use windlass::{Error, QueueRecord};
 
 use super::Answer;
+use crate::auth::Caller;
 use crate::request::{IfMatch, Name, Namespaced, Pairs, RequestBody};
 
 /// How often a change without `If-Match` meets another one before it gives up.
 const MEETINGS_MAX: usize = 10;
 
-pub(crate) async fn list(Namespaced(queue): Namespaced, pairs: Pairs) -> Answer {
+pub(crate) async fn list(caller: Caller, Namespaced(queue): Namespaced, pairs: Pairs) -> Answer {
     let (after, limit) = pairs.page()?;
     let mut queues = queue.queues(&after).await?;
     let more = queues.len() > limit;
     queues.truncate(limit);
     let next = queues.last().filter(|_| more).map(|queue| queue.name.clone());
+    queues.retain(|queue| caller.allows_queue(&queue.name));
     let queues: Vec<QueueObject<'_>> = queues.iter().map(QueueObject::from).collect();
     Ok(Json(NamedPage::new("queues", queues, next)).into_response())
 }
 
 pub(crate) async fn create(
+    caller: Caller,
     Namespaced(queue): Namespaced,
     RequestBody(body): RequestBody,
 ) -> Answer {
     let (name, settings) = read_new_queue(&body)?;
+    caller.check_target(&name)?;
     let made = queue.create_queue(&name, settings).await?;
     let place = [(header::LOCATION, format!("/api/v1/queues/{name}"))];
     Ok((StatusCode::CREATED, place, show(&made)?).into_response())

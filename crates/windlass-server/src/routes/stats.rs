@@ -10,6 +10,7 @@ use windlass::{Error, JobFilter, SeriesQuery, parse_duration};
 
 use super::Answer;
 use crate::app::Shared;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, unknown_parameter};
 use crate::window::nanos;
@@ -20,15 +21,26 @@ const PROCESSING_IDS_MAX: usize = 100;
 /// Points of a series whose step nobody named, at most.
 const POINTS: u64 = 60;
 
-pub(crate) async fn stats(State(app): State<Shared>, Namespaced(queue): Namespaced) -> Answer {
-    let stats = queue.stats().await?;
+pub(crate) async fn stats(
+    caller: Caller,
+    State(app): State<Shared>,
+    Namespaced(queue): Namespaced,
+) -> Answer {
+    let mut stats = queue.stats().await?;
     let filter = JobFilter::new().state(windlass::State::Running).limit(PROCESSING_IDS_MAX);
     let running = queue.list(filter).await?;
-    let observed = ObservedStats {
-        processing_ids: running.jobs.iter().map(|job| job.id).collect(),
-        uptime: nanos(app.uptime()),
-        rates: app.observer.rates(),
-        latency: app.observer.latency(),
+    let processing_ids = running.jobs.iter().map(|job| job.id).collect();
+    // The size of the database, and what this process saw, are those of all namespaces together.
+    let observed = if caller.has_namespaces() {
+        stats.storage_bytes = 0;
+        ObservedStats { processing_ids, uptime: nanos(app.uptime()), ..ObservedStats::default() }
+    } else {
+        ObservedStats {
+            processing_ids,
+            uptime: nanos(app.uptime()),
+            rates: app.observer.rates(),
+            latency: app.observer.latency(),
+        }
     };
     let observed = observed.with(&queue.rates().await?);
     Ok(Json(StatsObject::new(&stats, observed, app.now())).into_response())

@@ -29,16 +29,26 @@ pub(crate) struct Reply {
 
 impl Api {
     pub(crate) async fn start() -> Self {
-        Self::over(Queue::open("memory:").await.expect("a database in memory opens")).await
+        Self::start_with(|server| server).await
     }
 
     pub(crate) async fn over(queue: Queue) -> Self {
+        Self::over_with(queue, |server| server).await
+    }
+
+    /// As `start`, with a server that was changed before.
+    pub(crate) async fn start_with(change: impl FnOnce(Server) -> Server) -> Self {
+        let queue = Queue::open("memory:").await.expect("a database in memory opens");
+        Self::over_with(queue, change).await
+    }
+
+    async fn over_with(queue: Queue, change: impl FnOnce(Server) -> Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it has an address");
         let observer = Observer::new();
         let stop = CancellationToken::new();
         let server = Server::new(queue.clone()).observer(observer.clone()).version("1.2.3");
-        let serving = start(server.serve(listener, stop.clone()));
+        let serving = start(change(server).serve(listener, stop.clone()));
         Self { queue, address, stop, observer, serving }
     }
 

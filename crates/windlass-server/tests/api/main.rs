@@ -1,10 +1,12 @@
 //! The API as clients see it: a real server on a free port over a database in memory, and requests
 //! written byte by byte.
 
+mod access;
 mod bad_input;
 mod batch;
 mod bundles;
 mod client;
+mod door;
 mod edge;
 mod enqueue;
 mod events;

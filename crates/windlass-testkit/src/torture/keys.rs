@@ -2,11 +2,17 @@
 //! more leases than allowed.
 
 use std::collections::BTreeMap;
+use std::env;
+use std::sync::LazyLock;
 
 use windlass::{Error, JobFilter, Limit, Queue, State};
 
 const LIMIT: &str = "torture";
+
+/// How many keys there are, unless the environment says otherwise.
 const KEYS: u64 = 100;
+const KEYS_VARIABLE: &str = "WINDLASS_TORTURE_KEYS";
+
 const MOST: u32 = 3;
 
 /// Jobs read in one go; the most that a page holds.
@@ -14,7 +20,11 @@ const PAGE: usize = 500;
 
 /// The key of job number `n`. Neighbours of one kind share it.
 pub(crate) fn key(n: u64) -> String {
-    format!("{LIMIT}:{}", n / 8 % KEYS)
+    static COUNT: LazyLock<u64> = LazyLock::new(|| {
+        let given = env::var(KEYS_VARIABLE).ok().and_then(|text| text.parse().ok());
+        given.filter(|count| *count > 0).unwrap_or(KEYS)
+    });
+    format!("{LIMIT}:{}", n / 8 % *COUNT)
 }
 
 /// Sets the limit.

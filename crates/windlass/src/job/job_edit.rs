@@ -38,6 +38,11 @@ impl JobEdit {
         self
     }
 
+    /// The queue it moves the job to, if it does.
+    pub fn queue_name(&self) -> Option<&str> {
+        self.queue.as_deref()
+    }
+
     /// Moves the job to another queue, which is made if it is not there.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<String>) -> Self {

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a [`NewJob`] that passed `check` can be stored without a further question.
 
+mod api_key;
+mod audit;
 mod backoff;
 mod blocker;
 mod bundle_id;
@@ -25,6 +27,7 @@ mod policy;
 mod priority;
 mod queue_settings;
 mod record;
+mod role;
 mod schedule;
 mod schedule_record;
 mod timestamp;
@@ -34,6 +37,10 @@ mod unique;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use api_key::Digests;
+pub use api_key::{ApiKey, KEY_OVERLAP_MAX, KeyRecord, NewKey};
+pub(crate) use audit::Act;
+pub use audit::{Actor, AuditFilter, AuditRecord};
 pub use backoff::{Backoff, Strategy};
 pub use blocker::{Blocker, Explanation};
 pub use bundle_id::{BatchId, WorkflowId};
@@ -65,6 +72,7 @@ pub use queue_settings::{
     Retention,
 };
 pub use record::{AttemptRecord, JobRecord};
+pub use role::Role;
 pub(crate) use schedule::Timing;
 pub use schedule::{CatchUp, Overlap, Schedule};
 pub use schedule_record::{ScheduleRecord, ScheduleSource, TickEnd, TickOf, TickRecord};

@@ -87,6 +87,11 @@ impl NewJob {
         Ok(new)
     }
 
+    /// The queue it goes into.
+    pub fn queue_name(&self) -> &str {
+        &self.queue
+    }
+
     /// Puts the job into this queue.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<String>) -> Self {

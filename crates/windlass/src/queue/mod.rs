@@ -6,6 +6,7 @@ mod enqueue;
 mod events;
 mod explain;
 mod inspect;
+mod keys;
 mod limits;
 mod manage;
 mod operate;

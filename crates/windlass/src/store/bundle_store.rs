@@ -130,7 +130,7 @@ impl<D: Driver> BundleStore for SqlStore<D> {
         Box::pin(async move {
             let (mut after, mut again, mut passes) = (0, false, 0);
             loop {
-                let stopped = self.driver().write(verb::CancelMembers {
+                let stopped = self.act(verb::CancelMembers {
                     namespace: Arc::clone(&namespace),
                     workflow,
                     reason: reason.clone(),
@@ -180,7 +180,7 @@ impl<D: Driver> BundleStore for SqlStore<D> {
                     shared: self.shared(),
                     ids: Arc::clone(self.ids()),
                 };
-                let reopened = self.driver().write(verb).await?;
+                let reopened = self.act(verb).await?;
                 count += reopened.count;
                 match reopened.next {
                     Some(next) => after = next,

@@ -14,6 +14,7 @@ use super::list::ListFilter;
 use super::statements::Sql;
 pub(crate) use super::waits::{Lane, Waits};
 use super::within::Dialect;
+use crate::job::Act;
 use crate::{Error, Timestamp};
 
 /// A value on its way into a statement.
@@ -412,6 +413,11 @@ pub(crate) trait Verb: Send + Sync + 'static {
     /// What this may wait for inside its transaction.
     fn waits(&self) -> Waits {
         Waits::Nothing
+    }
+
+    /// What the audit says of it; none for what nobody asks for by hand.
+    fn act(&self) -> Option<Act> {
+        None
     }
 }
 

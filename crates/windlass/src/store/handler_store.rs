@@ -104,7 +104,7 @@ impl<D: Driver> HandlerStore for SqlStore<D> {
             self.ids().ready(self.driver(), now).await?;
             let (shared, ids) = (self.shared(), Arc::clone(self.ids()));
             let verb = verb::Signal { namespace, job, name, payload, now, shared, ids };
-            self.driver().write(verb).await
+            self.act(verb).await
         })
     }
 }

@@ -60,7 +60,7 @@ impl<D: Driver> LimitStore for SqlStore<D> {
         let (namespace, name, shared) = (Arc::clone(namespace), name.to_owned(), self.shared());
         Box::pin(async move {
             let verb = verb::PutLimit { namespace, name, limit, expected, shared };
-            let record = self.driver().write(verb).await?;
+            let record = self.act(verb).await?;
             self.readmit().await?;
             Ok(record)
         })
@@ -74,7 +74,7 @@ impl<D: Driver> LimitStore for SqlStore<D> {
     ) -> Reply<'_, ()> {
         let (namespace, name, shared) = (Arc::clone(namespace), name.to_owned(), self.shared());
         Box::pin(async move {
-            self.driver().write(verb::RemoveLimit { namespace, name, expected, shared }).await?;
+            self.act(verb::RemoveLimit { namespace, name, expected, shared }).await?;
             self.readmit().await
         })
     }

@@ -13,6 +13,7 @@ mod floors;
 mod group;
 mod handler_store;
 mod ids;
+mod key_store;
 mod limit_store;
 mod line;
 mod list;
@@ -64,6 +65,7 @@ pub(crate) use bundle_store::BundleStore;
 pub(crate) use effects::Measure;
 pub(crate) use event_store::EventStore;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
+pub(crate) use key_store::KeyStore;
 pub(crate) use limit_store::LimitStore;
 pub(crate) use minute_store::MinuteStore;
 pub(crate) use operation::{Deed, Target};
@@ -118,6 +120,7 @@ pub(crate) trait Store:
     + EventStore
     + LimitStore
     + MinuteStore
+    + KeyStore
     + Send
     + Sync
     + 'static

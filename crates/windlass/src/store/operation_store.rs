@@ -79,7 +79,7 @@ impl<D: Driver> OperationStore for SqlStore<D> {
             };
             let (shared, ids) = (self.shared(), Arc::clone(self.ids()));
             let verb = verb::Edit { namespace, job, edit, queue_id, now, shared, ids };
-            Ok(self.driver().write(verb).await?.record)
+            Ok(self.act(verb).await?.record)
         })
     }
 
@@ -97,9 +97,7 @@ impl<D: Driver> OperationStore for SqlStore<D> {
         Box::pin(async move {
             let (now, shared) = (self.now(), self.shared());
             let id = OperationId::from_i64(self.next_id(now).await?.as_i64());
-            self.driver()
-                .write(verb::BeginOperation { id, namespace, operation, now, shared })
-                .await
+            self.act(verb::BeginOperation { id, namespace, operation, now, shared }).await
         })
     }
 
@@ -128,7 +126,7 @@ impl<D: Driver> OperationStore for SqlStore<D> {
         id: OperationId,
     ) -> Reply<'_, OperationRecord> {
         let (namespace, now) = (Arc::clone(namespace), self.now());
-        Box::pin(self.driver().write(verb::CancelOperation { namespace, id, now }))
+        Box::pin(self.act(verb::CancelOperation { namespace, id, now }))
     }
 
     fn operate(&self, only: Option<OperationId>) -> Reply<'_, Operated> {

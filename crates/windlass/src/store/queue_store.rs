@@ -72,7 +72,7 @@ impl<D: Driver> QueueStore for SqlStore<D> {
         let (now, shared) = (self.now(), self.shared());
         let verb = verb::PutQueue { namespace, name, settings, expected, now, shared };
         Box::pin(async move {
-            let record = self.driver().write(verb).await?;
+            let record = self.act(verb).await?;
             // What waits goes by what the queue says now.
             self.signals().ready.raise();
             self.readmit().await?;
@@ -87,13 +87,13 @@ impl<D: Driver> QueueStore for SqlStore<D> {
         expected: Option<i64>,
     ) -> Reply<'_, ()> {
         let (namespace, name, shared) = (Arc::clone(namespace), name.to_owned(), self.shared());
-        Box::pin(self.driver().write(verb::RemoveQueue { namespace, name, expected, shared }))
+        Box::pin(self.act(verb::RemoveQueue { namespace, name, expected, shared }))
     }
 
     fn purge(&self, namespace: &Arc<str>, name: &str, batch: PurgeBatch) -> Reply<'_, Purged> {
         let (namespace, queue) = (Arc::clone(namespace), name.to_owned());
         let (now, shared) = (self.now(), self.shared());
-        Box::pin(self.driver().write(verb::Purge { namespace, queue, batch, now, shared }))
+        Box::pin(self.act(verb::Purge { namespace, queue, batch, now, shared }))
     }
 
     fn change_pause(
@@ -103,7 +103,7 @@ impl<D: Driver> QueueStore for SqlStore<D> {
         pause: Option<PauseOptions>,
     ) -> Reply<'_, bool> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.now(), self.shared());
-        Box::pin(self.driver().write(verb::ChangePause { namespace, scope, pause, now, shared }))
+        Box::pin(self.act(verb::ChangePause { namespace, scope, pause, now, shared }))
     }
 
     fn kinds(&self, namespace: &Arc<str>, page: QueuePage) -> Reply<'_, Vec<KindRecord>> {
@@ -126,11 +126,11 @@ impl<D: Driver> QueueStore for SqlStore<D> {
     }
 
     fn add_namespace(&self, name: &str) -> Reply<'_, ()> {
-        Box::pin(self.driver().write(verb::AddNamespace { name: name.to_owned() }))
+        Box::pin(self.act(verb::AddNamespace { name: name.to_owned() }))
     }
 
     fn remove_namespace(&self, name: &str) -> Reply<'_, ()> {
         let (name, shared) = (name.to_owned(), self.shared());
-        Box::pin(self.driver().write(verb::RemoveNamespace { name, shared }))
+        Box::pin(self.act(verb::RemoveNamespace { name, shared }))
     }
 }

@@ -111,7 +111,7 @@ impl<D: Driver> ScheduleStore for SqlStore<D> {
         expected: Option<i64>,
     ) -> Reply<'_, ()> {
         let (namespace, name, shared) = (Arc::clone(namespace), name.to_owned(), self.shared());
-        Box::pin(self.driver().write(verb::RemoveSchedule { namespace, name, expected, shared }))
+        Box::pin(self.act(verb::RemoveSchedule { namespace, name, expected, shared }))
     }
 
     fn pause_schedule(
@@ -122,7 +122,7 @@ impl<D: Driver> ScheduleStore for SqlStore<D> {
     ) -> Reply<'_, ScheduleRecord> {
         let (namespace, name) = (Arc::clone(namespace), name.to_owned());
         let (now, shared) = (self.now(), self.shared());
-        Box::pin(self.driver().write(verb::PauseSchedule { namespace, name, pause, now, shared }))
+        Box::pin(self.act(verb::PauseSchedule { namespace, name, pause, now, shared }))
     }
 
     fn ticks(
@@ -154,7 +154,7 @@ impl<D: Driver> ScheduleStore for SqlStore<D> {
             let after = latest.first().map(|last| last.tick.as_micros() + 1);
             let tick = self.now().max(Timestamp::from_micros(after.unwrap_or_default()));
             let run = self.run_of(&row, tick, job).await?;
-            self.driver().write(verb::Trigger { row, tick, run }).await
+            self.act(verb::Trigger { row, tick, run }).await
         })
     }
 
@@ -200,7 +200,7 @@ impl<D: Driver> SqlStore<D> {
             let id = self.next_id(now).await?.as_i64();
             let verb =
                 verb::PutSchedule { id, namespace, name, schedule, source, expected, now, shared };
-            self.driver().write(verb).await
+            self.act(verb).await
         })
     }
 

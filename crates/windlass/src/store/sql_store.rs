@@ -364,7 +364,7 @@ impl<D: Driver> Store for SqlStore<D> {
         force: bool,
     ) -> Reply<'_, JobRecord> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
-        Box::pin(self.driver.write(verb::Cancel { namespace, job, reason, force, now, shared }))
+        Box::pin(self.act(verb::Cancel { namespace, job, reason, force, now, shared }))
     }
 
     fn retry(
@@ -379,13 +379,13 @@ impl<D: Driver> Store for SqlStore<D> {
             self.ids.ready(&self.driver, now).await?;
             let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
             let verb = verb::Retry { namespace, job, options, now, shared, ids };
-            Ok(self.driver.write(verb).await?.record)
+            Ok(self.act(verb).await?.record)
         })
     }
 
     fn delete(&self, namespace: &Arc<str>, job: JobId, force: bool) -> Reply<'_, ()> {
         let (namespace, now, shared) = (Arc::clone(namespace), self.clock.now(), self.shared());
-        Box::pin(self.driver.write(verb::Delete { namespace, job, force, now, shared }))
+        Box::pin(self.act(verb::Delete { namespace, job, force, now, shared }))
     }
 
     fn get(&self, namespace: &Arc<str>, jobs: Vec<JobId>) -> Reply<'_, Vec<JobRecord>> {

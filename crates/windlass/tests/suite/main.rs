@@ -24,6 +24,7 @@ mod faults;
 mod follow_ups;
 mod gate;
 mod idempotency;
+mod keys;
 mod layers;
 mod lease;
 mod limits;

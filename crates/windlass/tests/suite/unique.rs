@@ -22,7 +22,9 @@ every_backend!(
     a_refused_batch_gives_its_keys_back,
     what_is_refused_supersedes_nothing,
     a_dead_job_is_retried_only_while_its_key_is_free,
-    sixty_four_callers_with_one_key_make_one_job,
+    jobs_of_one_batch_that_supersede_the_same_job,
+    jobs_of_one_batch_that_replace_the_same_job,
+    sixty_four_callers_with_the_same_keys_make_one_job_of_each,
     what_was_asked_for_can_be_read,
 );
 
@@ -273,17 +275,29 @@ async fn a_dead_job_is_retried_only_while_its_key_is_free(t: &Harness) {
     assert_eq!(held.id(), first);
 }
 
-async fn sixty_four_callers_with_one_key_make_one_job(t: &Harness) {
+async fn sixty_four_callers_with_the_same_keys_make_one_job_of_each(t: &Harness) {
+    const KEYS: usize = 20;
     let mut callers = tokio::task::JoinSet::new();
     for n in 0..64 {
         let queue = t.queue.clone();
-        callers.spawn(async move { queue.enqueue_new(unique(&n.to_string())).await });
+        let job = move |key: usize| {
+            let unique = Unique::key(format!("customer {key}"));
+            NewJob::new("mail", n.to_string()).unique(unique)
+        };
+        callers.spawn(async move {
+            let mut replies = Vec::new();
+            for key in 0..KEYS {
+                replies.push(queue.enqueue_new(job(key)).await.expect("stored"));
+            }
+            replies
+        });
     }
     let replies = callers.join_all().await;
 
-    let replies: Vec<_> = replies.into_iter().map(|reply| reply.expect("stored")).collect();
-    assert_eq!(replies.iter().filter(|reply| reply.is_new()).count(), 1);
-    assert!(replies.iter().all(|reply| reply.id() == replies[0].id()));
+    for key in 0..KEYS {
+        assert_eq!(replies.iter().filter(|replies| replies[key].is_new()).count(), 1);
+        assert!(replies.iter().all(|of_caller| of_caller[key].id() == replies[0][key].id()));
+    }
 }
 
 async fn what_was_asked_for_can_be_read(t: &Harness) {
@@ -293,4 +307,27 @@ async fn what_was_asked_for_can_be_read(t: &Harness) {
 
     assert_eq!(t.get(id).await.unique(), Some(&asked));
     assert_eq!(t.get(t.enqueue(NewJob::new("mail", "1")).await).await.unique(), None);
+}
+
+async fn jobs_of_one_batch_that_supersede_the_same_job(t: &Harness) {
+    let job = |payload: &str| NewJob::new("mail", payload).unique(Unique::key("k").supersede());
+    let first = t.enqueue(job("1")).await;
+
+    let replies = t.queue.enqueue_batch(vec![job("2"), job("3")], true).await.expect("stored");
+
+    let [second, third] = replies.try_into().expect("two replies");
+    let (second, third) = (second.expect("stored"), third.expect("answered"));
+    assert_eq!(t.get(first).await.reason, Some(Reason::Superseded));
+    assert!(second.is_new());
+    assert_eq!(third.id(), second.id());
+}
+
+async fn jobs_of_one_batch_that_replace_the_same_job(t: &Harness) {
+    let job = |payload: &str| NewJob::new("mail", payload).unique(Unique::key("k").replace());
+    let first = t.enqueue(job("1").delay(60 * SECOND)).await;
+
+    let replies = t.queue.enqueue_batch(vec![job("2"), job("3")], true).await.expect("stored");
+
+    assert!(replies.iter().all(|reply| reply.as_ref().expect("answered").id() == first));
+    assert_eq!(t.get(first).await.payload, b"3");
 }

@@ -18,8 +18,29 @@ pub(super) const LEASE: Duration = Duration::from_secs(30);
 /// A failed attempt waits this long; the store is given the same constant backoff.
 pub(super) const BACKOFF: Duration = Duration::from_secs(10);
 
+/// Jobs of one key that may run at a time.
+pub(super) const MOST: usize = 2;
+
+/// The keys of the model's jobs that have one.
+pub(super) const KEYS: [&str; 2] = ["k:0", "k:1"];
+
 pub(super) const MAX_ATTEMPTS: u32 = 3;
 pub(super) const MAX_CRASHES: u32 = 3;
+
+/// A job to enqueue.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) kind: usize,
+    pub(super) priority: i64,
+    pub(super) delay: Duration,
+    pub(super) start_by: Option<Timestamp>,
+    /// Its unique key, and whether it takes the place of one that waits.
+    pub(super) unique: Option<(usize, bool)>,
+    /// Which of the keys it has.
+    pub(super) key: Option<usize>,
+    /// What it waits for, and whether any end will do.
+    pub(super) parents: Vec<(JobId, bool)>,
+}
 
 /// A job as the model sees it.
 #[derive(Debug, Clone)]
@@ -37,14 +58,38 @@ pub(super) struct Job {
     pub(super) due: Option<Timestamp>,
     /// Order among jobs of one priority. A job that comes back unused has the one it was born with.
     pub(super) place: u64,
-    born: u64,
+    pub(super) born: u64,
     pub(super) start_by: Option<Timestamp>,
     look_at: Option<Timestamp>,
     pub(super) holder: Option<usize>,
     pub(super) cancel_by: Option<Timestamp>,
+    unique: Option<usize>,
+    pub(super) key: Option<usize>,
+    /// It waits in the line of its key, and not among those that nobody has looked at.
+    pub(super) in_line: bool,
+    pub(super) has_slot: bool,
+    pub(super) parents: Vec<(JobId, bool)>,
+    /// Not before then, once its parents have ended.
+    pub(super) run_at: Option<Timestamp>,
 }
 
 impl Job {
+    pub(super) fn is_ready(&self) -> bool {
+        self.reason == Some(Reason::Ready)
+    }
+
+    pub(super) fn is_throttled(&self) -> bool {
+        self.reason == Some(Reason::Throttled)
+    }
+
+    /// On its way into ready: with a key it has to be let in.
+    pub(super) fn enter(&mut self, place: u64) {
+        self.ready(place);
+        if self.key.is_some() {
+            (self.reason, self.in_line) = (Some(Reason::Throttled), false);
+        }
+    }
+
     pub(super) fn scheduled_at(&self) -> Option<Timestamp> {
         self.due
     }
@@ -54,17 +99,18 @@ impl Job {
         self.due.and(stored)
     }
 
-    fn end(&mut self, state: State, reason: Option<Reason>) {
+    pub(super) fn end(&mut self, state: State, reason: Option<Reason>) {
         (self.state, self.reason, self.due, self.holder) = (state, reason, None, None);
         self.cancel_by = None;
+        self.parents.clear();
     }
 
-    fn wait(&mut self, reason: Reason, due: Timestamp) {
+    pub(super) fn wait(&mut self, reason: Reason, due: Timestamp) {
         (self.state, self.reason, self.due) = (reason.waiting_state(), Some(reason), Some(due));
         self.holder = None;
     }
 
-    fn ready(&mut self, place: u64) {
+    pub(super) fn ready(&mut self, place: u64) {
         (self.state, self.reason, self.due) = (State::Pending, Some(Reason::Ready), None);
         (self.holder, self.place) = (None, place);
     }
@@ -74,7 +120,7 @@ impl Job {
 #[derive(Debug)]
 pub(super) struct Reference {
     pub(super) now: Timestamp,
-    jobs: BTreeMap<JobId, Job>,
+    pub(super) jobs: BTreeMap<JobId, Job>,
     deleted: Vec<JobId>,
     places: u64,
     /// When the pause of each kind ends.
@@ -112,21 +158,25 @@ impl Reference {
         &self.jobs[&id]
     }
 
-    fn place(&mut self) -> u64 {
+    pub(super) fn place(&mut self) -> u64 {
         self.places += 1;
         self.places
     }
 
-    pub(super) fn enqueue(
-        &mut self,
-        (id, kind): (JobId, usize),
-        priority: i64,
-        delay: Duration,
-        start_by: Option<Timestamp>,
-    ) {
+    /// What an enqueue is answered with: `id`, or the job that has its unique key.
+    pub(super) fn enqueue(&mut self, id: JobId, wanted: &Wanted) -> JobId {
+        if let Some((unique, supersedes)) = wanted.unique
+            && let Some(holder) = self.holder_of((wanted.kind, unique))
+        {
+            let job = self.job(holder);
+            if !supersedes || job.state == State::Running || job.reason == Some(Reason::Blocked) {
+                return holder;
+            }
+            self.edit(holder, |job| job.end(State::Cancelled, Some(Reason::Superseded)));
+        }
         let place = self.place();
         let mut job = Job {
-            kind,
+            kind: wanted.kind,
             ended_at: None,
             state: State::Pending,
             reason: Some(Reason::Ready),
@@ -134,19 +184,35 @@ impl Reference {
             max_attempts: MAX_ATTEMPTS,
             crashes: 0,
             snoozes: 0,
-            priority,
+            priority: wanted.priority,
             due: None,
             place,
             born: place,
-            start_by,
-            look_at: start_by,
+            start_by: wanted.start_by,
+            look_at: wanted.start_by,
             holder: None,
             cancel_by: None,
+            unique: wanted.unique.map(|(key, _)| key),
+            key: wanted.key,
+            in_line: false,
+            has_slot: false,
+            parents: wanted.parents.clone(),
+            run_at: (!wanted.delay.is_zero()).then(|| self.now + wanted.delay),
         };
-        if !delay.is_zero() {
-            job.wait(Reason::Scheduled, self.now + delay);
+        match job.run_at {
+            _ if !job.parents.is_empty() => job.reason = Some(Reason::Blocked),
+            Some(run_at) => job.wait(Reason::Scheduled, run_at),
+            None => job.enter(place),
         }
         self.jobs.insert(id, job);
+        id
+    }
+
+    /// Who has a unique key.
+    fn holder_of(&self, (kind, unique): (usize, usize)) -> Option<JobId> {
+        let has = |job: &Job| (job.kind, job.unique) == (kind, Some(unique));
+        let mut live = self.jobs.iter().filter(|(_, job)| !job.state.is_terminal());
+        live.find(|(_, job)| has(job)).map(|(id, _)| *id)
     }
 
     pub(super) fn is_alive(&self, worker: usize) -> bool {
@@ -161,7 +227,7 @@ impl Reference {
         let mut ready: Vec<(i64, u64, JobId)> = self
             .jobs
             .iter()
-            .filter(|(_, job)| job.state == State::Pending && !self.is_paused(job.kind))
+            .filter(|(_, job)| job.is_ready() && !self.is_paused(job.kind))
             .map(|(id, job)| (job.priority, job.place, *id))
             .collect();
         ready.sort_unstable();
@@ -201,8 +267,11 @@ impl Reference {
     /// Deletes what ended long enough ago.
     pub(super) fn prune(&mut self) -> usize {
         let is_old = |job: &Job| job.ended_at.is_some_and(|at| self.now.since(at) >= RETENTION);
-        let old: Vec<JobId> =
-            self.jobs.iter().filter(|(_, job)| is_old(job)).map(|(id, _)| *id).collect();
+        let waited_for = |id: &JobId| {
+            self.jobs.values().any(|job| job.parents.iter().any(|(parent, _)| parent == id))
+        };
+        let old = self.jobs.iter().filter(|(id, job)| is_old(job) && !waited_for(id));
+        let old: Vec<JobId> = old.map(|(id, _)| *id).collect();
         self.jobs.retain(|id, _| !old.contains(id));
         self.deleted.extend(&old);
         old.len()
@@ -253,9 +322,7 @@ impl Reference {
         due.sort_unstable();
         for (_, id) in due {
             let place = self.place();
-            if let Some(job) = self.jobs.get_mut(&id) {
-                job.ready(place);
-            }
+            self.edit(id, |job| job.enter(place));
         }
     }
 
@@ -318,10 +385,14 @@ impl Reference {
         true
     }
 
-    /// False when the job is pending or running.
+    /// False when the job is pending or running, or another one has its unique key.
     pub(super) fn retry(&mut self, id: JobId, reset: bool) -> bool {
-        let state = self.job(id).state;
+        let (kind, state, unique) = (self.job(id).kind, self.job(id).state, self.job(id).unique);
         if matches!(state, State::Pending | State::Running) {
+            return false;
+        }
+        let is_held = unique.is_some_and(|unique| self.holder_of((kind, unique)).is_some());
+        if state.is_terminal() && is_held {
             return false;
         }
         let place = self.place();
@@ -332,7 +403,7 @@ impl Reference {
                 job.crashes = 0;
                 job.start_by = None;
             }
-            job.ready(place);
+            job.enter(place);
         });
         true
     }
@@ -366,7 +437,7 @@ impl Reference {
         }
     }
 
-    fn edit(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
+    pub(super) fn edit(&mut self, id: JobId, change: impl FnOnce(&mut Job)) {
         if let Some(job) = self.jobs.get_mut(&id) {
             change(job);
         }

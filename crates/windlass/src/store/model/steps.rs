@@ -6,27 +6,36 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::reference::{
-    BACKOFF, End, KINDS, LEASE, MAX_ATTEMPTS, MAX_CRASHES, RETENTION, Reference,
+    BACKOFF, End, KEYS, KINDS, LEASE, MAX_ATTEMPTS, MAX_CRASHES, MOST, RETENTION, Reference, Wanted,
 };
 use crate::core::{State, settle};
 use crate::job::{
-    Backoff, Ending, Failure, FailureClass, JobId, Keep, NewJob, PauseOptions, PauseScope,
-    Priority, QueueSettings, Retention,
+    Backoff, Dependency, Ending, Failure, FailureClass, JobId, Keep, Limit, NewJob, PauseOptions,
+    PauseScope, Priority, QueueSettings, Retention, Unique,
 };
 use crate::runtime::Clock;
 use crate::store::{
     Claimed, Claims, Expected, NewWorker, RetryOptions, Served, Settled, Store, WorkerKey,
 };
 
+/// A job to enqueue; times in seconds from now.
+#[derive(Debug, Clone)]
+pub(super) struct Enqueue {
+    kind: usize,
+    priority: i64,
+    delay: u64,
+    start_by: Option<u64>,
+    /// A unique key, and whether it supersedes.
+    unique: Option<(usize, bool)>,
+    key: Option<usize>,
+    /// Jobs, and whether any end will do.
+    parents: Vec<(usize, bool)>,
+}
+
 /// One step; numbers choose among what there is.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Enqueue {
-        kind: usize,
-        priority: i64,
-        delay: u64,
-        start_by: Option<u64>,
-    },
+    Enqueue(Enqueue),
     Register,
     Claim {
         worker: usize,
@@ -51,6 +60,8 @@ pub(super) enum Step {
         seconds: u64,
     },
     Promote,
+    Resolve,
+    Admit,
     Rescue,
     Expire,
     Prune,
@@ -76,8 +87,7 @@ pub(super) enum Step {
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let some = 0..1000usize;
     prop_oneof![
-        6 => (0..2usize, 0..3i64, prop_oneof![3 => Just(0u64), 1 => 1..40u64], prop::option::weighted(0.2, 1..60u64))
-            .prop_map(|(kind, priority, delay, start_by)| Step::Enqueue { kind, priority, delay, start_by }),
+        8 => enqueue().prop_map(Step::Enqueue),
         1 => Just(Step::Register),
         6 => (some.clone(), 1..4usize).prop_map(|(worker, limit)| Step::Claim { worker, limit }),
         8 => (some.clone(), end()).prop_map(|(held, end)| Step::Settle { held, end }),
@@ -86,6 +96,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => some.clone().prop_map(|worker| Step::Leave { worker }),
         4 => (1..40u64).prop_map(|seconds| Step::Advance { seconds }),
         3 => Just(Step::Promote),
+        3 => Just(Step::Resolve),
+        4 => Just(Step::Admit),
         3 => Just(Step::Rescue),
         2 => Just(Step::Expire),
         2 => Just(Step::Prune),
@@ -94,6 +106,29 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => (some.clone(), any::<bool>()).prop_map(|(job, reset)| Step::Retry { job, reset }),
         1 => (some, any::<bool>()).prop_map(|(job, force)| Step::Delete { job, force }),
     ]
+}
+
+fn enqueue() -> impl Strategy<Value = Enqueue> {
+    let what = (0..KINDS.len(), 0..3i64);
+    let delay = prop_oneof![3 => Just(0u64), 1 => 1..40u64];
+    let start_by = prop::option::weighted(0.2, 1..60u64);
+    let unique = prop::option::weighted(0.2, (0..2usize, any::<bool>()));
+    let key = prop::option::weighted(0.3, 0..KEYS.len());
+    let parents = prop_oneof![
+        4 => Just(Vec::new()),
+        1 => prop::collection::vec((0..1000usize, any::<bool>()), 1..3),
+    ];
+    (what, delay, start_by, unique, key, parents).prop_map(
+        |((kind, priority), delay, start_by, unique, key, parents)| Enqueue {
+            kind,
+            priority,
+            delay,
+            start_by,
+            unique,
+            key,
+            parents,
+        },
+    )
 }
 
 fn end() -> impl Strategy<Value = End> {
@@ -126,9 +161,7 @@ impl Player {
 
     pub(super) async fn play(&mut self, model: &mut Reference, step: &Step) {
         match step {
-            Step::Enqueue { kind, priority, delay, start_by } => {
-                self.enqueue(model, *kind, *priority, (*delay, *start_by)).await;
-            }
+            Step::Enqueue(enqueue) => self.enqueue(model, enqueue).await,
             Step::Register => self.register(model).await,
             Step::Claim { worker, limit } => self.claim(model, *worker, *limit).await,
             Step::Settle { held, end } => self.settle(model, *held, *end).await,
@@ -142,6 +175,14 @@ impl Player {
             Step::Promote => {
                 self.store.promote(1000).await.unwrap();
                 model.promote();
+            }
+            Step::Resolve => {
+                self.store.resolve(Vec::new(), i64::MIN, 1000).await.unwrap();
+                model.resolve();
+            }
+            Step::Admit => {
+                self.store.readmit().await.unwrap();
+                model.admit();
             }
             Step::Rescue => {
                 self.store.rescue(1000).await.unwrap();
@@ -169,6 +210,8 @@ impl Player {
         let settings = QueueSettings { retention, ..QueueSettings::default() };
         let made = self.store.put_queue(&self.namespace, "default", settings, Expected::New);
         made.await.unwrap();
+        let limit = Limit::concurrency(u32::try_from(MOST).unwrap());
+        self.store.put_limit(&self.namespace, "k", limit, None).await.unwrap();
     }
 
     async fn prune(&mut self, model: &mut Reference) {
@@ -190,29 +233,25 @@ impl Player {
         }
     }
 
-    async fn enqueue(
-        &self,
-        model: &mut Reference,
-        kind: usize,
-        priority: i64,
-        (delay, start_by): (u64, Option<u64>),
-    ) {
-        let start_by = start_by.map(|span| self.clock.now() + Duration::from_secs(span));
-        let delay = Duration::from_secs(delay);
-        let mut job = NewJob::new(KINDS[kind], "1")
-            .priority(Priority::new(priority).unwrap())
-            .max_attempts(MAX_ATTEMPTS)
-            .max_crashes(MAX_CRASHES)
-            .backoff(Backoff::constant(BACKOFF).jitter(0.0));
-        if !delay.is_zero() {
-            job = job.delay(delay);
-        }
-        if let Some(start_by) = start_by {
-            job = job.start_by(start_by);
-        }
-        let stored = self.store.enqueue(&self.namespace, vec![job], false).await.unwrap();
-        let id = stored[0].as_ref().unwrap().id;
-        model.enqueue((id, kind), priority, delay, start_by);
+    async fn enqueue(&self, model: &mut Reference, step: &Enqueue) {
+        let jobs: Vec<JobId> = model.jobs().keys().copied().collect();
+        let parent =
+            |(job, any_end): &(usize, bool)| Some((jobs[job.checked_rem(jobs.len())?], *any_end));
+        let mut parents: Vec<(JobId, bool)> = step.parents.iter().filter_map(parent).collect();
+        parents.dedup_by_key(|(id, _)| *id);
+        let wanted = Wanted {
+            kind: step.kind,
+            priority: step.priority,
+            delay: Duration::from_secs(step.delay),
+            start_by: step.start_by.map(|span| self.clock.now() + Duration::from_secs(span)),
+            unique: step.unique,
+            key: step.key,
+            parents,
+        };
+        let stored = self.store.enqueue(&self.namespace, vec![new_job(&wanted)], false);
+        let stored = stored.await.unwrap().remove(0).unwrap();
+        assert_eq!(stored.id, model.enqueue(stored.id, &wanted), "unique key");
+        assert_eq!(stored.existing.is_some(), jobs.contains(&stored.id), "{stored:?}");
     }
 
     async fn register(&mut self, model: &mut Reference) {
@@ -336,4 +375,30 @@ impl Player {
         };
         self.old.extend(self.held.extract_if(.., lost));
     }
+}
+
+fn new_job(wanted: &Wanted) -> NewJob {
+    let mut job = NewJob::new(KINDS[wanted.kind], "1")
+        .priority(Priority::new(wanted.priority).unwrap())
+        .max_attempts(MAX_ATTEMPTS)
+        .max_crashes(MAX_CRASHES)
+        .backoff(Backoff::constant(BACKOFF).jitter(0.0));
+    if !wanted.delay.is_zero() {
+        job = job.delay(wanted.delay);
+    }
+    if let Some(start_by) = wanted.start_by {
+        job = job.start_by(start_by);
+    }
+    if let Some((key, supersedes)) = wanted.unique {
+        let unique = Unique::key(format!("unique {key}"));
+        job = job.unique(if supersedes { unique.supersede() } else { unique });
+    }
+    if let Some(key) = wanted.key {
+        job = job.concurrency_key(KEYS[key]);
+    }
+    for (parent, any_end) in &wanted.parents {
+        let on = Dependency::on(*parent);
+        job = job.depends_on(if *any_end { on.any_end() } else { on });
+    }
+    job
 }

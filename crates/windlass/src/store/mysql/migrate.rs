@@ -13,7 +13,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [Migration; 12] = [
     (9, include_str!("../../../migrations/mysql/0009_operations.sql")),
     (10, include_str!("../../../migrations/mysql/0010_workflows.sql")),
     (11, include_str!("../../../migrations/mysql/0011_limits.sql")),
+    (12, include_str!("../../../migrations/mysql/0012_keys.sql")),
     (14, include_str!("../../../migrations/mysql/0014_events.sql")),
 ];
 

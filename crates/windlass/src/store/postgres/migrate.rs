@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -22,6 +22,7 @@ const MIGRATIONS: [Migration; 12] = [
     (9, include_str!("../../../migrations/postgres/0009_operations.sql")),
     (10, include_str!("../../../migrations/postgres/0010_workflows.sql")),
     (11, include_str!("../../../migrations/postgres/0011_limits.sql")),
+    (12, include_str!("../../../migrations/postgres/0012_keys.sql")),
     (14, include_str!("../../../migrations/postgres/0014_events.sql")),
 ];
 

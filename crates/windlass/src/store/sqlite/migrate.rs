@@ -8,7 +8,7 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
@@ -20,6 +20,7 @@ const MIGRATIONS: [Migration; 12] = [
     (9, include_str!("../../../migrations/sqlite/0009_operations.sql")),
     (10, include_str!("../../../migrations/sqlite/0010_workflows.sql")),
     (11, include_str!("../../../migrations/sqlite/0011_limits.sql")),
+    (12, include_str!("../../../migrations/sqlite/0012_keys.sql")),
     (14, include_str!("../../../migrations/sqlite/0014_events.sql")),
 ];
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::{Event, Next, Reason, Settlement, State};
-use crate::job::{JobId, Timestamp};
+use crate::job::{Act, JobId, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
@@ -30,6 +30,12 @@ pub(crate) struct Cancel {
 
 impl Verb for Cancel {
     type Reply = JobRecord;
+
+    fn act(&self) -> Option<Act> {
+        let act = Act::new(&self.namespace, "job.cancel", self.job.to_string());
+        let reason = self.reason.as_deref().unwrap_or_default();
+        Some(act.detail(if self.force { format!("by force: {reason}") } else { reason.to_owned() }))
+    }
 
     async fn landed<T: Tx>(&self, reply: &JobRecord, tx: &mut T) -> Result<bool, Error> {
         let rows = tx.query(Sql::JobGet, &[self.job.as_i64().into()]).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bundle::{Sort, lock_in};
 use super::cancel::{ask_to_stop, leave_room, settlement};
 use crate::Error;
-use crate::job::{Timestamp, WorkflowId};
+use crate::job::{Act, Timestamp, WorkflowId};
 use crate::store::Shared;
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
@@ -34,6 +34,12 @@ pub(crate) struct Stopped {
 
 impl Verb for CancelMembers {
     type Reply = Stopped;
+
+    fn act(&self) -> Option<Act> {
+        // Once for all batches.
+        let act = Act::new(&self.namespace, "workflow.cancel", self.workflow.to_string());
+        (self.after == 0).then(|| act.detail(self.reason.as_deref().unwrap_or_default()))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Stopped, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason, Settlement, State};
-use crate::job::{JobId, Timestamp};
+use crate::job::{Act, JobId, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
@@ -25,6 +25,11 @@ pub(crate) struct Delete {
 
 impl Verb for Delete {
     type Reply = ();
+
+    fn act(&self) -> Option<Act> {
+        let act = Act::new(&self.namespace, "job.delete", self.job.to_string());
+        Some(act.detail(if self.force { "by force" } else { "" }))
+    }
 
     async fn landed<T: Tx>(&self, (): &(), tx: &mut T) -> Result<bool, Error> {
         Ok(tx.query(Sql::JobGet, &[self.job.as_i64().into()]).await?.is_empty())

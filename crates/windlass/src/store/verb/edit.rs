@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason};
-use crate::job::{EventName, JobEdit, JobId, JobRecord, RunAt, Timestamp};
+use crate::job::{Act, EventName, JobEdit, JobId, JobRecord, RunAt, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
@@ -39,6 +39,10 @@ struct Place {
 
 impl Verb for Edit {
     type Reply = JobRow;
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "job.change", self.job.to_string()))
+    }
 
     async fn landed<T: Tx>(&self, reply: &JobRow, tx: &mut T) -> Result<bool, Error> {
         let rows = tx.query(Sql::JobGet, &[self.job.as_i64().into()]).await?;

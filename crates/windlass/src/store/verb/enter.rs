@@ -128,6 +128,27 @@ pub(super) async fn enter<T: Tx>(tx: &mut T, entries: &[Entry]) -> Result<(), Er
     Ok(())
 }
 
+/// Of those of these jobs (with their priorities) that have keys: the places among those that nobody has
+/// looked at.
+pub(super) async fn places<T: Tx>(
+    tx: &mut T,
+    jobs: &[(i64, i64)],
+    settings: Option<&Settings>,
+) -> Result<HashMap<i64, i64>, Error> {
+    if jobs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = jobs.iter().map(|(job, _)| *job).collect();
+    let priorities: HashMap<i64, i64> = jobs.iter().copied().collect();
+    let mut places = HashMap::new();
+    for (job, (namespace_id, keys)) in keys_of(tx, &ids).await? {
+        let priority = priorities.get(&job).copied().unwrap_or_default();
+        let place = first_place(&keys, namespace_id, priority, settings);
+        places.extend(place.map(|place| (job, place)));
+    }
+    Ok(places)
+}
+
 /// The namespaces and keys of those of these jobs that have keys.
 pub(super) async fn keys_of<T: Tx>(
     tx: &mut T,

@@ -12,7 +12,7 @@ use super::enqueue::Enqueue;
 use super::schedules::ScheduleRow;
 use crate::core::schedule::decide;
 use crate::core::{Event, Reason, Settlement, State};
-use crate::job::{EventName, JobId, Overlap, SCHEDULE_TICKS_KEPT, TickEnd, Timestamp};
+use crate::job::{Act, EventName, JobId, Overlap, SCHEDULE_TICKS_KEPT, TickEnd, Timestamp};
 use crate::store::driver::{Lane, Tx, Verb, Waits};
 use crate::store::notes::Note;
 use crate::store::rows::{JobRow, Room};
@@ -195,6 +195,11 @@ pub(crate) struct Trigger {
 
 impl Verb for Trigger {
     type Reply = JobId;
+
+    fn act(&self) -> Option<Act> {
+        let namespace = self.row.namespace.as_str().into();
+        Some(Act::new(&namespace, "schedule.trigger", &*self.row.name))
+    }
 
     const LANE: Lane = Lane::Enqueue;
 

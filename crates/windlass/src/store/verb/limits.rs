@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::Error;
-use crate::job::{Limit, LimitRecord};
+use crate::job::{Act, Limit, LimitRecord};
 use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::settings;
 use crate::store::statements::Sql;
@@ -57,6 +57,10 @@ pub(crate) struct PutLimit {
 impl Verb for PutLimit {
     type Reply = LimitRecord;
 
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "limit.put", &*self.name))
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<LimitRecord, Error> {
         let (name, namespace_id, known) =
             locate(tx, &self.shared, &self.namespace, &self.name).await?;
@@ -101,6 +105,10 @@ pub(crate) struct RemoveLimit {
 
 impl Verb for RemoveLimit {
     type Reply = ();
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "limit.delete", &*self.name))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let (name, namespace_id, known) =

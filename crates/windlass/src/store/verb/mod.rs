@@ -4,7 +4,9 @@
 mod add_days;
 mod admit;
 mod admit_books;
+mod api_keys;
 mod apply;
+mod audit;
 mod bundle;
 mod cancel;
 mod cancel_members;
@@ -65,6 +67,10 @@ mod worker;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use add_days::AddDays;
 pub(crate) use admit::Admit;
+pub(crate) use api_keys::{
+    AddKey, FindKey, HasKeys, KeyRow, ListKeys, NoteUse, RevokeKey, RotateKey,
+};
+pub(crate) use audit::{Audited, Line, ListAudit};
 pub(crate) use bundle::{
     BundleRow, CommitBatch, Made, NewBundle, OpenBatch, ReadBundles, Sort, Which,
 };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
+use crate::job::Act;
 use crate::store::driver::{Param, Row, Tx, Verb, Waits};
 use crate::store::settings;
 use crate::store::statements::Sql;
@@ -32,6 +33,10 @@ pub(crate) struct AddNamespace {
 
 impl Verb for AddNamespace {
     type Reply = ();
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&"".into(), "namespace.create", &*self.name))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let name = self.name.as_str();
@@ -63,6 +68,10 @@ pub(crate) struct RemoveNamespace {
 
 impl Verb for RemoveNamespace {
     type Reply = ();
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&"".into(), "namespace.delete", &*self.name))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let name = self.name.as_str();

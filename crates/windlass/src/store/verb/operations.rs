@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::job::{JobId, Timestamp};
+use crate::job::{Act, JobId, Timestamp};
 use crate::protocol::{operation_text, read_operation_text};
 use crate::store::driver::{Row, Tx, Verb, Waits};
 use crate::store::operation::{
@@ -138,6 +138,11 @@ pub(crate) struct BeginOperation {
 impl Verb for BeginOperation {
     type Reply = OperationRecord;
 
+    fn act(&self) -> Option<Act> {
+        let act = Act::new(&self.namespace, "operation.start", self.id.to_string());
+        Some(act.detail(self.operation.action()))
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<OperationRecord, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         // Jobs that are named need not be counted.
@@ -222,6 +227,10 @@ pub(crate) struct CancelOperation {
 
 impl Verb for CancelOperation {
     type Reply = OperationRecord;
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "operation.cancel", self.id.to_string()))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<OperationRecord, Error> {
         let mut row = OperationRow::locate(tx, &self.namespace, self.id).await?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::queues::QueueRow;
 use crate::Error;
-use crate::job::{EventName, KindRecord, PauseOptions, PauseScope, Timestamp};
+use crate::job::{Act, EventName, KindRecord, PauseOptions, PauseScope, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::notes::Note;
@@ -24,6 +24,19 @@ pub(crate) struct ChangePause {
 
 impl Verb for ChangePause {
     type Reply = bool;
+
+    fn act(&self) -> Option<Act> {
+        let (actions, target) = match &self.scope {
+            PauseScope::Queue(queue) => (["queue.pause", "queue.resume"], queue.clone()),
+            PauseScope::Kind(kind) => (["type.pause", "type.resume"], kind.clone()),
+            PauseScope::KindInQueue { queue, kind } => {
+                (["queue.pause", "queue.resume"], format!("{queue}/{kind}"))
+            }
+        };
+        let action = actions[usize::from(self.pause.is_none())];
+        let reason = self.pause.as_ref().and_then(|pause| pause.reason.as_deref());
+        Some(Act::new(&self.namespace, action, target).detail(reason.unwrap_or_default()))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<bool, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;

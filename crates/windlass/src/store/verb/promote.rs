@@ -2,7 +2,6 @@
 //!
 //! Any node may run it at any time: a row is moved by whoever deletes it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, State};
@@ -10,7 +9,7 @@ use crate::job::{JobId, Timestamp};
 use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
-use crate::store::verb::enter::{Entry, enter, first_place, keys_of};
+use crate::store::verb::enter::{Entry, enter, places};
 use crate::store::{Promoted, Shared};
 use crate::{Error, sabotage};
 
@@ -78,7 +77,8 @@ impl Promote {
     /// Moves the rows, each under a fresh seq: the order of run times among each other and towards
     /// jobs that became ready meanwhile.
     async fn make_ready<T: Tx>(&self, tx: &mut T, due: &[Due]) -> Result<(), Error> {
-        let places = self.places(tx, due).await?;
+        let jobs: Vec<(i64, i64)> = due.iter().map(|row| (row.job, row.priority)).collect();
+        let places = places(tx, &jobs, self.shared.settings.known().as_deref()).await?;
         let mut entries = Vec::with_capacity(due.len());
         let copies = if sabotage::on("promote_twice") { 2 } else { 1 };
         for row in due.iter().flat_map(|row| std::iter::repeat_n(row, copies)) {
@@ -98,22 +98,5 @@ impl Promote {
             tx.effects().moved(id, pair, from, State::Pending);
         }
         enter(tx, &entries).await
-    }
-
-    /// Of jobs that have keys: their places among those that nobody has looked at.
-    async fn places<T: Tx>(&self, tx: &mut T, due: &[Due]) -> Result<HashMap<i64, i64>, Error> {
-        if due.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let settings = self.shared.settings.known();
-        let ids: Vec<i64> = due.iter().map(|row| row.job).collect();
-        let priorities: HashMap<i64, i64> = due.iter().map(|row| (row.job, row.priority)).collect();
-        let mut places = HashMap::new();
-        for (job, (namespace_id, keys)) in keys_of(tx, &ids).await? {
-            let priority = priorities.get(&job).copied().unwrap_or_default();
-            let place = first_place(&keys, namespace_id, priority, settings.as_deref());
-            places.extend(place.map(|place| (job, place)));
-        }
-        Ok(places)
     }
 }

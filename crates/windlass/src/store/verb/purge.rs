@@ -6,7 +6,7 @@ use super::erase::{Gone, erase};
 use super::queues::QueueRow;
 use crate::Error;
 use crate::core::Reason;
-use crate::job::{JobId, Timestamp};
+use crate::job::{Act, JobId, Timestamp};
 use crate::store::driver::{Batch, Tx, Verb, Waits};
 use crate::store::list::ListFilter;
 use crate::store::rows::{JobRow, Room};
@@ -28,6 +28,13 @@ pub(crate) struct Purge {
 
 impl Verb for Purge {
     type Reply = Purged;
+
+    fn act(&self) -> Option<Act> {
+        // Once for all batches.
+        let states: Vec<&str> = self.batch.states.iter().map(|state| state.as_str()).collect();
+        let act = Act::new(&self.namespace, "queue.purge", &*self.queue).detail(states.join(","));
+        self.batch.after.is_none().then_some(act)
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Purged, Error> {
         tx.query(Sql::EndedLock, &[]).await?;

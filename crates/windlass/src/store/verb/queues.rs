@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::job::{JobId, QueueRecord, QueueSettings, Timestamp};
+use crate::job::{Act, JobId, QueueRecord, QueueSettings, Timestamp};
 use crate::store::driver::{Param, Row, Tx, Verb, Waits};
 use crate::store::line::queue_line;
 use crate::store::settings::{self, Kept, Settings, keep_column};
@@ -200,6 +200,14 @@ pub(crate) struct PutQueue {
 impl Verb for PutQueue {
     type Reply = QueueRecord;
 
+    fn act(&self) -> Option<Act> {
+        let action = match self.expected {
+            Expected::New => "queue.create",
+            Expected::Any | Expected::Version(_) => "queue.change",
+        };
+        Some(Act::new(&self.namespace, action, &*self.name))
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<QueueRecord, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         settings::touch(tx).await?;
@@ -264,6 +272,10 @@ pub(crate) struct RemoveQueue {
 
 impl Verb for RemoveQueue {
     type Reply = ();
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "queue.delete", &*self.name))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;

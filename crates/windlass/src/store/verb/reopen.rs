@@ -10,7 +10,7 @@ use super::parents::{Brief, brief};
 use super::retry::Retry;
 use crate::Error;
 use crate::core::{Reason, State};
-use crate::job::{Dependency, JobId, ParentEnd, Timestamp, WorkflowId};
+use crate::job::{Act, Dependency, JobId, ParentEnd, Timestamp, WorkflowId};
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
@@ -50,6 +50,12 @@ pub(crate) struct Reopened {
 
 impl Verb for Reopen {
     type Reply = Reopened;
+
+    fn act(&self) -> Option<Act> {
+        // Once for all batches; what follows from the retry of a job has its own line.
+        let act = Act::new(&self.namespace, "workflow.retry", self.workflow.to_string());
+        (self.after == 0).then_some(act)
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Reopened, Error> {
         tx.query(Sql::EndedLock, &[]).await?;

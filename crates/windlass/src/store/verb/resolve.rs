@@ -9,12 +9,15 @@ use std::sync::Arc;
 use crate::Error;
 use crate::core::{Counts, Event, Reason, Settlement, State};
 use crate::job::{JobId, Timestamp};
-use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
+use crate::store::driver::{Batch, Param, Row, Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::leave_room;
-use crate::store::verb::enter::{Entry, enter};
+use crate::store::verb::enter::{Entry, enter, places};
 use crate::store::{Resolved, Shared};
+
+/// Columns of a row of the delayed room.
+const DELAYED_WIDTH: usize = 10;
 
 /// Looks at the children of these jobs; with none, at all children in the order of their parents.
 #[derive(Debug)]
@@ -34,6 +37,16 @@ struct Edge {
     end: Option<State>,
 }
 
+/// A job that waits for no other any more.
+struct Free {
+    job: i64,
+    run_at: Option<Timestamp>,
+    queue_id: i64,
+    kind_id: i64,
+    priority: i64,
+    counts: Counts,
+}
+
 impl Verb for Resolve {
     type Reply = Resolved;
 
@@ -47,14 +60,23 @@ impl Verb for Resolve {
         edges.truncate(self.limit);
         // What is left over is found from the first of these parents on.
         let next = edges.iter().map(|edge| edge.parent - 1).min().filter(|_| more);
+        let mut met = Batch::with_capacity(2, edges.len());
         let mut children: BTreeMap<i64, Vec<Edge>> = BTreeMap::new();
         for edge in edges {
-            tx.execute(Sql::DependencyRemove, &[edge.parent.into(), edge.child.into()]).await?;
+            met.push([edge.parent.into(), edge.child.into()]);
             children.entry(edge.child).or_default().push(edge);
         }
-        for (child, edges) in children {
-            self.release(tx, child, &edges).await?;
+        if !met.is_empty() {
+            tx.execute_each(Sql::DependencyRemove, &met).await?;
         }
+        let mut waiting = Vec::with_capacity(children.len());
+        for (child, edges) in children {
+            match edges.iter().filter_map(|edge| edge.end).max_by_key(|state| state.code()) {
+                Some(state) => self.end(tx, child, state).await?,
+                None => waiting.push((child, edges.len())),
+            }
+        }
+        self.release(tx, &waiting).await?;
         Ok(Resolved { any: true, next })
     }
 
@@ -92,54 +114,85 @@ impl Resolve {
         })
     }
 
-    async fn release<T: Tx>(&self, tx: &mut T, child: i64, edges: &[Edge]) -> Result<(), Error> {
-        let end = edges.iter().filter_map(|edge| edge.end).max_by_key(|state| state.code());
-        let met = i64::try_from(edges.len()).unwrap_or(i64::MAX);
-        if end.is_none() && tx.execute(Sql::BlockedMet, &[child.into(), met.into()]).await? == 1 {
-            return Ok(());
-        }
+    async fn end<T: Tx>(&self, tx: &mut T, child: i64, state: State) -> Result<(), Error> {
         let rows = tx.query(Sql::JobGet, &[child.into()]).await?;
         let Some(row) = rows.first(JobRow::read)? else { return Ok(()) };
-        let Room::Blocked { run_at, counts } = row.room else { return Ok(()) };
-        match end {
-            Some(state) => self.end(tx, &row, state).await,
-            None => self.wait(tx, &row, run_at, counts).await,
-        }
-    }
-
-    async fn end<T: Tx>(&self, tx: &mut T, row: &JobRow, state: State) -> Result<(), Error> {
+        let Room::Blocked { .. } = row.room else { return Ok(()) };
         let event = if state == State::Cancelled { Event::Cancel } else { Event::LoseParent };
         let end = (state, Reason::Dependency);
         let end = Settlement::of_waiting(row.record.id, row.room.counts(), event, end);
-        leave_room(tx, row, &end, self.now).await
+        leave_room(tx, &row, &end, self.now).await
     }
 
-    /// Nothing holds the job back any more, except perhaps its time.
-    async fn wait<T: Tx>(
-        &self,
-        tx: &mut T,
-        row: &JobRow,
-        run_at: Option<Timestamp>,
-        counts: Counts,
-    ) -> Result<(), Error> {
-        if tx.execute(Sql::BlockedRemove, &[row.record.id.as_i64().into()]).await? == 0 {
-            return Err(Error::moved(format!("job {}", row.record.id)));
+    /// Children and how many of their dependencies were met: those that wait for no more go on, except
+    /// perhaps for their time; the others wait for fewer.
+    async fn release<T: Tx>(&self, tx: &mut T, children: &[(i64, usize)]) -> Result<(), Error> {
+        if children.is_empty() {
+            return Ok(());
         }
-        let class = i64::from(row.record.priority.get());
-        let [id, queue, kind, priority] =
-            [row.record.id.as_i64(), row.queue_id, row.kind_id, class].map(Param::Int);
-        let [epoch, attempt, crashes, snoozes] = counts.columns().map(Param::Int);
-        let Some(run_at) = run_at.filter(|run_at| *run_at > self.now) else {
-            let settings = self.shared.settings.known();
-            let entry = Entry::of(row, row.record.id.as_i64(), settings.as_deref());
-            return enter(tx, &[entry]).await;
-        };
-        let reason = Reason::Scheduled.code().into();
-        let at = run_at.as_micros().into();
-        let delayed = [at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes];
-        tx.execute(Sql::DelayedInsert, &delayed).await?;
-        tx.effects().delayed();
-        tx.effects().moved(row.record.id, row.pair(), State::Pending, State::Delayed);
-        Ok(())
+        let mut met = Batch::with_capacity(2, children.len());
+        for (child, edges) in children {
+            met.push([Param::Int(*child), Param::Int(i64::try_from(*edges).unwrap_or(i64::MAX))]);
+        }
+        let free = tx.query_each(Sql::BlockedTake, &met).await?.read(Free::read)?;
+        if free.len() < children.len() {
+            // Of those that were taken no row is left that could count down.
+            tx.execute_each(Sql::BlockedMet, &met).await?;
+        }
+        let (delayed, free): (Vec<Free>, Vec<Free>) =
+            free.into_iter().partition(|job| job.run_at.is_some_and(|at| at > self.now));
+        self.delay(tx, &delayed).await?;
+        let jobs: Vec<(i64, i64)> = free.iter().map(|free| (free.job, free.priority)).collect();
+        let places = places(tx, &jobs, self.shared.settings.known().as_deref()).await?;
+        let entries: Vec<Entry> = free
+            .iter()
+            .map(|free| Entry {
+                job: free.job,
+                queue_id: free.queue_id,
+                kind_id: free.kind_id,
+                priority: free.priority,
+                seq: free.job,
+                counts: free.counts,
+                place: places.get(&free.job).copied(),
+            })
+            .collect();
+        enter(tx, &entries).await
+    }
+
+    async fn delay<T: Tx>(&self, tx: &mut T, jobs: &[Free]) -> Result<(), Error> {
+        let mut rows = Batch::with_capacity(DELAYED_WIDTH, jobs.len());
+        for job in jobs {
+            let at = job.run_at.map_or(0, Timestamp::as_micros).into();
+            let [id, queue, kind, priority] =
+                [job.job, job.queue_id, job.kind_id, job.priority].map(Param::Int);
+            let [epoch, attempt, crashes, snoozes] = job.counts.columns().map(Param::Int);
+            let reason = Reason::Scheduled.code().into();
+            rows.push([at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes]);
+            tx.effects().delayed();
+            let (id, pair) = (JobId::from_i64(job.job), (job.queue_id, job.kind_id));
+            tx.effects().moved(id, pair, State::Pending, State::Delayed);
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        tx.execute_each(Sql::DelayedInsert, &rows).await.map(drop)
+    }
+}
+
+impl Free {
+    fn read(row: &mut Row<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            job: row.int()?,
+            run_at: row.opt_int()?.map(Timestamp::from_micros),
+            queue_id: row.int()?,
+            kind_id: row.int()?,
+            priority: row.int()?,
+            counts: Counts {
+                epoch: row.int()?,
+                attempt: row.count()?,
+                crashes: row.count()?,
+                snoozes: row.count()?,
+            },
+        })
     }
 }

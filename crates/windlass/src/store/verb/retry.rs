@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason, State};
-use crate::job::{Dependency, EventName, JobId, Timestamp};
+use crate::job::{Act, Dependency, EventName, JobId, Timestamp};
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
@@ -30,6 +30,10 @@ pub(crate) struct Retry {
 
 impl Verb for Retry {
     type Reply = JobRow;
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "job.retry", self.job.to_string()))
+    }
 
     /// A worker may have run the job meanwhile: an epoch beyond the one it had before says so.
     async fn landed<T: Tx>(&self, reply: &JobRow, tx: &mut T) -> Result<bool, Error> {

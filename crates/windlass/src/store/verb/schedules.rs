@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::job::{
-    JobId, PauseOptions, PauseRecord, Schedule, ScheduleRecord, ScheduleSource, TickEnd,
+    Act, JobId, PauseOptions, PauseRecord, Schedule, ScheduleRecord, ScheduleSource, TickEnd,
     TickRecord, Timestamp,
 };
 use crate::protocol::{definition, read_definition};
@@ -168,6 +168,14 @@ pub(crate) struct PutSchedule {
 impl Verb for PutSchedule {
     type Reply = ScheduleRecord;
 
+    fn act(&self) -> Option<Act> {
+        let action = match self.expected {
+            Expected::New => "schedule.create",
+            Expected::Any | Expected::Version(_) => "schedule.change",
+        };
+        Some(Act::new(&self.namespace, action, &*self.name))
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<ScheduleRecord, Error> {
         let mut namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
         let mut found = ScheduleRow::find(tx, &self.namespace, &self.name).await?;
@@ -295,6 +303,13 @@ pub(crate) struct PauseSchedule {
 impl Verb for PauseSchedule {
     type Reply = ScheduleRecord;
 
+    fn act(&self) -> Option<Act> {
+        let is_pause = self.pause.is_some();
+        let action = if is_pause { "schedule.pause" } else { "schedule.resume" };
+        let reason = self.pause.as_ref().and_then(|pause| pause.reason.as_deref());
+        Some(Act::new(&self.namespace, action, &*self.name).detail(reason.unwrap_or_default()))
+    }
+
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<ScheduleRecord, Error> {
         let place = (&*self.namespace, self.name.as_str());
         let row = ScheduleRow::locate(tx, place, &self.shared).await?;
@@ -348,6 +363,10 @@ pub(crate) struct RemoveSchedule {
 
 impl Verb for RemoveSchedule {
     type Reply = ();
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "schedule.delete", &*self.name))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
         let place = (&*self.namespace, self.name.as_str());

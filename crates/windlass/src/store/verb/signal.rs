@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::job::{JobId, Timestamp};
+use crate::job::{Act, JobId, Timestamp};
 use crate::store::driver::{BYTES_PER_ROW, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
@@ -28,6 +28,10 @@ pub(crate) struct Signal {
 
 impl Verb for Signal {
     type Reply = bool;
+
+    fn act(&self) -> Option<Act> {
+        Some(Act::new(&self.namespace, "job.signal", self.job.to_string()).detail(&*self.name))
+    }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<bool, Error> {
         let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;

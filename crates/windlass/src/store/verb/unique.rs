@@ -3,6 +3,7 @@
 //! A retry takes no key anew, so that a job never collides with itself.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::cancel::{leave_room, remove_from_room};
 use super::enqueue::{Enqueue, New};
@@ -19,6 +20,9 @@ use crate::{Error, sabotage};
 /// A key and the job that has it.
 pub(super) type Holding = (String, JobId);
 
+/// The holders of keys, as they were read.
+type Holders = HashMap<JobId, Arc<JobRow>>;
+
 /// What is to be done for a job whose key another one holds.
 enum Verdict {
     /// The key is its own, or it needs none.
@@ -26,9 +30,9 @@ enum Verdict {
     /// Another job stands for it.
     Existing(JobId),
     /// It takes the place of one that waits.
-    Supersedes(Box<JobRow>),
+    Supersedes(Arc<JobRow>),
     /// One that waits becomes what it would have been, to run at this time.
-    Replaces(Box<JobRow>, Option<Timestamp>),
+    Replaces(Arc<JobRow>, Option<Timestamp>),
 }
 
 /// What taking unique keys led to.
@@ -38,10 +42,18 @@ pub(super) struct Keys {
     changes: Vec<Change>,
 }
 
+impl Keys {
+    /// The last change of a job is the one that counts.
+    fn change(&mut self, change: Change) {
+        self.changes.retain(|earlier| earlier.row.record.id != change.row.record.id);
+        self.changes.push(change);
+    }
+}
+
 /// A waiting job that changes, once it is certain that nothing is refused.
 struct Change {
     index: usize,
-    row: Box<JobRow>,
+    row: Arc<JobRow>,
     /// When it runs, as the new job would have; none if it is superseded.
     replaced: Option<Option<Timestamp>>,
 }
@@ -82,19 +94,28 @@ impl Enqueue {
         let own: HashSet<&JobId> = self.ids.iter().collect();
         let taken = holders.iter().filter(|(_, holder)| own.contains(holder));
         let taken = taken.map(|(digest, holder)| (digest.clone(), *holder)).collect();
+        let rows = read_all(tx, holders.values().filter(|holder| !own.contains(holder))).await?;
         let mut keys = Keys { taken, changes: Vec::new() };
+        // Whoever took the place of a job in this batch stands for it from then on.
+        let mut successors: HashMap<JobId, JobId> = HashMap::new();
         for item in std::mem::take(new) {
             let index = item.index;
-            let existing = match self.judge(tx, &item, &holders, &own).await? {
+            let existing = match self.judge(tx, &item, (&holders, &rows), &own).await? {
                 Verdict::New => None,
-                Verdict::Existing(id) => Some(id),
+                Verdict::Existing(id) => Some(successors.get(&id).copied().unwrap_or(id)),
+                Verdict::Supersedes(row) | Verdict::Replaces(row, _)
+                    if successors.contains_key(&row.record.id) =>
+                {
+                    successors.get(&row.record.id).copied()
+                }
                 Verdict::Supersedes(row) => {
-                    keys.changes.push(Change { index, row, replaced: None });
+                    successors.insert(row.record.id, item.id);
+                    keys.change(Change { index, row, replaced: None });
                     None
                 }
                 Verdict::Replaces(row, run_at) => {
                     let id = row.record.id;
-                    keys.changes.push(Change { index, row, replaced: Some(run_at) });
+                    keys.change(Change { index, row, replaced: Some(run_at) });
                     Some(id)
                 }
             };
@@ -134,7 +155,7 @@ impl Enqueue {
         &self,
         tx: &mut T,
         item: &New,
-        holders: &HashMap<String, JobId>,
+        (holders, rows): (&HashMap<String, JobId>, &Holders),
         own: &HashSet<&JobId>,
     ) -> Result<Verdict, Error> {
         let Some(held) = self.held(item) else { return Ok(Verdict::New) };
@@ -149,14 +170,13 @@ impl Enqueue {
         if own.contains(holder) {
             return Ok(Verdict::Existing(*holder));
         }
-        let rows = tx.query(Sql::JobGet, &[holder.as_i64().into()]).await?;
-        let Some(row) = rows.first(JobRow::read)? else {
+        let Some(row) = rows.get(holder) else {
             self.take_over(tx, item, held, *holder).await?;
             return Ok(Verdict::New);
         };
         let waits =
             matches!(row.room, Room::Ready { .. } | Room::Delayed { .. } | Room::Throttled { .. });
-        let row = Box::new(row);
+        let row = Arc::clone(row);
         let later = |run_at: Option<Timestamp>| run_at.filter(|run_at| *run_at > self.now);
         Ok(match held.unique.on_conflict {
             OnConflict::Supersede if waits => Verdict::Supersedes(row),
@@ -250,6 +270,19 @@ impl Enqueue {
         }
         Ok(())
     }
+}
+
+/// Reads jobs, in one statement for all.
+async fn read_all<T: Tx>(tx: &mut T, jobs: impl Iterator<Item = &JobId>) -> Result<Holders, Error> {
+    let mut ids: Vec<i64> = jobs.map(|job| job.as_i64()).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let ids = Batch::of_rows(1, ids.into_iter().map(Param::Int).collect());
+    let rows = tx.query_each(Sql::JobGet, &ids).await?.read(JobRow::read)?;
+    Ok(rows.into_iter().map(|row| (row.record.id, Arc::new(row))).collect())
 }
 
 /// Gives keys back: of jobs that have ended, or that were refused after all.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use windlass::{CatchUp, Error, JobFilter, JobId, NewJob, RetryOptions, Schedule, State};
+use windlass::{
+    Actor, AuditFilter, CatchUp, Error, JobFilter, JobId, NewJob, RetryOptions, Schedule, State,
+};
 use windlass_testkit::{Act, Faulty, Script, Trap, every_server};
 
 every_server!(
@@ -14,6 +16,7 @@ every_server!(
     a_cancel_of_a_running_job_reaches_it,
     a_retry_by_hand_runs_the_job_once_more,
     a_delete_is_answered,
+    a_cancel_is_in_the_audit_once,
     a_tick_becomes_one_job,
     a_worker_is_registered_once,
     every_call_of_a_commit_gets_its_own_answer,
@@ -141,6 +144,18 @@ async fn a_retry_by_hand_runs_the_job_once_more(t: &Faulty) {
         assert_eq!(script.ran().len(), n + 2);
     }
     worker.stop().await;
+}
+
+async fn a_cancel_is_in_the_audit_once(t: &Faulty) {
+    let waiting = t.enqueue(NewJob::new("mail", "1")).await;
+    t.proxy.set(Trap::AnswerLost, MARKER);
+
+    let cancelled = Actor::local().doing(t.queue.cancel(waiting, Some(MARKER))).await;
+
+    t.proxy.sprung(1).await;
+    assert_eq!(cancelled.expect("cancelled").state, State::Cancelled);
+    let lines = t.queue.audit(AuditFilter { limit: 9, ..AuditFilter::default() }).await;
+    assert_eq!(lines.expect("the audit").len(), 1);
 }
 
 async fn a_delete_is_answered(t: &Faulty) {

@@ -1,4 +1,6 @@
 //! What a node asks of its server while there is nothing to do.
+//!
+//! It counts over real time, which a busy machine distorts: `cargo xtask ci --full` runs it, alone.
 
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ const WATCHED: Duration = Duration::from_secs(20);
 
 /// The servers at the same time, because each takes its time.
 #[tokio::test]
+#[ignore = "watches real time for 25 s: cargo xtask ci --full"]
 async fn an_idle_node_asks_little() {
     let [postgres, mysql, pgbouncer] = IDLE_MAX;
     tokio::join!(idle(postgres), idle(mysql), idle(pgbouncer));

@@ -1,0 +1,121 @@
+//! Who may do what: the gate that every request passes before its handler.
+//!
+//! Invariant: what the table of endpoints does not allow is refused here, whatever the router knows.
+
+mod addresses;
+mod caller;
+mod credentials;
+mod key_ring;
+mod redact;
+#[cfg(test)]
+mod tests;
+mod throttle;
+
+use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use windlass::{Actor, JobId};
+
+use crate::app::Shared;
+use crate::endpoints::{self, Endpoint, Permission, Reach};
+use crate::problem::Problem;
+use crate::request::RequestId;
+pub use addresses::Network;
+pub(crate) use addresses::{Peer, Proxies};
+pub(crate) use caller::Caller;
+pub(crate) use key_ring::KeyRing;
+pub(crate) use throttle::group;
+
+/// Lets a request through to its handler, as the work of whoever sent it, or refuses it.
+pub(crate) async fn gate(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = match admit(&app, &mut parts).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    let Some(caller) = caller else { return next.run(Request::from_parts(parts, body)).await };
+    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+    let actor = Actor {
+        name: caller.name().to_owned(),
+        role: caller.role().as_str().to_owned(),
+        ip: Some(caller.ip().to_string()),
+        request_id,
+    };
+    let sees_payloads = caller.role().sees_payloads();
+    parts.extensions.insert(caller);
+    let response = actor.doing(next.run(Request::from_parts(parts, body))).await;
+    if sees_payloads { response } else { redact::without_payloads(response).await }
+}
+
+/// Who sent the request, if it has to be known.
+async fn admit(app: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Problem> {
+    let route = parts.extensions.get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let endpoint = route.and_then(|route| endpoints::find(parts.method.as_str(), route));
+    if endpoint.is_some_and(|endpoint| endpoint.permission == Permission::Open) {
+        return Ok(None);
+    }
+    let is_for_any = endpoint.is_some_and(|endpoint| endpoint.permission == Permission::Any);
+    if is_for_any && app.queue().is_err() {
+        // Before the database is open nobody is known, and there is nothing to hide.
+        return Ok(None);
+    }
+    let caller = app.keys.identify(app, parts).await?;
+    let Some(endpoint) = endpoint else {
+        return Err(nowhere(parts, route));
+    };
+    if !endpoint.permission.allows(caller.role()) {
+        let role = caller.role();
+        return Err(Problem::forbidden(format!("a key with the role {role} may not do this")));
+    }
+    within_reach(app, parts, &caller, endpoint).await?;
+    Ok(Some(caller))
+}
+
+fn nowhere(parts: &Parts, route: Option<&str>) -> Problem {
+    let path = parts.uri.path();
+    match route.and_then(endpoints::methods) {
+        Some(allowed) => {
+            let method = &parts.method;
+            Problem::method_not_allowed(format!("{path} does not take {method}"), allowed)
+        }
+        None => Problem::not_found(format!("there is nothing at {path}")),
+    }
+}
+
+/// Compares what the endpoint shows with what the caller's key is bound to. What belongs to others is answered as
+/// what does not exist.
+async fn within_reach(
+    app: &Shared,
+    parts: &mut Parts,
+    caller: &Caller,
+    endpoint: &Endpoint,
+) -> Result<(), Problem> {
+    match endpoint.reach {
+        Reach::Server if caller.has_namespaces() || caller.has_queues() => Err(Problem::forbidden(
+            "this is about the whole server, and the key is bound to namespaces or queues",
+        )),
+        Reach::Namespace if caller.has_queues() => Err(Problem::forbidden(
+            "this is about a whole namespace, and the key is bound to queues",
+        )),
+        Reach::Nothing | Reach::Checked | Reach::Server | Reach::Namespace => Ok(()),
+        Reach::Queue | Reach::Job if !caller.has_queues() => Ok(()),
+        Reach::Queue => {
+            let name = in_path(app, parts).await?;
+            caller.check_queue(&name, || format!("queue `{name}` not found"))
+        }
+        Reach::Job => {
+            let text = in_path(app, parts).await?;
+            // What is no id is for the handler to say.
+            let Ok(id) = text.parse::<JobId>() else { return Ok(()) };
+            let job = caller.queue_of(app, &parts.headers)?.get(id).await?;
+            caller.check_queue(&job.queue, || format!("job {id} not found"))
+        }
+    }
+}
+
+async fn in_path(app: &Shared, parts: &mut Parts) -> Result<String, Problem> {
+    let path = Path::<String>::from_request_parts(parts, app).await;
+    path.map(|Path(text)| text).map_err(|error| Problem::unreadable(error.to_string()))
+}

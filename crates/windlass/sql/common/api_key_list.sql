@@ -1,0 +1,8 @@
+-- API keys by id.
+-- $1 after this id  $2 limit
+-- returns: the columns that store/verb/api_keys.rs reads, in its order
+select id, digest, old_digest, old_until, role, namespaces, queues, label, created_at, created_by, expires_at, revoked_at, used_at
+from {prefix}api_key
+where id > $1
+order by id
+limit $2
