@@ -27,6 +27,7 @@ every_backend!(
     a_closed_queue_ends_its_streams,
 );
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn watch(queue: &Queue, filter: EventFilter) -> EventStream {
@@ -35,7 +36,7 @@ async fn watch(queue: &Queue, filter: EventFilter) -> EventStream {
 
 /// What a stream shows next; time goes on meanwhile, for databases in which one has to look.
 async fn observed(t: &Harness, stream: &mut EventStream) -> Observed {
-    t.until_after("something is told", Duration::from_millis(500), async || stream.ready()).await
+    t.until_after("something is told", SECOND, async || stream.ready()).await
 }
 
 async fn next(t: &Harness, stream: &mut EventStream) -> Arc<QueueEvent> {
@@ -57,7 +58,7 @@ async fn names(t: &Harness, stream: &mut EventStream, count: usize) -> Vec<&'sta
 /// Lets time pass until a job has completed.
 async fn completes(t: &Harness, job: JobId) {
     let done = async || (t.get(job).await.state == State::Completed).then_some(());
-    t.until_after("completed", Duration::from_secs(1), done).await;
+    t.until_after("completed", SECOND, done).await;
 }
 
 /// Jobs' events alone.
@@ -67,7 +68,7 @@ fn of(job: JobId) -> EventFilter {
 
 async fn a_job_tells_its_life(t: &Harness) {
     let mut all = watch(&t.queue, EventFilter::new().kind("mail")).await;
-    let acts = [Act::Snooze(MINUTE), Act::Fail("no"), Act::Complete("1")];
+    let acts = [Act::Snooze(SECOND), Act::Fail("no"), Act::Complete("1")];
     let script = Script::new(acts);
     let worker = t.start(&script).await;
 
