@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Audit(cmd::audit::AuditArgs),
     /// Show how many jobs there are and how they fare
     Stats(cmd::stats::StatsArgs),
+    /// Follow what happens
+    Events(Box<cmd::events::EventsArgs>),
     /// Create, change and inspect the tables of a database
     Db(cmd::db::DbArgs),
     /// Check a database

@@ -78,6 +78,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Keys(args) => cmd::keys::run(args).await,
         Command::Audit(args) => cmd::audit::run(args).await,
         Command::Stats(args) => cmd::stats::run(&args).await,
+        Command::Events(args) => cmd::events::run(*args).await,
         Command::Db(args) => cmd::db::run(args).await,
         Command::Doctor(args) => cmd::doctor::run(args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,

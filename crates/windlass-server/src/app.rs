@@ -29,6 +29,8 @@ pub(crate) struct App {
     /// For a body, and another second for every 8 KiB of it.
     pub(crate) body_limit: Duration,
     pub(crate) version: String,
+    /// The label `service` of every metric.
+    pub(crate) service: Option<String>,
     pub(crate) started: Instant,
     pub(crate) samples: Samples,
     pub(crate) requests: Family<HttpLabels, Counter>,

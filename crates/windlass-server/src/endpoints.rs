@@ -141,6 +141,7 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
         "read the output or error of a job that has ended",
     ),
     on("GET", "/api/v1/jobs/{id}/attempts", ReadJobs, Job, "list the attempts of a job"),
+    on("GET", "/api/v1/jobs/{id}/events", ReadJobs, Job, "what happened to a job"),
     on("GET", "/api/v1/jobs/{id}/explain", ReadJobs, Job, "why a job does not run"),
     on(
         "GET",
@@ -301,7 +302,9 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     on("POST", "/api/v1/keys/{id}/rotate", Administer, Checked, "give an API key another secret"),
     on("GET", "/api/v1/audit", Operate, Namespace, "list who did what"),
     // The server
+    on("GET", "/api/v1/events", View, Namespace, "follow what happens, as server-sent events"),
     on("GET", "/api/v1/stats", View, Namespace, "counts, rates and latencies"),
+    on("GET", "/api/v1/stats/timeseries", View, Namespace, "the same by the minute"),
     on("GET", "/health", Any, Server, "health of the parts"),
     on("GET", "/ready", Open, Nothing, "whether requests can be served"),
     on("GET", "/live", Open, Nothing, "whether the process answers"),

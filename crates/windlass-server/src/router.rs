@@ -10,9 +10,9 @@ use crate::edge::edge;
 use crate::problem::Problem;
 use crate::repeat::repeat;
 use crate::routes::{
-    audit, batches, enqueue, handler, health, info, job, keys, leases, limits, list, metrics,
-    namespaces, operations, queue, queues, remote, schedule, schedules, stats, types, wait,
-    workers, workflows,
+    audit, batches, enqueue, events, handler, health, info, job, keys, leases, limits, list,
+    metrics, namespaces, operations, queue, queues, remote, schedule, schedules, stats, types,
+    wait, workers, workflows,
 };
 
 /// All routes, behind the checks every request passes.
@@ -43,7 +43,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .merge(schedule_routes())
         .merge(bundle_routes())
         .merge(key_routes())
-        .route("/api/v1/stats", get(stats::stats))
+        .merge(observer_routes())
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/live", get(health::live))
@@ -128,6 +128,14 @@ fn bundle_routes() -> Router<Shared> {
         .route("/api/v1/batches/{id}", get(batches::get))
         .route("/api/v1/batches/{id}/commit", post(batches::commit))
         .route("/api/v1/batches/{id}/explain", get(batches::explain))
+}
+
+fn observer_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/jobs/{id}/events", get(job::history))
+        .route("/api/v1/events", get(events::events))
+        .route("/api/v1/stats", get(stats::stats))
+        .route("/api/v1/stats/timeseries", get(stats::series))
 }
 
 /// The gate answers what is not in the table before anybody gets here.

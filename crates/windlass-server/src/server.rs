@@ -43,6 +43,7 @@ pub struct Server {
     hosts: Vec<String>,
     version: String,
     looks: (usize, Duration),
+    service: Option<String>,
     limits: Limits,
     tls: Option<Tls>,
     proxies: Proxies,
@@ -67,6 +68,7 @@ impl Server {
             hosts: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             looks: LOOKS,
+            service: None,
             limits: Limits::default(),
             tls: None,
             proxies: Proxies::default(),
@@ -98,6 +100,12 @@ impl Server {
     /// was asked (default 100,000 jobs and 250 ms).
     pub const fn look_at_most(mut self, jobs: usize, span: Duration) -> Self {
         self.looks = (jobs, span);
+        self
+    }
+
+    /// A name to tell the metrics of this service from those of others (label `service`; default: none).
+    pub fn service(mut self, name: Option<String>) -> Self {
+        self.service = name;
         self
     }
 
@@ -168,6 +176,7 @@ impl Server {
             remote: std::sync::OnceLock::new(),
             observer: self.observer,
             version: self.version,
+            service: self.service,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
             looks: self.looks,

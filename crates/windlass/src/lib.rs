@@ -23,8 +23,10 @@ pub use crate::core::{Reason, State};
 pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
-    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, JobFilter, KindStats, Opened,
-    OperationPreview, Page, Queue, QueueBuilder, Request, Started, Stats, WorkerStats,
+    DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, EventFilter, EventStream,
+    JobFilter, KindStats, Observed, Opened, OperationPreview, Page, Queue, QueueBuilder,
+    QueueEvent, Rates, Request, Series, SeriesPoint, SeriesQuery, Started, Stats, Took,
+    WorkerStats,
 };
 pub use runtime::Clock;
 pub use store::schema;
@@ -54,6 +56,7 @@ pub const fn Ok<T>(value: T) -> Result<T> {
 
 /// The examples of the guides are compiled and run.
 #[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/events.md")]
 #[doc = include_str!("../../../docs/handlers.md")]
 #[doc = include_str!("../../../docs/operations.md")]
 #[doc = include_str!("../../../docs/testing-your-jobs.md")]

@@ -112,8 +112,8 @@ impl Database {
 
     pub(super) async fn stats(&self) -> Result<Object, Failure> {
         let stats = self.queue.stats().await?;
-        // Rates and latencies are what a server observes while it runs.
-        object(&StatsObject::new(&stats, ObservedStats::default(), self.queue.clock().now()))
+        let observed = ObservedStats::default().with(&self.queue.rates().await?);
+        object(&StatsObject::new(&stats, observed, self.queue.clock().now()))
     }
 
     /// The job once it has ended, nothing when `slice` ran out first.

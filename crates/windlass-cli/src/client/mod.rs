@@ -4,6 +4,7 @@
 
 mod bundles;
 mod database;
+mod events;
 mod http;
 mod keys;
 mod limits;
@@ -23,6 +24,7 @@ use crate::output::Object;
 pub(crate) use bundles::{BundlePage, Steering};
 use database::Database;
 pub(crate) use database::refuse_missing;
+pub(crate) use events::{EventRequest, Told};
 use http::Server;
 pub(crate) use new_job::{EditRequest, JobRequest, Payload};
 pub(crate) use operations::operation_id;

@@ -10,6 +10,7 @@ pub(crate) mod db;
 pub(crate) mod dead;
 pub(crate) mod doctor;
 mod edit;
+pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod limits;

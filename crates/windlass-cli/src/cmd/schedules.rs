@@ -2,13 +2,15 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use windlass::EventName;
 
 use crate::args::{ClientArgs, When, when};
-use crate::client::{Doing, Missing, Target, body};
+use crate::client::{Doing, EventRequest, Missing, Target, Told, body};
 use crate::cmd::confirm::confirm;
+use crate::cmd::events::follow;
 use crate::cmd::schedule_settings::SettingsArgs;
 use crate::exit::Failure;
-use crate::output;
+use crate::output::{self, Format};
 
 /// Columns of a list, and the members they show.
 const COLUMNS: [(&str, &str); 6] = [
@@ -52,6 +54,8 @@ enum SchedulesCommand {
     Ticks(NameArgs),
     /// Say why a schedule makes no job now
     Explain(NameArgs),
+    /// Follow the ticks of one schedule, or of all, as they become jobs
+    Watch(WatchArgs),
     /// Delete a schedule; its jobs stay
     Delete(DeleteArgs),
 }
@@ -114,6 +118,19 @@ struct PreviewArgs {
 }
 
 #[derive(Debug, Args)]
+struct WatchArgs {
+    /// The schedule [default: all]
+    name: Option<String>,
+
+    /// End after so many ticks
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
 struct DeleteArgs {
     /// The schedule
     name: String,
@@ -145,6 +162,7 @@ impl SchedulesCommand {
             Self::Create(args) | Self::Set(args) => &args.client,
             Self::Pause(args) => &args.client,
             Self::Preview(args) => &args.client,
+            Self::Watch(args) => &args.client,
             Self::Delete(args) => &args.client,
         }
     }
@@ -189,6 +207,7 @@ async fn carry_out(target: &Target, command: SchedulesCommand) -> Result<(), Fai
         SchedulesCommand::Explain(args) => {
             output::explained(format, &target.explain_named("schedules", &args.name).await?)
         }
+        SchedulesCommand::Watch(args) => watch(target, &args).await,
         SchedulesCommand::Delete(args) => {
             if !args.yes {
                 confirm(&format!("Delete schedule {}?", args.name))?;
@@ -198,4 +217,26 @@ async fn carry_out(target: &Target, command: SchedulesCommand) -> Result<(), Fai
             Ok(())
         }
     }
+}
+
+/// Prints ticks as they become jobs.
+async fn watch(target: &Target, args: &WatchArgs) -> Result<(), Failure> {
+    let events = vec![EventName::ScheduleFired];
+    let wanted = EventRequest { events, ..EventRequest::default() };
+    let shown = |told: &Told| {
+        let data = &told.data;
+        let is_wanted = args.name.as_ref().is_none_or(|name| *name == data.text("schedule"));
+        is_wanted.then(|| match args.client.output {
+            Format::Json | Format::Jsonl => told.line(),
+            Format::Id => data.text("job_id"),
+            Format::Table => format!(
+                "{}  {}  tick={}  job={}",
+                data.text("at"),
+                data.text("schedule"),
+                data.text("tick"),
+                data.text("job_id")
+            ),
+        })
+    };
+    follow(target, &wanted, args.limit, shown).await
 }

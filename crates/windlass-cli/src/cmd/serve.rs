@@ -85,6 +85,10 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     access: AccessArgs,
 
+    /// Label `service` of every metric, to tell this service from others
+    #[arg(long, value_name = "NAME", env = "WINDLASS_SERVICE_NAME", help_heading = "Log")]
+    service_name: Option<String>,
+
     #[command(flatten)]
     log: LogArgs,
 }
@@ -110,6 +114,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let (observer, stop_http) = (Observer::new(), CancellationToken::new());
     let (server, opening) = Server::opening();
     let server = server.observer(observer.clone()).version(env!("CARGO_PKG_VERSION"));
+    let server = server.service(args.service_name.clone());
     let server = args.access.apply(&access, server);
     let mut http = Box::pin(server.serve(listener, stop_http.clone()));
     let make = |queue: &Queue| args.worker(queue, observer.clone());

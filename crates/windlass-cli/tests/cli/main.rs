@@ -6,6 +6,7 @@ mod access;
 mod bundles;
 mod db;
 mod direct;
+mod events;
 mod help;
 mod limits;
 mod operations;

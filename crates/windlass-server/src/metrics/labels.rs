@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use prometheus_client::encoding::{EncodeLabel as _, EncodeLabelSet, LabelSetEncoder};
 
 /// Combinations of namespace, queue and type with series of their own.
-const COMBINATIONS_MAX: usize = 500;
+pub(crate) const COMBINATIONS_MAX: usize = 500;
 
 /// What the rest of them are counted under.
 const OTHER: &str = "other";
@@ -20,6 +20,13 @@ pub(crate) struct JobLabels {
     namespace: Arc<str>,
     queue: Arc<str>,
     kind: Arc<str>,
+}
+
+impl JobLabels {
+    /// Namespace and queue.
+    pub(crate) fn queue(&self) -> (Arc<str>, Arc<str>) {
+        (Arc::clone(&self.namespace), Arc::clone(&self.queue))
+    }
 }
 
 impl EncodeLabelSet for JobLabels {

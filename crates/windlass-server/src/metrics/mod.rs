@@ -6,7 +6,7 @@ mod snapshot;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-pub(crate) use labels::{HttpLabels, JobLabels, Labels};
+pub(crate) use labels::{COMBINATIONS_MAX, HttpLabels, JobLabels, Labels};
 pub(crate) use snapshot::Snapshot;
 
 use crate::app::App;
@@ -17,7 +17,8 @@ pub(crate) const PLAIN_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The page: the counts of the database as they were read just now, and what this process saw.
 pub(crate) fn page(app: &App, snapshot: Snapshot) -> String {
-    let mut registry = Registry::default();
+    let labels = app.service.iter().map(|name| ("service".into(), name.clone().into()));
+    let mut registry = Registry::with_labels(labels);
     registry.register_collector(Box::new(snapshot));
     app.observer.register(&mut registry);
     registry.register("windlass_http_requests", "Requests answered", app.requests.clone());

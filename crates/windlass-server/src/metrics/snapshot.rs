@@ -29,40 +29,90 @@ const TOTALS: [Total; 10] = [
     ("windlass_stale_settles", "Outcomes refused for a lost lease", |kind| kind.stale_settles),
 ];
 
+/// What pgqueue calls jobs that wait, wait again, run, completed and did not.
+const STATUSES: [&str; 5] = ["new", "retry", "retained", "released", "failed"];
+
+/// A namespace and a queue in it.
+type QueueName = (Arc<str>, Arc<str>);
+
 /// The counts of one moment.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     kinds: BTreeMap<JobLabels, KindStats>,
-    workers: u64,
+    /// Slots by name.
+    workers: BTreeMap<String, u64>,
     running: u64,
     slots: u64,
     storage_bytes: u64,
     upkeep: Vec<(&'static str, Timestamp)>,
+    /// Seconds for which the first job that can run has been able to.
+    oldest: BTreeMap<JobLabels, f64>,
 }
 
 impl Snapshot {
-    /// The counts of a namespace, under bounded labels.
-    pub(crate) fn new(
-        namespace: &str,
-        stats: &Stats,
-        upkeep: Vec<(&'static str, Timestamp)>,
-        labels: &Labels,
-    ) -> Self {
+    /// A page without counts so far.
+    pub(crate) fn new(upkeep: Vec<(&'static str, Timestamp)>) -> Self {
+        let (workers, running, slots, storage_bytes) = (BTreeMap::new(), 0, 0, 0);
+        let (kinds, oldest) = (BTreeMap::new(), BTreeMap::new());
+        Self { kinds, workers, running, slots, storage_bytes, upkeep, oldest }
+    }
+
+    /// Adds the counts of a namespace, under bounded labels.
+    pub(crate) fn add(&mut self, namespace: &str, stats: &Stats, labels: &Labels) {
         let namespace: Arc<str> = namespace.into();
-        let mut kinds: BTreeMap<JobLabels, KindStats> = BTreeMap::new();
         for kind in &stats.kinds {
             let labels =
                 labels.admit(&namespace, &kind.queue.as_str().into(), &kind.kind.as_str().into());
-            add(kinds.entry(labels).or_default(), kind);
+            add(self.kinds.entry(labels).or_default(), kind);
         }
-        Self {
-            kinds,
-            workers: stats.workers.len() as u64,
-            running: stats.jobs(State::Running),
-            slots: stats.workers.iter().map(|worker| worker.slots).sum(),
-            storage_bytes: stats.storage_bytes,
-            upkeep,
+        self.running += stats.jobs(State::Running);
+        self.storage_bytes = stats.storage_bytes;
+        // One that serves all namespaces is a worker of each.
+        for worker in &stats.workers {
+            self.workers.insert(worker.name.clone(), worker.slots);
         }
+        self.slots = self.workers.values().sum();
+    }
+
+    /// Adds since when jobs of a namespace have been able to run.
+    pub(crate) fn add_oldest(
+        &mut self,
+        namespace: &str,
+        oldest: &[(String, String, Timestamp)],
+        (now, labels): (Timestamp, &Labels),
+    ) {
+        let namespace: Arc<str> = namespace.into();
+        for (queue, kind, since) in oldest {
+            let labels = labels.admit(&namespace, &queue.as_str().into(), &kind.as_str().into());
+            let seconds = now.since(*since).as_secs_f64();
+            let longest = self.oldest.entry(labels).or_default();
+            *longest = longest.max(seconds);
+        }
+    }
+
+    /// By queue, in the words of another queue.
+    fn tasks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let mut queues: BTreeMap<QueueName, [u64; STATUSES.len()]> = BTreeMap::new();
+        for (labels, kind) in &self.kinds {
+            let counts = queues.entry(labels.queue()).or_default();
+            for (state, n) in &kind.jobs {
+                let status = match state {
+                    State::Pending | State::Delayed => 0,
+                    State::Retrying => 1,
+                    State::Running => 2,
+                    State::Completed => 3,
+                    State::Failed | State::DeadLetter | State::Cancelled => 4,
+                };
+                counts[status] += n;
+            }
+        }
+        let values = queues.iter().flat_map(|((namespace, queue), counts)| {
+            STATUSES.iter().zip(counts).map(move |(status, n)| {
+                let queue = [("namespace", &**namespace), ("queue", &**queue), ("status", *status)];
+                (queue, *n as f64)
+            })
+        });
+        gauges(encoder, "queue_tasks", "Jobs by queue, in the words of pgqueue", values)
     }
 
     fn totals(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -87,7 +137,7 @@ impl Snapshot {
 
     fn rest(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let none: [(&str, &str); 0] = [];
-        let workers = [(none, self.workers as f64)];
+        let workers = [(none, self.workers.len() as f64)];
         gauges(encoder, "windlass_workers", "Live workers", workers)?;
         let busy = self.running as f64;
         let idle = self.slots.saturating_sub(self.running) as f64;
@@ -106,6 +156,10 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         self.totals(&mut encoder)?;
         self.jobs(&mut encoder)?;
+        let oldest = self.oldest.iter().map(|(labels, seconds)| (labels.clone(), *seconds));
+        let name = "windlass_oldest_pending_seconds";
+        gauges(&mut encoder, name, "How long the first job has been able to run", oldest)?;
+        self.tasks(&mut encoder)?;
         self.rest(&mut encoder)
     }
 }

@@ -4,8 +4,8 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use windlass::protocol::{
-    AttemptsObject, DependenciesObject, ExplainObject, JobObject, read_cancel, read_edit,
-    read_retry,
+    AttemptsObject, DependenciesObject, ExplainObject, HistoryObject, JobObject, read_cancel,
+    read_edit, read_retry,
 };
 use windlass::{JobId, JobRecord, JobRef, JobVersion};
 
@@ -69,6 +69,11 @@ pub(crate) async fn retry(
 pub(crate) async fn attempts(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
     let attempts = queue.attempts(id).await?;
     Ok(Json(AttemptsObject::from(attempts.as_slice())).into_response())
+}
+
+pub(crate) async fn history(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {
+    let history = queue.history(id).await?;
+    Ok(Json(HistoryObject::from(history.as_slice())).into_response())
 }
 
 pub(crate) async fn dependencies(Namespaced(queue): Namespaced, Id(id): Id) -> Answer {

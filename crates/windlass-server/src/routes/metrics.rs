@@ -7,13 +7,17 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse as _;
 use serde::Serialize;
-use windlass::{Stats, Timestamp};
+use windlass::{Queue, Stats, Timestamp};
 
 use super::Answer;
 use crate::app::{App, Shared};
-use crate::metrics::{OPEN_METRICS, PLAIN_TEXT, Snapshot, page};
+use crate::metrics::{COMBINATIONS_MAX, OPEN_METRICS, PLAIN_TEXT, Snapshot, page};
+use crate::problem::Problem;
 use crate::request::Namespaced;
 use crate::window::nanos;
+
+/// Namespaces on one page.
+const NAMESPACES_MAX: usize = 1000;
 
 /// The shape `GopherQueue`'s clients read. Times are nanoseconds.
 #[derive(Serialize)]
@@ -35,16 +39,38 @@ pub(crate) async fn metrics(
     Namespaced(queue): Namespaced,
     headers: HeaderMap,
 ) -> Answer {
-    let stats = queue.stats().await?;
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     let accepts = |kind| accept.is_some_and(|accept| accept.contains(kind));
     if accepts("application/json") {
+        let stats = queue.stats().await?;
         return Ok(Json(counters(&app, &stats)).into_response());
     }
-    let upkeep = queue.upkeep_health();
-    let snapshot = Snapshot::new(queue.namespace(), &stats, upkeep, app.observer.labels());
+    let mut snapshot = Snapshot::new(queue.upkeep_health());
+    for namespace in namespaces(&queue, &headers).await? {
+        let queue = queue.in_namespace(&namespace)?;
+        let (now, labels) = (queue.clock().now(), app.observer.labels());
+        snapshot.add(&namespace, &queue.stats().await?, labels);
+        let oldest = queue.oldest_by_kind(COMBINATIONS_MAX).await?;
+        snapshot.add_oldest(&namespace, &oldest, (now, labels));
+    }
     let format = if accepts("application/openmetrics-text") { OPEN_METRICS } else { PLAIN_TEXT };
     Ok(([(header::CONTENT_TYPE, format)], page(&app, snapshot)).into_response())
+}
+
+/// The namespace that the request names, or all of them.
+async fn namespaces(queue: &Queue, headers: &HeaderMap) -> Result<Vec<String>, Problem> {
+    if headers.contains_key("windlass-namespace") {
+        return Ok(vec![queue.namespace().to_owned()]);
+    }
+    let mut all: Vec<String> = Vec::new();
+    loop {
+        let after = all.last().cloned().unwrap_or_default();
+        let page = queue.namespaces(&after).await?;
+        if page.is_empty() || all.len() >= NAMESPACES_MAX {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
 }
 
 fn counters<'a>(app: &App, stats: &'a Stats) -> Counters<'a> {

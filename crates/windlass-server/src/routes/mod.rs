@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod batches;
 pub(crate) mod enqueue;
+pub(crate) mod events;
 pub(crate) mod handler;
 pub(crate) mod health;
 pub(crate) mod info;

@@ -105,11 +105,6 @@ pub(crate) async fn settle(
     Ok(Json(json!({ "items": items.collect::<Vec<_>>() })).into_response())
 }
 
-/// A key that is bound to queues does not store jobs in others.
-pub(super) fn check_follow_ups(caller: &Caller, item: &ReportedJob) -> Result<(), Problem> {
-    item.follow_up_queues().try_for_each(|queue| caller.check_target(queue))
-}
-
 async fn reported(
     remote: &RemoteWorkers,
     id: WorkerId,

@@ -34,18 +34,22 @@ impl Api {
         Self::start_with(|server| server).await
     }
 
+    pub(crate) async fn over(queue: Queue) -> Self {
+        Self::over_with(queue, |server| server).await
+    }
+
     /// As `start`, with a server that was changed before.
     pub(crate) async fn start_with(change: impl FnOnce(Server) -> Server) -> Self {
         let queue = Queue::open("memory:").await.expect("a database in memory opens");
-        Self::over(queue, change).await
+        Self::over_with(queue, change).await
     }
 
     /// Another server over the same database.
     pub(crate) async fn beside(&self) -> Self {
-        Self::over(self.queue.clone(), |server| server).await
+        Self::over(self.queue.clone()).await
     }
 
-    async fn over(queue: Queue, change: impl FnOnce(Server) -> Server) -> Self {
+    async fn over_with(queue: Queue, change: impl FnOnce(Server) -> Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         let address = listener.local_addr().expect("it has an address");
         let observer = Observer::new();

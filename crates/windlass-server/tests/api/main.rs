@@ -10,6 +10,7 @@ mod client;
 mod door;
 mod edge;
 mod enqueue;
+mod events;
 mod filters;
 mod gopher;
 mod jobs;

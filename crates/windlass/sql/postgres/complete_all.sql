@@ -3,7 +3,7 @@
 -- $1 worker_id  $2 nonce  $3 worker  $4 finished_at (one each)
 -- $5 job_id  $6 epoch  $7 attempt  $8 crashes  $9 snoozes  $10 started_at  $11 result (one per job)
 -- $12 state  $13 measure  $14 n per job (the state is that of all jobs; one row per measure)
--- returns: job_id of each lease that was ended
+-- returns: job_id, queue_id, kind_id of each lease that was ended
 -- index: primary key of lease, one probe per job; "is true" as in settle_take
 -- lock order: job_id
 -- differs: one journey to the server instead of six.
@@ -26,4 +26,4 @@ with ended as (
   from (select queue_id, kind_id, count(*) as jobs from ended group by queue_id, kind_id) c
   cross join unnest($13::bigint[], $14::bigint[]) as m (measure, n)
 )
-select job_id from ended
+select job_id, queue_id, kind_id from ended

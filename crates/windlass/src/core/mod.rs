@@ -6,12 +6,14 @@ mod gcra;
 mod id_gen;
 pub(crate) mod schedule;
 mod settle;
+mod spread;
 mod state;
 
 pub(crate) use fingerprint::fingerprint;
 pub(crate) use gcra::Gcra;
 pub(crate) use id_gen::IdGen;
 pub(crate) use settle::{Counts, FollowUps, Next, Run, Settlement, cancelled, rescue, settle};
+pub(crate) use spread::Spread;
 pub(crate) use state::Event;
 pub use state::{Reason, State};
 

@@ -78,6 +78,8 @@ pub(crate) struct Settlement {
     pub(crate) signal: Option<String>,
     /// The rate key of which nobody may start before the job runs again.
     pub(crate) slow: Option<String>,
+    /// How long the handler ran; none where nobody knows, and the lease tells.
+    pub(crate) ran: Option<Duration>,
 }
 
 /// Jobs that a handler asked for, to be stored with its completion.
@@ -113,6 +115,7 @@ impl Settlement {
             follow_ups: None,
             signal: None,
             slow: None,
+            ran: None,
         }
     }
 }
@@ -261,6 +264,7 @@ fn settlement(run: &Run, counts: Counts, event: Event, next: Next) -> Settlement
         follow_ups: None,
         signal: None,
         slow: None,
+        ran: None,
     }
 }
 

@@ -130,3 +130,15 @@ pub const REPORTS_MAX: usize = 1000;
 
 /// Queues or kinds that one claim or registration may name.
 pub const SERVED_NAMES_MAX: usize = 1000;
+
+/// How long events are kept, and written down after somebody looked for them.
+pub const EVENTS_KEPT: Duration = Duration::from_secs(3600);
+
+/// How long counts and times by the minute are kept.
+pub const MINUTES_KEPT: Duration = Duration::from_secs(25 * 3600);
+
+/// Longest range of a time series.
+pub const SERIES_RANGE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Points of a time series, at most.
+pub const SERIES_POINTS_MAX: u64 = 1440;

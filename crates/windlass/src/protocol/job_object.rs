@@ -17,6 +17,10 @@ use crate::queue::Page;
 #[derive(Debug, Clone, Copy)]
 pub struct JobObject<'a>(pub &'a JobRecord);
 
+/// A job without payload and result: for observers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct JobBrief<'a>(pub(super) &'a JobRecord);
+
 /// A job that was just stored: as it stands, or its id alone when it could not be read back (it may
 /// have ended and been deleted meanwhile).
 #[derive(Debug)]
@@ -177,7 +181,22 @@ impl Serialize for JobObject<'_> {
         let job = self.0;
         let (payload, payload_base64) = json_or_base64(Some(&job.payload));
         let (result, result_base64) = json_or_base64(job.result.as_deref());
-        let members = Members {
+        let members =
+            Members { payload, payload_base64, result, result_base64, ..Members::of(job) };
+        members.serialize(serializer)
+    }
+}
+
+impl Serialize for JobBrief<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Members::of(self.0).serialize(serializer)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// Everything but payload and result.
+    fn of(job: &'a JobRecord) -> Self {
+        Self {
             id: job.id,
             kind: &job.kind,
             state: job.state.as_str(),
@@ -185,8 +204,8 @@ impl Serialize for JobObject<'_> {
             namespace: &job.namespace,
             queue: &job.queue,
             priority: job.priority.get(),
-            payload,
-            payload_base64,
+            payload: None,
+            payload_base64: None,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             crashes: job.crashes,
@@ -223,10 +242,9 @@ impl Serialize for JobObject<'_> {
             started_at: job.started_at,
             completed_at: job.completed_at,
             last_error: job.last_error.as_deref(),
-            result,
-            result_base64,
-        };
-        members.serialize(serializer)
+            result: None,
+            result_base64: None,
+        }
     }
 }
 

@@ -8,8 +8,10 @@ mod bundle_request;
 mod dependencies_object;
 mod dependency_request;
 mod depth;
+mod event_object;
 mod explain_object;
 mod handler_objects;
+mod history_object;
 mod job_object;
 mod job_request;
 mod key_request;
@@ -24,6 +26,7 @@ mod refusal;
 mod requests;
 mod schedule_object;
 mod schedule_request;
+mod series_object;
 mod settle_request;
 mod stats_object;
 mod unique_request;
@@ -38,8 +41,10 @@ pub use bundle_request::{
     read_cancel_workflow, read_new_batch, read_retry_workflow, read_workflow,
 };
 pub use dependencies_object::DependenciesObject;
+pub(crate) use event_object::event_text;
 pub use explain_object::ExplainObject;
 pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
+pub use history_object::HistoryObject;
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
 pub(crate) use job_request::read_row;
 pub use job_request::{read_edit, read_job};
@@ -64,6 +69,7 @@ pub(crate) use schedule_request::read_definition;
 pub use schedule_request::{
     PreviewRequest, SchedulePatch, read_new_schedule, read_preview, read_schedule_patch,
 };
+pub use series_object::SeriesObject;
 pub use settle_request::{OutcomeWord, SettleItem, read_outcome, read_settle};
 pub use stats_object::{LatencyObject, ObservedStats, RatesObject, SpreadObject, StatsObject};
 pub use worker_object::{

@@ -3,6 +3,7 @@
 mod buffer;
 mod bundles;
 mod enqueue;
+mod events;
 mod explain;
 mod inspect;
 mod keys;
@@ -11,6 +12,7 @@ mod manage;
 mod operate;
 mod replies;
 mod schedules;
+mod series;
 mod workers;
 
 use std::fmt;
@@ -20,16 +22,19 @@ use std::time::Duration;
 pub use buffer::{Drained, EnqueueBuffer};
 pub use bundles::Started;
 pub use enqueue::{Enqueue, Enqueued};
+use events::Feed;
 pub(crate) use schedules::check_schedule;
+pub use series::{Rates, Series, SeriesPoint, SeriesQuery, Took};
 
 pub use operate::{DeadGroup, DeadGroups, OperationPreview};
 pub use replies::{Opened, Request};
 
+pub use events::{EventFilter, EventStream, Observed, QueueEvent};
 pub use inspect::{JobFilter, KindStats, Page, Stats, WorkerStats};
 
 use crate::job::{
-    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, JobId, JobRecord, JobRef, LogLine, NewJob,
-    PAYLOAD_BYTES_MAX, TraceContext, check_name,
+    AttemptRecord, BATCH_JOBS_MAX, DELAY_MAX, HistoryEntry, JobId, JobRecord, JobRef, LogLine,
+    NewJob, PAYLOAD_BYTES_MAX, TraceContext, check_name, history,
 };
 use crate::runtime::Clock;
 use crate::store::{self, Part, RetryOptions, Scope, Store};
@@ -63,6 +68,7 @@ pub struct Queue {
     namespace: Arc<str>,
     health: Arc<Health>,
     tracer: Option<Tracer>,
+    feed: Arc<Feed>,
 }
 
 /// Says of which trace the caller is.
@@ -125,7 +131,7 @@ impl QueueBuilder {
         check_name(&self.namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
         let store = store::open(url, self.clock, self.migrate).await?;
         let (namespace, health) = (self.namespace.into(), Arc::default());
-        Ok(Queue { store, namespace, health, tracer: self.tracer })
+        Ok(Queue { store, namespace, health, tracer: self.tracer, feed: Arc::default() })
     }
 }
 
@@ -234,6 +240,16 @@ impl Queue {
     /// [`Error::NotFound`] when this namespace has no such job.
     pub async fn attempts(&self, job: JobId) -> Result<Vec<AttemptRecord>, Error> {
         self.store.attempts(&self.namespace, job).await
+    }
+
+    /// What happened to one job so far, as its rows tell it: it was stored, attempts began and ended, it
+    /// ended. What moved it otherwise is not kept; [`events`](Self::events) tells it when it happens.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when this namespace has no such job.
+    pub async fn history(&self, job: JobId) -> Result<Vec<HistoryEntry>, Error> {
+        let record = self.get(job).await?;
+        Ok(history(&record, &self.attempts(job).await?))
     }
 
     /// Reads what the handler of one job kept with its last checkpoint, byte for byte; none when there
@@ -411,6 +427,7 @@ impl Queue {
 
     /// Finishes what is under way and closes the database for every clone of this handle.
     pub async fn close(&self) {
+        self.feed.close().await;
         self.store.close().await;
     }
 

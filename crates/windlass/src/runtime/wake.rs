@@ -33,6 +33,10 @@ pub(crate) struct Signals {
     pub(crate) operations: Signal,
     /// Counts may have changed.
     pub(crate) counted: Signal,
+    /// Something was written down for observers: for upkeep.
+    pub(crate) events: Signal,
+    /// The same, for observers in this process.
+    pub(crate) observing: Signal,
     /// A transaction of the application holds news that nothing will announce.
     pub(crate) expected: Signal,
     /// Jobs ended.
@@ -53,6 +57,8 @@ impl Signals {
         self.schedules.raise();
         self.operations.raise();
         self.counted.raise();
+        self.events.raise();
+        self.observing.raise();
         self.ended.announce_all();
     }
 }

@@ -8,10 +8,13 @@ use super::Shared;
 use super::catalog::Pair;
 use super::driver::{Batch, Param, Tx, Value};
 use super::floors::LaneKey;
+use super::notes::{Note, Notes};
 use super::settings::Settings;
 use super::statements::Sql;
-use crate::core::State;
-use crate::{Error, JobId};
+use super::times::Took;
+use crate::core::{Event, Settlement, State};
+use crate::job::EventName;
+use crate::{Error, JobId, Timestamp};
 
 /// What is counted by queue and kind. Codes up to 99 are states: how many jobs are in it now. The
 /// others only grow.
@@ -76,6 +79,8 @@ pub(crate) struct News {
     pub(crate) cancelling: bool,
     pub(crate) ended: bool,
     pub(crate) throttled: bool,
+    pub(crate) events: bool,
+    pub(crate) observed: bool,
 }
 
 #[cfg(feature = "postgres")]
@@ -88,6 +93,8 @@ impl News {
             cancelling: self.cancelling || other.cancelling,
             ended: self.ended || other.ended,
             throttled: self.throttled || other.throttled,
+            events: self.events || other.events,
+            observed: self.observed || other.observed,
         }
     }
 
@@ -99,6 +106,8 @@ impl News {
             (self.cancelling, 'c'),
             (self.ended, 'e'),
             (self.throttled, 't'),
+            (self.events, 'v'),
+            (self.observed, 'o'),
         ];
         all.into_iter().filter(|(is_news, _)| *is_news).map(|(_, letter)| letter).collect()
     }
@@ -112,6 +121,8 @@ impl News {
             cancelling: has('c'),
             ended: has('e'),
             throttled: has('t'),
+            events: has('v'),
+            observed: has('o'),
         }
     }
 }
@@ -140,6 +151,8 @@ pub(crate) struct Effects {
     blocked: bool,
     joined: bool,
     deferred: Vec<Deferred>,
+    notes: Notes,
+    took: Vec<(i64, Took)>,
 }
 
 /// Rows of one table that are inserted just before the commit.
@@ -160,10 +173,62 @@ impl Effects {
         }
     }
 
-    /// Counts a job out of one state and into another.
-    pub(crate) fn moved(&mut self, pair: (i64, i64), from: State, to: State) {
+    /// Counts a job out of one state and into another, and tells observers.
+    pub(crate) fn moved(&mut self, job: JobId, pair: (i64, i64), from: State, to: State) {
+        self.counted(pair, from, to);
+        self.tell(EventName::of_state(to), job, pair);
+    }
+
+    /// Counts a job out of one state and into another; the caller tells observers what it was.
+    pub(crate) fn counted(&mut self, pair: (i64, i64), from: State, to: State) {
         self.count(pair.0, pair.1, Measure::In(from), -1);
         self.count(pair.0, pair.1, Measure::In(to), 1);
+    }
+
+    /// A job of this queue was claimed, which came into the line with this number.
+    pub(crate) fn waited(&mut self, queue_id: i64, seq: i64, now: Timestamp) {
+        let span = now.since(JobId::from_i64(seq).made_at());
+        self.took.push((queue_id, Took::Wait(span)));
+    }
+
+    /// An attempt has ended: how long it took, if its handler brought it to its end.
+    pub(crate) fn ran(&mut self, queue_id: i64, settlement: &Settlement, now: Timestamp) {
+        let is_handled =
+            matches!(settlement.event, Event::Complete | Event::Retry | Event::Fail | Event::Bury);
+        let leased = settlement.started_at.map(|started_at| now.since(started_at));
+        if let Some(span) = settlement.ran.or(leased).filter(|_| is_handled) {
+            self.took.push((queue_id, Took::Run(span)));
+        }
+    }
+
+    /// Tells observers what happened to a job; costs nothing while there are none.
+    pub(crate) fn tell(&mut self, name: EventName, job: JobId, pair: (i64, i64)) {
+        self.notes.add(|| Note::of_job(name, job, pair));
+    }
+
+    /// Tells observers what happened to something else.
+    pub(crate) fn note(&mut self, note: impl FnOnce() -> Note) {
+        self.notes.add(note);
+    }
+
+    /// From here on observers are told, as of `now`; with none they are not.
+    pub(crate) const fn observe(&mut self, now: Option<Timestamp>) {
+        self.notes.observe(now);
+    }
+
+    /// From here on observers are told, and first of all that something is missing before this.
+    pub(crate) fn begin_observing(&mut self, now: Timestamp) {
+        self.notes.begin(now);
+    }
+
+    /// Whether observers are told.
+    pub(crate) const fn is_observed(&self) -> bool {
+        self.notes.is_on()
+    }
+
+    /// Observers are told until then, as this transaction leaves it.
+    pub(crate) const fn observed_until(&mut self, until: Timestamp) {
+        self.notes.observed_until(until);
     }
 
     /// A job can be claimed.
@@ -260,6 +325,8 @@ impl Effects {
             cancelling: self.cancelling,
             ended: !self.ended.is_empty(),
             throttled: self.throttled,
+            events: self.notes.has_written(),
+            observed: self.notes.until().is_some(),
         }
     }
 
@@ -288,6 +355,9 @@ impl Effects {
     /// transaction holds; they are then no longer deferred.
     #[cfg(feature = "postgres")]
     pub(crate) fn take_new_jobs(&mut self) -> Option<(Vec<Value>, Vec<i64>)> {
+        if self.notes.is_on() {
+            return None;
+        }
         let [jobs, ready] = self.deferred.as_slice() else { return None };
         let rows = |table: &Deferred| table.values.len() / table.width.max(1);
         let whole = jobs.sql == Sql::JobInsert && ready.sql == Sql::ReadyInsert;
@@ -310,7 +380,7 @@ impl Effects {
         Ok(())
     }
 
-    /// Writes what was deferred and the counts, as the last thing before the commit.
+    /// Writes what was deferred, the counts, and what observers are told, as the last thing before the commit.
     pub(crate) async fn write_counts<T: Tx>(tx: &mut T) -> Result<(), Error> {
         Self::flush(tx).await?;
         let tally = std::mem::take(&mut tx.effects().tally);
@@ -321,7 +391,8 @@ impl Effects {
         if !batch.is_empty() {
             tx.execute_each(Sql::TallyAdd, &batch).await?;
         }
-        Ok(())
+        let notes = tx.effects().notes.take();
+        notes.write(tx).await
     }
 
     /// Tells whoever waits, after the commit.
@@ -372,5 +443,13 @@ impl Effects {
             signals.schedules.raise();
         }
         signals.ended.announce(&self.ended);
+        shared.times.add(&self.took);
+        if let Some(until) = self.notes.until() {
+            shared.watching.learn(until);
+        }
+        if self.notes.has_written() {
+            signals.events.raise();
+            signals.observing.raise();
+        }
     }
 }

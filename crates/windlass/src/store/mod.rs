@@ -8,6 +8,7 @@ mod catalog;
 mod driver;
 mod edges;
 mod effects;
+mod event_store;
 mod floors;
 mod group;
 mod handler_store;
@@ -18,10 +19,12 @@ mod line;
 mod list;
 mod list_query;
 mod migrations;
+mod minute_store;
 #[cfg(all(test, feature = "sqlite"))]
 mod model;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod notes;
 mod operation;
 mod operation_store;
 mod origin;
@@ -43,6 +46,7 @@ mod sqlite;
 mod statements;
 #[cfg(feature = "testing")]
 mod test_faults;
+mod times;
 mod types;
 mod verb;
 mod waits;
@@ -62,10 +66,12 @@ use crate::runtime::{Clock, Signals};
 
 pub(crate) use bundle_store::BundleStore;
 pub(crate) use effects::Measure;
+pub(crate) use event_store::EventStore;
 pub(crate) use handler_store::{Fence, HandlerStore, LogNote, Part, Saved};
 pub(crate) use key_store::KeyStore;
 pub(crate) use limit_store::LimitStore;
 pub(crate) use list_query::ListQuery;
+pub(crate) use minute_store::MinuteStore;
 pub(crate) use operation::{Deed, Target};
 pub use operation::{
     Operation, OperationFailure, OperationId, OperationRecord, OperationState, OperationTarget,
@@ -84,7 +90,7 @@ pub(crate) use types::{
     WorkerOrigin, WorkerPage,
 };
 pub use types::{Existing, RetryOptions};
-pub(crate) use verb::{BundleRow, Scope, Sort, Which};
+pub(crate) use verb::{BundleRow, Happened, Minute, Minutes, Scope, Sort, Which, minute_of};
 pub(crate) use worker_store::WorkerStore;
 
 /// What the users of one database in one process have in common.
@@ -102,6 +108,10 @@ pub(crate) struct Shared {
     pub(crate) members: edges::Edges,
     /// Jobs that hold slots.
     pub(crate) slots: edges::Edges,
+    /// How long things took.
+    pub(crate) times: times::Times,
+    /// Whether anyone is told what happens.
+    pub(crate) watching: notes::Watching,
 }
 
 /// The answer of a verb, some time later.
@@ -115,8 +125,10 @@ pub(crate) trait Store:
     + HandlerStore
     + OperationStore
     + BundleStore
+    + EventStore
     + LimitStore
     + WorkerStore
+    + MinuteStore
     + KeyStore
     + ReplyStore
     + Send

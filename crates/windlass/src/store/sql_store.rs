@@ -35,6 +35,7 @@ pub(crate) struct SqlStore<D> {
 impl<D: Driver> SqlStore<D> {
     pub(crate) fn new(driver: D, clock: Clock) -> Result<Self, Error> {
         let holder = crate::core::random_i64()?;
+        driver.shared().watching.start(&clock);
         Ok(Self { driver, clock, ids: Arc::new(Ids::new(holder)) })
     }
 
@@ -206,10 +207,10 @@ impl<D: Driver> Store for SqlStore<D> {
             if dialect.is_embedded() {
                 let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
                 let verb = verb::EnqueueHere { jobs: good, namespace, now, shared, ids };
-                return Ok(Work::enqueue_here(dialect, verb));
+                return Ok(Work::enqueue_here(dialect, verb).observed_by(&self.shared().watching));
             }
             let verb = self.prepare_enqueue(namespace, good, true, now).await?;
-            Ok(Work::enqueue(dialect, verb))
+            Ok(Work::enqueue(dialect, verb).observed_by(&self.shared().watching))
         })
     }
 
@@ -217,7 +218,7 @@ impl<D: Driver> Store for SqlStore<D> {
         let (items, follow_ups) = (vec![item], Vec::new());
         let (worker, now) = (worker.clone(), self.clock.now());
         let verb = verb::Settle { worker, items, follow_ups, now };
-        Work::settle(self.driver.dialect(), verb)
+        Work::settle(self.driver.dialect(), verb).observed_by(&self.shared().watching)
     }
 
     fn register(&self, worker: NewWorker) -> Reply<'_, i64> {

@@ -12,6 +12,8 @@ mod prune;
 mod relay;
 mod rescue;
 mod resolve;
+mod sample;
+mod tend;
 
 pub(crate) use prune::prune_all;
 
@@ -88,6 +90,10 @@ pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Ar
     supervise(queue, tasks, move || gather::Gather::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || relay::Relay::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || tend::Tend::new(&of));
+    let of = queue.clone();
+    supervise(queue, tasks, move || sample::Sample::new(&of));
     let of = queue.clone();
     supervise(queue, tasks, move || fold::Fold::new(&of));
     let of = queue.clone();

@@ -196,7 +196,7 @@ fn decide<S>(engine: &Engine<S>, done: &Done, ending: Ending) -> Settlement {
     let jobs = if completes { attempt.follow_ups.take() } else { Vec::new() };
     let namespace = Arc::clone(&attempt.info.namespace);
     let follow_ups = (!jobs.is_empty()).then_some(FollowUps { namespace, jobs });
-    Settlement { follow_ups, ..settlement }
+    Settlement { follow_ups, ran: Some(done.ran), ..settlement }
 }
 
 /// Writes a batch, again and again while the database does not answer: a repeated settle changes

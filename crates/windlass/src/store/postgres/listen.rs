@@ -170,6 +170,10 @@ fn raise(shared: &Shared, news: News) {
         (news.delayed, &signals.delayed),
         (news.cancelling, &signals.cancelling),
         (news.throttled, &signals.admitting),
+        (news.events, &signals.events),
+        (news.events, &signals.observing),
+        // The watch looks whether there are observers from now on.
+        (news.observed, &signals.expected),
     ] {
         if is_news {
             signal.raise();

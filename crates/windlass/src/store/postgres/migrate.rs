@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 14] = [
+const MIGRATIONS: [Migration; 15] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [Migration; 14] = [
     (12, include_str!("../../../migrations/postgres/0012_keys.sql")),
     (13, include_str!("../../../migrations/postgres/0013_remote_workers.sql")),
     (14, include_str!("../../../migrations/postgres/0014_replies.sql")),
+    (15, include_str!("../../../migrations/postgres/0015_events.sql")),
 ];
 
 /// What every migration builds on.

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use super::session::{Mode, Server, Session, Trouble};
 use crate::runtime::{Patience, Tasks, at_most, rest};
 use crate::store::Shared;
-use crate::store::driver::{Verb, Waits};
+use crate::store::driver::{Tx as _, Verb, Waits};
 use crate::store::effects::{Effects, News};
 use crate::store::group::{
     CALLS_MAX, Call, GROUP_CALLS_MAX, GROUP_ROWS_MAX, Message, VerbCall, answer_all,
@@ -100,7 +100,7 @@ type Group<T> = Vec<Box<dyn Call<T>>>;
 
 /// How a transaction ended.
 enum Verdict {
-    Done(Effects),
+    Done(Box<Effects>),
     /// A call or the commit failed; everything is undone.
     Spoiled(Error),
     /// A deadlock or the like: nothing happened, and it may work now.
@@ -247,6 +247,7 @@ impl<S: Server> Runner<S> {
         } else if let Err(error) = session.begin(group.len()).await {
             return self.judge(error).await;
         }
+        session.effects().observe(self.shared.watching.now_if_on());
         for call in group.iter_mut() {
             let succeeded = call.run(session).await;
             if call.is_moved() {
@@ -266,7 +267,7 @@ impl<S: Server> Runner<S> {
         match session.commit().await {
             Ok(effects) => {
                 crash_point!("committed");
-                Verdict::Done(effects)
+                Verdict::Done(Box::new(effects))
             }
             Err(error) if session.trouble() == Some(Trouble::Lost) => {
                 self.session = None;

@@ -87,7 +87,11 @@ impl<S: Server> ServerDriver<S> {
         };
         let asked = Clock::reading();
         match driver.read(verb::Watch).await {
-            Ok(seen) => clock.anchor(asked, seen.now),
+            Ok(seen) => {
+                clock.anchor(asked, seen.now);
+                let until = Timestamp::from_micros(seen.watched_until.unwrap_or(0));
+                driver.shared.watching.learn(until);
+            }
             Err(error) => {
                 driver.close().await;
                 return Err(error);

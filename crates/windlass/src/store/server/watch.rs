@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use super::lane::Lane;
 use super::session::Server;
+use crate::Timestamp;
 use crate::runtime::{Clock, Tasks, rest};
 use crate::store::Shared;
 use crate::store::verb::Watch;
 
-/// Between two looks while someone waits for jobs, and while nobody does.
+/// Between two looks while someone waits for jobs or events, and while nobody does.
 const PERIOD: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(5));
 
 /// First look after a transaction of the application was given a job; the waits grow from there.
@@ -39,7 +40,9 @@ pub(super) fn start<S: Server>(
             let mut wait = PERIOD.0;
             let mut last = Last::default();
             loop {
-                let period = if shared.signals.ready.is_heard() { PERIOD.0 } else { PERIOD.1 };
+                let is_heard =
+                    shared.signals.ready.is_heard() || shared.signals.observing.is_heard();
+                let period = if is_heard { PERIOD.0 } else { PERIOD.1 };
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = expected.heard() => {
@@ -96,6 +99,11 @@ async fn look<S: Server>(lane: &Lane<S>, shared: &Shared, clock: &Clock, last: &
     {
         shared.slots.set(true);
         shared.signals.admitting.raise();
+    }
+    shared.watching.learn(Timestamp::from_micros(seen.watched_until.unwrap_or(0)));
+    if seen.has_events {
+        shared.signals.events.raise();
+        shared.signals.observing.raise();
     }
     if seen.has_mail {
         shared.signals.inbox.raise();

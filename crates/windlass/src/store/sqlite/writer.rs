@@ -14,11 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::transaction::{SqliteTx, finish};
 use crate::store::Shared;
-use crate::store::driver::Verb;
+use crate::store::driver::{Tx as _, Verb};
 use crate::store::group::{
     CALLS_MAX, Call, GROUP_CALLS_MAX, GROUP_ROWS_MAX, Message, VerbCall, answer_all,
 };
-use crate::{Error, crash_point, sabotage};
+use crate::store::statements::Sql;
+use crate::{Error, Timestamp, crash_point, sabotage};
 
 /// How often an idle writer looks for commits of other processes: at first, and after a second in
 /// which nothing happened.
@@ -100,6 +101,7 @@ struct WriterThread {
 
 impl WriterThread {
     fn run(mut self) {
+        self.look_for_observers();
         loop {
             match self.next() {
                 Some(Message::Call(first)) => {
@@ -179,6 +181,7 @@ impl WriterThread {
     /// Runs the calls in one transaction. `Err(None)`: a call failed. `Err(Some)`: the database did.
     fn attempt(&mut self, group: &mut [Box<dyn Call<SqliteTx>>]) -> Result<(), Option<Error>> {
         self.lock()?;
+        self.tx.effects().observe(self.shared.watching.now_if_on());
         for call in group.iter_mut() {
             let before = self.tx.total_changes();
             // A call that failed before it wrote anything leaves nothing to undo.
@@ -223,6 +226,7 @@ impl WriterThread {
             Ok(version) if version != self.version => {
                 self.version = version;
                 self.quiet_looks = 0;
+                self.look_for_observers();
                 self.shared.signals.anything();
             }
             Ok(_) => self.quiet_looks = self.quiet_looks.saturating_add(1),
@@ -233,6 +237,17 @@ impl WriterThread {
                     self.polls = false;
                 }
             }
+        }
+    }
+
+    /// Observers of other processes are told what happens here from now on.
+    fn look_for_observers(&mut self) {
+        match finish(self.tx.query(Sql::WatchUntil, &[])).and_then(|rows| rows?.first_int()) {
+            Ok(until) => {
+                let until = Timestamp::from_micros(until.unwrap_or(0));
+                self.shared.watching.learn(until);
+            }
+            Err(error) => tracing::warn!(%error, "cannot look for observers"),
         }
     }
 

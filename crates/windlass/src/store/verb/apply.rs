@@ -62,6 +62,7 @@ pub(super) async fn apply<T: Tx>(
     }
     for (item, lease) in &accepted {
         count(tx, &item.settlement, (lease.queue_id, lease.kind_id));
+        tx.effects().ran(lease.queue_id, &item.settlement, now);
     }
     write_history(tx, &accepted, now).await?;
     write_ended(tx, &accepted, now).await?;
@@ -184,7 +185,7 @@ fn count<T: Tx>(tx: &mut T, settlement: &Settlement, pair: (i64, i64)) {
         effects.left(settlement.job);
     }
     if !sabotage::on("count_forgotten") {
-        effects.moved(pair, State::Running, state);
+        effects.moved(settlement.job, pair, State::Running, state);
     }
     let mut add = |measure| effects.count(pair.0, pair.1, measure, 1);
     match &settlement.failure {

@@ -159,7 +159,7 @@ pub(super) async fn leave_room<T: Tx>(
     let held = row.unique().map(|digest| (digest.to_owned(), row.record.id));
     release(tx, held.into_iter().collect()).await?;
     let effects = tx.effects();
-    effects.moved(row.pair(), row.record.state, *state);
+    effects.moved(row.record.id, row.pair(), row.record.state, *state);
     effects.count(row.queue_id, row.kind_id, Measure::of_end(*state), 1);
     effects.ended(row.record.id);
     Ok(())

@@ -292,7 +292,9 @@ impl Claim {
                 self.now.as_micros().into(),
             ]);
             let effects = tx.effects();
-            effects.moved((pair.queue_id, pair.kind_id), State::Pending, State::Running);
+            let (id, of) = (JobId::from_i64(row.job), (pair.queue_id, pair.kind_id));
+            effects.moved(id, of, State::Pending, State::Running);
+            effects.waited(pair.queue_id, row.seq, self.now);
             effects.count(pair.queue_id, pair.kind_id, Measure::Claims, 1);
             freed.extend(job.until_started(row.job));
             job.note_keys(tx, row.job);
@@ -358,7 +360,7 @@ fn end<T: Tx>(
     ]);
     let effects = tx.effects();
     let keys = (pair.queue_id, pair.kind_id);
-    effects.moved(keys, State::Pending, state);
+    effects.moved(JobId::from_i64(row.job), keys, State::Pending, state);
     effects.count(keys.0, keys.1, Measure::of_end(state), 1);
     effects.ended(JobId::from_i64(row.job));
 }

@@ -6,7 +6,7 @@ use super::apply::{Fenced, apply};
 use super::claim::{Claim, JobPart, Waiting};
 use super::unique::release;
 use crate::core::{Counts, Settlement, State};
-use crate::job::JobId;
+use crate::job::{EventName, JobId};
 use crate::store::Claims;
 use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Param, Row, Tx};
@@ -185,6 +185,9 @@ impl Claim {
                 continue;
             }
             let counts = Counts { attempt: row.counts.attempt + 1, ..counts };
+            let (id, of) = (JobId::from_i64(row.job), (pair.queue_id, pair.kind_id));
+            tx.effects().tell(EventName::JobStarted, id, of);
+            tx.effects().waited(pair.queue_id, row.seq, self.now);
             started.extend(body.until_started(row.job));
             body.note_keys(tx, row.job);
             jobs.push(body.claimed(row.job, counts, pair, self.now)?);

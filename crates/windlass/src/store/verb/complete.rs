@@ -1,10 +1,10 @@
 //! The short way of the most frequent end: attempts that completed, in one statement where the database
 //! has one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::core::{Event, Next, Settlement, State};
-use crate::job::{JobId, Timestamp};
+use crate::job::{EventName, JobId, Timestamp};
 use crate::store::WorkerKey;
 use crate::store::driver::{Batch, Tx};
 use crate::store::effects::Measure;
@@ -60,15 +60,25 @@ pub(super) async fn complete<T: Tx>(
     counts.push([Measure::In(State::Completed).code().into(), 1_i64.into()]);
     counts.push([Measure::of_end(State::Completed).code().into(), 1_i64.into()]);
     let parts = [&by, &rows, &state, &counts];
-    let ended = if tx.is_alone() {
+    // What observers are told is part of the transaction.
+    let is_all = tx.is_alone() && !tx.effects().is_observed();
+    let ended = if is_all {
         tx.commit_whole(Sql::CompleteAll, &parts).await?
     } else {
         tx.query_whole(Sql::CompleteAll, &parts).await?
     };
-    let ended: HashSet<JobId> = ended.ints()?.into_iter().map(JobId::from_i64).collect();
-    for job in &ended {
+    let ended = ended.read(|row| Ok((JobId::from_i64(row.int()?), (row.int()?, row.int()?))))?;
+    let pairs: HashMap<JobId, (i64, i64)> = ended.into_iter().collect();
+    for (job, pair) in &pairs {
         tx.effects().ended(*job);
+        tx.effects().tell(EventName::JobCompleted, *job, *pair);
     }
+    for item in items {
+        if let Some((queue_id, _)) = pairs.get(&item.job) {
+            tx.effects().ran(*queue_id, item, now);
+        }
+    }
+    let ended: HashSet<JobId> = pairs.into_keys().collect();
     tx.effects().stopped();
     for item in items.iter().filter(|item| item.has_keys && ended.contains(&item.job)) {
         tx.effects().left(item.job);

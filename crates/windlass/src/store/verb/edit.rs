@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason};
-use crate::job::{Act, JobEdit, JobId, JobRecord, JobVersion, RunAt, Timestamp};
+use crate::job::{Act, EventName, JobEdit, JobId, JobRecord, JobVersion, RunAt, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
 use crate::store::effects::Measure;
@@ -106,6 +106,9 @@ impl Verb for Edit {
         let effects = tx.effects();
         effects.count(row.queue_id, row.kind_id, Measure::In(row.record.state), -1);
         effects.count(place.queue_id, place.kind_id, Measure::In(changed.record.state), 1);
+        if changed.record.state != row.record.state {
+            effects.tell(EventName::of_state(changed.record.state), self.job, changed.pair());
+        }
         Ok(changed)
     }
 

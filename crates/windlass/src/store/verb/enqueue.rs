@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::core::{Counts, State};
 use crate::job::{
-    ATTEMPTS_DEFAULT, Dependency, Held, JobId, NewJob, OnConflict, ParentEnd, Place, RunAt,
-    Timestamp,
+    ATTEMPTS_DEFAULT, Dependency, EventName, Held, JobId, NewJob, OnConflict, ParentEnd, Place,
+    RunAt, Timestamp,
 };
 use crate::store::driver::{BYTES_PER_ROW, Batch, Lane, Param, Tx, Verb, Waits};
 use crate::store::effects::{Effects, Measure};
@@ -334,6 +334,7 @@ impl Enqueue {
             let effects = tx.effects();
             effects.count(item.queue_id, item.kind_id, Measure::Enqueues, 1);
             effects.count(item.queue_id, item.kind_id, Measure::In(state), 1);
+            effects.tell(EventName::JobCreated, item.id, (item.queue_id, item.kind_id));
         }
         rows.insert(tx).await?;
         let batch = |item: &New| Some((self.jobs[item.index].job.batch?.as_i64(), item.id));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Error;
 use crate::core::State;
-use crate::job::JobId;
+use crate::job::{EventName, JobId};
 use crate::store::driver::{Batch, Tx};
 use crate::store::effects::Measure;
 use crate::store::statements::Sql;
@@ -70,8 +70,10 @@ pub(super) async fn erase<T: Tx>(tx: &mut T, mut jobs: Vec<Gone>) -> Result<(), 
     release(tx, held.collect()).await?;
     let effects = tx.effects();
     for gone in &jobs {
-        effects.count(gone.queue_id, gone.kind_id, Measure::In(gone.state), -1);
-        effects.ended(JobId::from_i64(gone.job));
+        let (id, pair) = (JobId::from_i64(gone.job), (gone.queue_id, gone.kind_id));
+        effects.count(pair.0, pair.1, Measure::In(gone.state), -1);
+        effects.tell(EventName::JobDeleted, id, pair);
+        effects.ended(id);
     }
     Ok(())
 }

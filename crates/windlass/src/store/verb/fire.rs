@@ -12,8 +12,9 @@ use super::enqueue::Enqueue;
 use super::schedules::ScheduleRow;
 use crate::core::schedule::decide;
 use crate::core::{Event, Reason, Settlement, State};
-use crate::job::{Act, JobId, Overlap, SCHEDULE_TICKS_KEPT, TickEnd, Timestamp};
+use crate::job::{Act, EventName, JobId, Overlap, SCHEDULE_TICKS_KEPT, TickEnd, Timestamp};
 use crate::store::driver::{Lane, Tx, Verb, Waits};
+use crate::store::notes::Note;
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::{Error, crash_point};
@@ -108,6 +109,7 @@ impl Verb for Fire {
                 return Err(Error::bug("a tick is to be fired without its job"));
             };
             if let Some(job) = fire(tx, (id, *tick), TickEnd::Fired, run).await? {
+                tell(tx, &self.row, *tick, (run, job, false));
                 last = Some((*tick, job));
             }
         }
@@ -204,7 +206,9 @@ impl Verb for Trigger {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<JobId, Error> {
         self.row.take_turn(tx).await?;
         let fired = fire(tx, (self.row.id, self.tick), TickEnd::Triggered, &self.run).await?;
-        fired.ok_or_else(|| Error::moved(format!("schedule `{}`", self.row.name)))
+        let job = fired.ok_or_else(|| Error::moved(format!("schedule `{}`", self.row.name)))?;
+        tell(tx, &self.row, self.tick, (&self.run, job, true));
+        Ok(job)
     }
 
     async fn landed<T: Tx>(&self, job: &JobId, tx: &mut T) -> Result<bool, Error> {
@@ -214,6 +218,22 @@ impl Verb for Trigger {
     fn waits(&self) -> Waits {
         Waits::Anything
     }
+}
+
+/// Tells observers of a tick that became a job, on time or because someone asked for it.
+fn tell<T: Tx>(
+    tx: &mut T,
+    row: &ScheduleRow,
+    tick: Timestamp,
+    (run, job, is_triggered): (&Enqueue, JobId, bool),
+) {
+    tx.effects().note(|| {
+        let (schedule, job_id) = (&row.name, job.to_string());
+        let data = serde_json::json!({
+            "schedule": schedule, "tick": tick, "triggered": is_triggered, "job_id": job_id,
+        });
+        Note::of(EventName::ScheduleFired, Some(run.namespace_id), &data).leading_to(job)
+    });
 }
 
 /// A schedule's id and a tick.

@@ -36,9 +36,11 @@ mod limits;
 mod list;
 mod log;
 mod make_known;
+mod minutes;
 mod namespaces;
 mod new_rows;
 mod node;
+mod observe;
 mod operate;
 mod operations;
 mod parents;
@@ -100,8 +102,12 @@ pub(crate) use list::{Find, List};
 pub(crate) use list::{Names, statements};
 pub(crate) use log::{AddLines, ReadLog};
 pub(crate) use make_known::MakeKnown;
+pub(crate) use minutes::{
+    KeepTimes, Minute, Minutes, OldestByKind, ReadMinutes, Sample, minute_of,
+};
 pub(crate) use namespaces::{AddNamespace, ListNamespaces, RemoveNamespace};
 pub(crate) use node::{NodeLease, NodeRelease};
+pub(crate) use observe::{Happened, LatestEvents, NewsOf, OrderEvents, TendEvents, WatchFor};
 pub(crate) use operate::{Operate, Progress as OperationProgress};
 pub(crate) use operations::{
     BeginOperation, CancelOperation, DeadGroups, DueOperations, ForgetOperations, GetOperation,

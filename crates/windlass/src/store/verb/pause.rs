@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::queues::QueueRow;
 use crate::Error;
-use crate::job::{Act, KindRecord, PauseOptions, PauseScope, Timestamp};
+use crate::job::{Act, EventName, KindRecord, PauseOptions, PauseScope, Timestamp};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb, Waits};
+use crate::store::notes::Note;
 use crate::store::settings;
 use crate::store::statements::Sql;
 
@@ -70,15 +71,39 @@ impl Verb for ChangePause {
         } else if ended {
             tx.effects().ready();
         }
+        let changed = ended || self.pause.is_some();
+        if changed {
+            tx.effects().note(|| self.note(namespace_id));
+        }
         if let Some(queue) = queue {
             queue.raise_version(tx).await?;
         }
         settings::remember(tx).await?;
-        Ok(ended || self.pause.is_some())
+        Ok(changed)
     }
 
     fn waits(&self) -> Waits {
         Waits::Anything
+    }
+}
+
+impl ChangePause {
+    fn note(&self, namespace_id: i64) -> Note {
+        let (queue, kind) = match &self.scope {
+            PauseScope::Queue(queue) => (Some(queue), None),
+            PauseScope::Kind(kind) => (None, Some(kind)),
+            PauseScope::KindInQueue { queue, kind } => (Some(queue), Some(kind)),
+        };
+        let pause = self.pause.as_ref();
+        let name = if pause.is_some() { EventName::QueuePaused } else { EventName::QueueResumed };
+        let data = serde_json::json!({
+            "queue": queue,
+            "type": kind,
+            "reason": pause.and_then(|pause| pause.reason.as_deref()),
+            "until": pause.and_then(|pause| pause.until),
+            "by": pause.and_then(|pause| pause.by.as_deref()),
+        });
+        Note::of(name, Some(namespace_id), &data)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::core::{Counts, Event, Reason, State};
-use crate::job::Timestamp;
+use crate::job::{JobId, Timestamp};
 use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::statements::Sql;
@@ -94,7 +94,8 @@ impl Promote {
             });
             let from = Reason::from_code(row.reason).map_or(State::Delayed, Reason::waiting_state);
             debug_assert_eq!(from.after(Event::Promote), Ok(State::Pending));
-            tx.effects().moved((row.queue_id, row.kind_id), from, State::Pending);
+            let (id, pair) = (JobId::from_i64(row.job), (row.queue_id, row.kind_id));
+            tx.effects().moved(id, pair, from, State::Pending);
         }
         enter(tx, &entries).await
     }

@@ -107,5 +107,6 @@ pub(super) fn force_cancel(lease: &HeldLease) -> Settlement {
         follow_ups: None,
         signal: None,
         slow: None,
+        ran: None,
     }
 }

@@ -169,7 +169,8 @@ impl Resolve {
             let reason = Reason::Scheduled.code().into();
             rows.push([at, id, reason, queue, kind, priority, epoch, attempt, crashes, snoozes]);
             tx.effects().delayed();
-            tx.effects().moved((job.queue_id, job.kind_id), State::Pending, State::Delayed);
+            let (id, pair) = (JobId::from_i64(job.job), (job.queue_id, job.kind_id));
+            tx.effects().moved(id, pair, State::Pending, State::Delayed);
         }
         if rows.is_empty() {
             return Ok(());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Error;
 use crate::core::{Counts, Event, Reason, State};
-use crate::job::{Act, Dependency, JobId, JobVersion, Timestamp};
+use crate::job::{Act, Dependency, EventName, JobId, JobVersion, Timestamp};
 use crate::store::driver::{Batch, Param, Tx, Verb, Waits};
 use crate::store::ids::Ids;
 use crate::store::rows::{JobRow, Room};
@@ -152,8 +152,10 @@ impl Retry {
             edges.push(edge(on, self.job));
         }
         tx.execute_each(Sql::DependencyInsert, &edges).await?;
-        tx.effects().blocked();
-        tx.effects().moved(row.pair(), row.record.state, State::Pending);
+        let effects = tx.effects();
+        effects.blocked();
+        effects.counted(row.pair(), row.record.state, State::Pending);
+        effects.tell(EventName::JobRetried, self.job, row.pair());
         Ok(())
     }
 
@@ -220,7 +222,9 @@ impl Retry {
             tx.effects().delayed();
             State::Delayed
         };
-        tx.effects().moved(row.pair(), row.record.state, to);
+        let effects = tx.effects();
+        effects.counted(row.pair(), row.record.state, to);
+        effects.tell(EventName::JobRetried, self.job, row.pair());
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cancel::{leave_room, remove_from_room};
 use super::enqueue::{Enqueue, New};
 use crate::core::{Event, Reason, Settlement, State};
-use crate::job::{Held, JobId, OnConflict, Timestamp, UniqueUntil};
+use crate::job::{EventName, Held, JobId, OnConflict, Timestamp, UniqueUntil};
 use crate::store::driver::{Batch, Param, Tx};
 use crate::store::effects::{Effects, Measure};
 use crate::store::rows::{JobRow, Room};
@@ -264,6 +264,10 @@ impl Enqueue {
         let effects = tx.effects();
         effects.count(row.queue_id, row.kind_id, Measure::In(row.record.state), -1);
         effects.count(item.queue_id, item.kind_id, Measure::In(to), 1);
+        if to != row.record.state {
+            let pair = (item.queue_id, item.kind_id);
+            effects.tell(EventName::of_state(to), row.record.id, pair);
+        }
         Ok(())
     }
 }

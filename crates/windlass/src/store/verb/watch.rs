@@ -26,6 +26,8 @@ pub(crate) struct Seen {
     pub(crate) has_new: bool,
     pub(crate) has_throttled: bool,
     pub(crate) next_rate: Option<i64>,
+    pub(crate) watched_until: Option<i64>,
+    pub(crate) has_events: bool,
 }
 
 impl Verb for Watch {
@@ -51,6 +53,8 @@ impl Verb for Watch {
                 has_new: row.int()? > 0,
                 has_throttled: row.int()? > 0,
                 next_rate: row.opt_int()?,
+                watched_until: row.opt_int()?,
+                has_events: row.int()? > 0,
             })
         })?;
         seen.ok_or_else(|| Error::bug("the watch saw nothing"))

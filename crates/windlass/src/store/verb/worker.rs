@@ -2,8 +2,9 @@
 
 use crate::Error;
 use crate::core::settle;
-use crate::job::{Ending, JobId, Timestamp, WORKERS_MAX, WorkerState};
+use crate::job::{Ending, EventName, JobId, Timestamp, WORKERS_MAX, WorkerState};
 use crate::store::driver::{Batch, Lane, Row, Tx, Verb, Waits};
+use crate::store::notes::Note;
 use crate::store::statements::Sql;
 use crate::store::verb::apply::{Fenced, HeldLease, apply};
 use crate::store::verb::enqueue::json_text;
@@ -56,6 +57,10 @@ impl Verb for Register {
             worker.origin.code().into(),
         ];
         tx.execute(Sql::WorkerInsert, &params).await?;
+        tx.effects().note(|| {
+            let data = worker_data(self.id, &worker.name);
+            Note::of(EventName::WorkerJoined, namespace_id, &data)
+        });
         Ok(self.id)
     }
 
@@ -154,7 +159,10 @@ impl Verb for Progress {
                 self.now.as_micros().into(),
             ]);
         }
-        tx.execute_each(Sql::ProgressPut, &batch).await?;
+        let kept = tx.execute_each(Sql::ProgressPut, &batch).await?;
+        for note in self.notes.iter().filter(|_| kept > 0) {
+            tx.effects().note(|| Note::of_job_alone(EventName::JobProgress, note.job));
+        }
         Ok(())
     }
 
@@ -219,8 +227,21 @@ impl Leave {
             released += self.release(tx, &held).await?;
         }
         let params = [self.worker.id.into(), self.worker.nonce.into()];
+        if tx.effects().is_observed() {
+            self.tell(tx).await?;
+        }
         tx.execute(Sql::WorkerRemove, &params).await?;
         Ok(released)
+    }
+
+    /// Tells observers that it goes, unless it is gone.
+    async fn tell<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+        let rows = tx.query(Sql::WorkerNamespace, &[self.worker.id.into()]).await?;
+        if let Some(namespace_id) = rows.first(|row: &mut Row<'_>| Row::opt_int(row))? {
+            let data = worker_data(self.worker.id, &self.worker.name);
+            tx.effects().note(|| Note::of(EventName::WorkerLeft, namespace_id, &data));
+        }
+        Ok(())
     }
 
     async fn release<T: Tx>(&self, tx: &mut T, held: &[HeldLease]) -> Result<usize, Error> {
@@ -231,4 +252,9 @@ impl Leave {
         });
         Ok(apply(tx, items.collect(), self.now).await?.len())
     }
+}
+
+/// What observers are told of a worker.
+pub(super) fn worker_data(id: i64, name: &str) -> serde_json::Value {
+    serde_json::json!({ "worker_id": id.to_string(), "worker": name })
 }

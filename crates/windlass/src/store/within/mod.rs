@@ -22,9 +22,10 @@ use std::sync::Arc;
 pub(crate) use self::rusqlite::run as run_on_rusqlite;
 use super::driver::{Tx, Verb as _};
 use super::effects::Effects;
+use super::notes::Watching;
 use super::verb::{Enqueue, EnqueueHere, Settle};
 use super::{Settled, Stored};
-use crate::Error;
+use crate::{Error, Timestamp};
 
 /// How statements are written for a database.
 #[derive(Debug, Clone)]
@@ -82,6 +83,8 @@ impl Dialect {
 pub struct Work {
     dialect: Dialect,
     task: Task,
+    /// The present instant, if observers are told what happens.
+    observed: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -103,20 +106,26 @@ enum Answer {
 
 impl Work {
     pub(crate) const fn enqueue(dialect: Dialect, verb: Enqueue) -> Self {
-        Self { dialect, task: Task::Enqueue(verb) }
+        Self { dialect, task: Task::Enqueue(verb), observed: None }
     }
 
     pub(crate) const fn enqueue_here(dialect: Dialect, verb: EnqueueHere) -> Self {
-        Self { dialect, task: Task::EnqueueHere(verb) }
+        Self { dialect, task: Task::EnqueueHere(verb), observed: None }
     }
 
     pub(crate) const fn settle(dialect: Dialect, verb: Settle) -> Self {
-        Self { dialect, task: Task::Settle(verb) }
+        Self { dialect, task: Task::Settle(verb), observed: None }
+    }
+
+    /// Tells observers as well, if there are any.
+    pub(crate) fn observed_by(self, watching: &Watching) -> Self {
+        Self { observed: watching.now_if_on(), ..self }
     }
 
     /// Does it. Counts are written with it; what it would announce is left to whoever looks after the
     /// commit.
     async fn run<T: Tx>(self, tx: &mut T) -> Result<Done, Error> {
+        tx.effects().observe(self.observed);
         let done = match self.task {
             Task::Enqueue(verb) => Answer::Stored(verb.run(tx).await?),
             Task::EnqueueHere(verb) => Answer::Stored(verb.run(tx).await?),

@@ -1,0 +1,4 @@
+-- Keep how long things took in a minute, as one process saw it; once, however often it is told.
+-- $1 minute  $2 queue_id  $3 source  $4 waits  $5 runs
+insert into {prefix}minute_spread (minute, queue_id, source, waits, runs) values ($1, $2, $3, $4, $5)
+on conflict (minute, queue_id, source) do nothing

@@ -1,0 +1,3 @@
+-- Until when transitions are written down as events.
+--                                             returns: instant
+select value from {prefix}meta where name = 'watched_until'
