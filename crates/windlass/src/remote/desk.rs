@@ -446,7 +446,8 @@ fn ticket_turn(ticket: u64) -> usize {
     usize::try_from(ticket).unwrap_or_default()
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 #[expect(clippy::unwrap_used, reason = "what goes wrong here is a failed test")]
 mod tests {
     use std::future::poll_fn;
