@@ -10,6 +10,7 @@ mod requests;
 mod schema;
 mod settings;
 mod table;
+mod workers;
 
 use serde_json::{Map, Value, json};
 
@@ -67,8 +68,8 @@ fn document() -> Value {
 }
 
 fn schemas() -> Value {
-    let all = requests::schemas().into_iter().chain(replies::schemas()).chain(settings::schemas());
-    let all = all.chain(pgqueue::schemas());
+    let all = requests::schemas().into_iter().chain(replies::schemas());
+    let all = all.chain(settings::schemas()).chain(workers::schemas()).chain(pgqueue::schemas());
     Value::Object(all.map(|(name, schema)| (name.to_owned(), schema)).collect())
 }
 
@@ -96,6 +97,8 @@ fn problems() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -153,9 +156,13 @@ mod tests {
             include_str!("../../../windlass/src/protocol/queue_request.rs"),
             include_str!("../../../windlass/src/protocol/requests.rs"),
             include_str!("../../../windlass/src/protocol/schedule_request.rs"),
+            include_str!("../../../windlass/src/protocol/settle_request.rs"),
             include_str!("../../../windlass/src/protocol/unique_request.rs"),
+            include_str!("../../../windlass/src/protocol/worker_request.rs"),
         ];
-        let described = serde_json::to_string(&requests::schemas()).unwrap();
+        let described = requests::schemas().into_iter().chain(workers::schemas());
+        let described: BTreeMap<&str, Value> = described.collect();
+        let described = serde_json::to_string(&described).unwrap();
         let takes = [".get(\"", ".object(\"", ".raw(\"", ".strings(\"", "change(object, \""];
 
         for source in sources {
