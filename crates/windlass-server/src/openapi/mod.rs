@@ -4,6 +4,7 @@
 //! Invariant: no route is missing, and the API's tests see no answer that does not fit.
 
 mod operation;
+mod pgqueue;
 mod replies;
 mod requests;
 mod schema;
@@ -68,7 +69,7 @@ fn document() -> Value {
 
 fn schemas() -> Value {
     let all = requests::schemas().into_iter().chain(replies::schemas());
-    let all = all.chain(settings::schemas()).chain(workers::schemas());
+    let all = all.chain(settings::schemas()).chain(workers::schemas()).chain(pgqueue::schemas());
     Value::Object(all.map(|(name, schema)| (name.to_owned(), schema)).collect())
 }
 
@@ -80,6 +81,9 @@ fn problems() -> Value {
         })
     };
     let mut all = Map::from_iter([("Problem".to_owned(), problem("Something went wrong."))]);
+    let plain = json!({ "application/json": { "schema": schema::the("PgProblem") } });
+    let plain = json!({ "description": "Something went wrong.", "content": plain });
+    all.insert("PgProblem".to_owned(), plain);
     for status in PROBLEMS {
         let mut written = problem(operation::meaning(status));
         if [429, 503].contains(&status) {

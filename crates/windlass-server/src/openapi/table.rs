@@ -18,6 +18,7 @@ pub(super) fn operation(method: &str, path: &str) -> Option<Operation> {
         .or_else(|| of_bundles(method, rest))
         .or_else(|| workers::operation(method, rest))
         .or_else(|| of_server(method, rest))
+        .or_else(|| super::pgqueue::operation(method, path))
 }
 
 fn of_jobs(method: &str, path: &str) -> Option<Operation> {
