@@ -80,7 +80,7 @@ pub use queue_settings::{
 pub use record::{AttemptRecord, JobRecord};
 pub use role::Role;
 pub(crate) use schedule::Timing;
-pub use schedule::{CatchUp, Overlap, Schedule};
+pub use schedule::{CatchUp, NEEDS_QUEUE, Overlap, Schedule};
 pub use schedule_record::{ScheduleRecord, ScheduleSource, TickEnd, TickOf, TickRecord};
 pub use timestamp::Timestamp;
 pub use trace::TraceContext;

@@ -87,6 +87,18 @@ impl NewJob {
         Ok(new)
     }
 
+    /// Input, byte for byte.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The same job with another input.
+    #[must_use]
+    pub fn with_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
     /// The queue it goes into.
     pub fn queue_name(&self) -> &str {
         &self.queue
