@@ -7,9 +7,12 @@ mod args;
 mod client;
 mod cmd;
 mod demo;
+mod exec;
 mod exit;
 mod output;
+mod remote;
 mod serve;
+mod webhook;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,6 +28,9 @@ use crate::exit::{Exit, Failure};
 const BLOCKING_GRACE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    if let Some(exit) = exec::shim::become_command() {
+        return exit;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -70,6 +76,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Operations(args) => cmd::operations::run(args).await,
         Command::Queues(args) => cmd::queues::run(args).await,
         Command::Limits(args) => cmd::limits::run(args).await,
+        Command::Worker(args) => cmd::worker::run(args).await,
         Command::Workers(args) => cmd::workers::run(args).await,
         Command::Schedules(args) => cmd::schedules::run(args).await,
         Command::Workflows(args) => cmd::workflows::run(args).await,

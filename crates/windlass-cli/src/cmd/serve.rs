@@ -20,6 +20,7 @@ use crate::demo;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::serve::access::{Access, AccessArgs};
+use crate::serve::handlers::Handlers;
 use crate::serve::logging::LogArgs;
 use crate::serve::opening::{Opened, open};
 use crate::serve::signals::Signals;
@@ -30,6 +31,10 @@ const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::L
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
+    /// The configuration file: handlers that run a command or call a URL
+    #[arg(long, value_name = "FILE", env = "WINDLASS_CONFIG")]
+    config: Option<PathBuf>,
+
     /// Where to listen; :PORT means 127.0.0.1:PORT, port 0 any free one
     #[arg(long, value_name = "ADDRESS", env = "WINDLASS_HTTP", default_value = "127.0.0.1:8080")]
     http: String,
@@ -102,6 +107,8 @@ enum End {
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::for_server(&args.log)?;
+    let handlers =
+        args.config.as_deref().map_or_else(|| Ok(Handlers::default()), Handlers::open)?;
     let mut signals = Signals::take_over()?;
     let listener = address::bind(&args.http).await?;
     let address = listener.local_addr().ok();
@@ -117,7 +124,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let server = server.service(args.service_name.clone());
     let server = args.access.apply(&access, server);
     let mut http = Box::pin(server.serve(listener, stop_http.clone()));
-    let make = |queue: &Queue| args.worker(queue, observer.clone());
+    let make = |queue: &Queue| args.worker(queue, observer.clone(), &handlers);
     let opened = tokio::select! {
         _ = signals.next() => {
             stop_http.cancel();
@@ -198,7 +205,7 @@ impl ServeArgs {
         })
     }
 
-    fn worker(&self, queue: &Queue, observer: Observer) -> Option<Worker<()>> {
+    fn worker(&self, queue: &Queue, observer: Observer, handlers: &Handlers) -> Option<Worker<()>> {
         if self.api_only {
             return None;
         }
@@ -210,7 +217,8 @@ impl ServeArgs {
             .lease(self.lease)
             .grace(self.shutdown_timeout)
             .on_event(move |event| observer.observe(event))
-            .with(builtin::handlers);
+            .with(builtin::handlers)
+            .with(|worker| handlers.add_to(worker));
         Some(if self.demo { worker.with(demo::handlers) } else { worker })
     }
 
