@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Queues(cmd::queues::QueuesArgs),
     /// Limit how many jobs with a key run at a time, how often, in which order
     Limits(cmd::limits::LimitsArgs),
+    /// Run jobs with a command of yours
+    Worker(cmd::worker::WorkerArgs),
     /// Look at workers, and ask them to stop
     Workers(cmd::workers::WorkersArgs),
     /// Make schedules, look at them, pause and run them

@@ -9,9 +9,12 @@ mod cmd;
 mod config;
 mod demo;
 mod examples;
+mod exec;
 mod exit;
 mod output;
+mod remote;
 mod serve;
+mod webhook;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,6 +32,9 @@ use crate::exit::{Exit, Failure};
 const BLOCKING_GRACE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    if let Some(exit) = exec::shim::become_command() {
+        return exit;
+    }
     let read = parse(args::command()).map_err(Wrong::Line).and_then(|cli| match &cli.command {
         Command::Serve(serve) => configured(serve.config.as_deref()),
         _ => Ok(cli),
@@ -107,6 +113,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Operations(args) => cmd::operations::run(args).await,
         Command::Queues(args) => cmd::queues::run(args).await,
         Command::Limits(args) => cmd::limits::run(args).await,
+        Command::Worker(args) => cmd::worker::run(args).await,
         Command::Workers(args) => cmd::workers::run(args).await,
         Command::Schedules(args) => cmd::schedules::run(args).await,
         Command::Workflows(args) => cmd::workflows::run(args).await,

@@ -38,7 +38,7 @@ impl Database {
         Ok(Self { queue })
     }
 
-    pub(super) const fn queue(&self) -> &Queue {
+    pub(crate) const fn queue(&self) -> &Queue {
         &self.queue
     }
 

@@ -151,14 +151,14 @@ impl Server {
         self.get(job).await.map(Some)
     }
 
-    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let base = self.base.as_str().trim_end_matches('/');
         self.client
             .request(method, format!("{base}/api/v1/{path}"))
             .header("Windlass-Namespace", &self.namespace)
     }
 
-    pub(super) fn post(&self, path: &str, body: &(impl Serialize + ?Sized)) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, body: &(impl Serialize + ?Sized)) -> RequestBuilder {
         self.request(Method::POST, path).json(body)
     }
 
@@ -168,7 +168,7 @@ impl Server {
         Object::parse(text).map_err(|error| unreadable(&error))
     }
 
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| self.transport(&error))?;
         let status = response.status();
         if status.is_success() {

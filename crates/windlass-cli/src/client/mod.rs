@@ -15,6 +15,7 @@ mod schedules;
 mod signals;
 mod workers;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use windlass::{JobId, Priority};
@@ -26,7 +27,7 @@ pub(crate) use bundles::{BundlePage, Steering};
 use database::Database;
 pub(crate) use database::refuse_missing;
 pub(crate) use events::{EventRequest, Told};
-use http::Server;
+pub(crate) use http::Server;
 pub(crate) use new_job::{EditRequest, JobRequest, Payload};
 pub(crate) use operations::operation_id;
 pub(crate) use queues::Scope;
@@ -44,7 +45,7 @@ const ABSENCE_PAUSE: Duration = Duration::from_millis(500);
 /// The other end of a client command.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Server(Server),
+    Server(Arc<Server>),
     Database(Database),
 }
 
@@ -99,7 +100,8 @@ impl Target {
             None => {
                 let url = server.as_deref().unwrap_or(SERVER_DEFAULT);
                 let key = client.api_key()?;
-                Ok(Self::Server(Server::new(url, &client.namespace, key.as_deref())?))
+                let server = Server::new(url, &client.namespace, key.as_deref())?;
+                Ok(Self::Server(Arc::new(server)))
             }
         }
     }

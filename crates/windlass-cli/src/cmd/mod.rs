@@ -30,5 +30,6 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod version;
 pub(crate) mod wait;
+pub(crate) mod worker;
 pub(crate) mod workers;
 pub(crate) mod workflows;

@@ -239,7 +239,8 @@ impl ServeArgs {
             .lease(self.lease)
             .grace(self.shutdown_timeout)
             .on_event(move |event| observer.observe(event))
-            .with(builtin::handlers);
+            .with(builtin::handlers)
+            .with(|worker| self.declared.handlers.add_to(worker));
         Some(if self.demo { worker.with(demo::handlers) } else { worker })
     }
 

@@ -1,8 +1,8 @@
-//! What a file declares: queues and schedules, brought into the database when `serve` starts.
+//! What a file declares: queues and schedules, brought into the database when `serve` starts, and handlers.
 //!
 //! Invariant: a pause is never ended by this, and what is no longer declared stays as it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use windlass::protocol::{
@@ -11,6 +11,7 @@ use windlass::protocol::{
 use windlass::{Error, Queue, QueueSettings, Schedule};
 
 use super::located::{Located, Mistake, Shape};
+use crate::serve::handlers::{Entry, Handlers};
 
 /// How often settings are read again because someone else changed them meanwhile.
 const ROUNDS_MAX: usize = 5;
@@ -18,12 +19,15 @@ const ROUNDS_MAX: usize = 5;
 /// In a file, where there is no null: kept until someone deletes it.
 const FOREVER: &str = "forever";
 
-/// Queues and schedules of the file.
+/// Queues, schedules and handlers of the file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Declared {
     pub(crate) path: PathBuf,
     queues: Vec<(String, QueuePatch)>,
     schedules: Vec<(String, Schedule)>,
+    /// As they are written, each with its line.
+    entries: Vec<(String, usize, Entry)>,
+    pub(crate) handlers: Handlers,
     /// Each table of the above with its line, as JSON, to show it.
     pub(crate) shown: Vec<(String, usize, Value)>,
 }
@@ -32,9 +36,6 @@ impl Declared {
     pub(super) fn read(members: &[(String, Located)]) -> Result<Self, Mistake> {
         let mut declared = Self::default();
         let table = |name: &str| members.iter().find(|(known, _)| known == name).map(|it| &it.1);
-        if let Some(handlers) = table("handlers") {
-            return Err(Mistake::new(handlers.line, "`handlers` cannot be configured yet"));
-        }
         let mut common = Map::new();
         if let Some(defaults) = table("defaults") {
             common = object(&defaults.json());
@@ -66,7 +67,25 @@ impl Declared {
                 declared.schedule(name, own)?;
             }
         }
+        if let Some(handlers) = table("handlers") {
+            for (kind, own) in tables("handlers", handlers)? {
+                let entry = serde_json::from_value(own.json())
+                    .map_err(|why| Mistake::new(own.line, format!("[handlers.{kind}] {why}")))?;
+                declared.entries.push((kind.to_owned(), own.line, entry));
+                declared.shown.push((format!("handlers.{kind}"), own.line, own.json()));
+            }
+        }
         Ok(declared)
+    }
+
+    /// Takes the handlers, with the files that they name: those beside the file.
+    pub(super) fn take_handlers(&mut self, file: &Path) -> Result<(), Mistake> {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        for (kind, line, entry) in std::mem::take(&mut self.entries) {
+            let added = self.handlers.add(&kind, entry, folder);
+            added.map_err(|why| Mistake::new(line, format!("[handlers.{kind}] {why}")))?;
+        }
+        Ok(())
     }
 
     fn queue(

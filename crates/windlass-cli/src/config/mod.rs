@@ -62,6 +62,8 @@ impl Config {
         let text = read(&path)?;
         let read = Self::read(text.trim_start_matches('\u{feff}'));
         let mut config = read.map_err(|it| wrong(&path, it.line, &it.message))?;
+        let taken = config.declared.take_handlers(&path);
+        taken.map_err(|it| wrong(&path, it.line, &it.message))?;
         config.declared.path.clone_from(&path);
         config.path = Some(path);
         Ok(config)
@@ -214,7 +216,11 @@ mod tests {
             ("[retention]\nforever = 'x'", 2, "forever"),
             ("[schedules.a]\ncron = '* * * *'", 2, "cron"),
             ("[schedules.a]\ncron = '* * * * *'", 1, "job"),
-            ("[handlers.resize]\nexec = ['x']", 1, "handlers"),
+            (
+                "[handlers.resize]\nexec = ['x']\nspeed = 1",
+                1,
+                "[handlers.resize] unknown field `speed`",
+            ),
         ] {
             let (told, message) = mistake(text);
             assert!(message.contains(says), "{text}: {message}");

@@ -129,6 +129,17 @@ impl Server {
         server
     }
 
+    /// Starts `worker run` and waits until it says what it runs.
+    pub(crate) fn start_worker(folder: &Folder, args: &[&str]) -> Self {
+        let args: Vec<&str> = ["worker", "run"].into_iter().chain(args.iter().copied()).collect();
+        let mut child =
+            folder.command(&args).env("SECRET", "s").stdout(Stdio::null()).spawn().unwrap();
+        let lines = read_lines(child.stderr.take().unwrap());
+        let mut worker = Self { child, lines, url: String::new() };
+        worker.until(" runs `");
+        worker
+    }
+
     /// Waits for a line on stderr that contains `text`.
     pub(crate) fn until(&mut self, text: &str) -> String {
         let end = Instant::now() + DEADLINE;

@@ -40,7 +40,7 @@ pub use running::RunningWorker;
 pub use test_worker::TestWorker;
 
 use self::engine::Hooks;
-use self::registry::{Registry, erase, erase_raw};
+use self::registry::{Registered, Registry, erase, erase_raw};
 use crate::job::{CLAIM_JOBS_MAX, DELAY_MAX, IntoOutcome, Job, JobError, LEASE_RANGE, check_name};
 use crate::queue::{Queue, check_schedule};
 use crate::store::Declared;
@@ -107,7 +107,7 @@ impl Worker<()> {
     /// # Panics
     /// If a handler was already given: it was made for another state.
     pub fn state<S: Send + Sync + 'static>(self, state: S) -> Worker<S> {
-        assert!(self.registry.handlers.is_empty(), "state(..) has to come before handle(..)");
+        assert!(self.registry.is_empty(), "state(..) has to come before handle(..)");
         let Self { queue, hooks, schedules, schedules_twice, settings, .. } = self;
         let (state, registry) = (Arc::new(state), Registry::new());
         Worker { queue, state, registry, hooks, schedules, schedules_twice, settings }
@@ -152,6 +152,35 @@ impl<S: Send + Sync + 'static> Worker<S> {
         E: Into<JobError>,
     {
         self.registry.add(kind, erase_raw(handler), HandlerOptions::default());
+        self
+    }
+
+    /// As [`handle_raw`](Self::handle_raw), with options for this kind in this worker.
+    pub fn handle_raw_with<F, Fut, E>(
+        mut self,
+        kind: &str,
+        handler: F,
+        options: impl FnOnce(HandlerOptions) -> HandlerOptions,
+    ) -> Self
+    where
+        F: Fn(Vec<u8>, Ctx<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<u8>, E>> + Send + 'static,
+        E: Into<JobError>,
+    {
+        self.registry.add(kind, erase_raw(handler), options(HandlerOptions::default()));
+        self
+    }
+
+    /// Runs jobs of every kind with a handler that takes and returns bytes; `ctx.info().kind` tells which it
+    /// is. Such a worker can have no other handler.
+    pub fn handle_any<F, Fut, E>(mut self, handler: F) -> Self
+    where
+        F: Fn(Vec<u8>, Ctx<S>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Vec<u8>, E>> + Send + 'static,
+        E: Into<JobError>,
+    {
+        let options = HandlerOptions::default();
+        self.registry.any = Some(Registered { run: erase_raw(handler), options });
         self
     }
 
@@ -286,8 +315,8 @@ impl<S: Send + Sync + 'static> Worker<S> {
         let mut refuse = |pointer: &str, detail: String| {
             broken.push(FieldError::new(pointer, detail));
         };
-        for kind in &self.registry.twice {
-            refuse("/handlers", format!("has two handlers for kind `{kind}`"));
+        for detail in self.registry.faults() {
+            refuse("/handlers", detail);
         }
         for name in &self.schedules_twice {
             refuse("/schedules", format!("has two schedules named `{name}`"));
@@ -300,11 +329,11 @@ impl<S: Send + Sync + 'static> Worker<S> {
                 });
             }
         }
-        if self.registry.handlers.is_empty() {
-            refuse("/handlers", "is empty: a worker needs at least one handler".to_owned());
-        }
         let names = self.registry.handlers.keys().map(|kind| ("/handlers", kind));
-        for (pointer, name) in names.chain(settings.queues.iter().map(|queue| ("/queues", queue))) {
+        let queues = self.registry.handlers.values();
+        let queues = queues.filter_map(|handler| handler.options.queue.as_ref());
+        let queues = settings.queues.iter().chain(queues).map(|queue| ("/queues", queue));
+        for (pointer, name) in names.chain(queues) {
             if let Err(detail) = check_name(name) {
                 refuse(pointer, format!("`{name}` {detail}"));
             }

@@ -26,6 +26,7 @@ pub(super) type BackoffFn = Arc<dyn Fn(u32, &str) -> Duration + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct HandlerOptions {
     pub(super) concurrency: Option<usize>,
+    pub(super) queue: Option<String>,
     pub(super) timeout: Option<Duration>,
     pub(super) backoff: Option<BackoffFn>,
     pub(super) undecodable: Undecodable,
@@ -63,6 +64,13 @@ impl HandlerOptions {
     #[must_use]
     pub const fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = Some(slots);
+        self
+    }
+
+    /// Runs jobs of the kind from this queue only, whatever queues the worker serves (default: those).
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
         self
     }
 
@@ -109,18 +117,38 @@ pub(super) struct Registered<S> {
 /// Handlers by kind.
 pub(super) struct Registry<S> {
     pub(super) handlers: BTreeMap<String, Registered<S>>,
+    /// The handler of every kind; then there is no other.
+    pub(super) any: Option<Registered<S>>,
     pub(super) twice: Vec<String>,
 }
 
 impl<S> Registry<S> {
     pub(super) const fn new() -> Self {
-        Self { handlers: BTreeMap::new(), twice: Vec::new() }
+        Self { handlers: BTreeMap::new(), any: None, twice: Vec::new() }
     }
 
     pub(super) fn add(&mut self, kind: &str, run: Erased<S>, options: HandlerOptions) {
         if self.handlers.insert(kind.to_owned(), Registered { run, options }).is_some() {
             self.twice.push(kind.to_owned());
         }
+    }
+
+    pub(super) fn get(&self, kind: &str) -> Option<&Registered<S>> {
+        self.handlers.get(kind).or(self.any.as_ref())
+    }
+
+    /// What is wrong with the handlers as a whole.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let twice = self.twice.iter().map(|kind| format!("has two handlers for kind `{kind}`"));
+        let beside = self.any.is_some() && !self.handlers.is_empty();
+        let beside = beside.then(|| "has a handler of every kind, and others beside it".to_owned());
+        let none = self.is_empty();
+        let none = none.then(|| "is empty: a worker needs at least one handler".to_owned());
+        twice.chain(beside).chain(none).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.handlers.is_empty() && self.any.is_none()
     }
 }
 

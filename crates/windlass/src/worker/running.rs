@@ -11,6 +11,7 @@ use super::context::StopCause;
 use super::engine::{Engine, InFlight};
 use super::fetcher::Share;
 use super::heartbeat::{Heartbeat, register};
+use super::registry::Registry;
 use super::settler::{self, Desk, Done, REPORTS_MAX};
 use super::shares::shares;
 use super::slot::GIVE_UP_GRACE;
@@ -66,7 +67,7 @@ impl<S: Send + Sync + 'static> Worker<S> {
             name: settings.name.clone(),
             nonce: 0,
             namespace: (!settings.all_namespaces).then(|| queue.namespace().to_owned()),
-            queues: settings.queues.clone(),
+            queues: all_queues(&settings, &registry),
             kinds: registry.handlers.keys().cloned().collect(),
             slots: settings.concurrency,
             lease: settings.lease,
@@ -105,6 +106,18 @@ pub(super) struct Assembled<S> {
     pub(super) outcomes: mpsc::Receiver<Done>,
     pub(super) schedules: Arc<Declared>,
     pub(super) settings: Settings,
+}
+
+/// What the worker says it serves: its queues and those of its handlers.
+fn all_queues<S>(settings: &Settings, registry: &Registry<S>) -> Vec<String> {
+    let mut queues = settings.queues.clone();
+    if !queues.is_empty() {
+        let own = registry.handlers.values().filter_map(|handler| handler.options.queue.clone());
+        queues.extend(own);
+        queues.sort_unstable();
+        queues.dedup();
+    }
+    queues
 }
 
 /// A share has a fetcher, which is started again should it panic, and a dispatcher.

@@ -26,6 +26,8 @@ struct Part {
     names: Vec<String>,
     except: Vec<String>,
     gate: Option<Gate>,
+    /// The only queue of these kinds, when that is not the worker's choice.
+    queue: Option<String>,
 }
 
 pub(super) fn shares<S>(
@@ -39,7 +41,7 @@ pub(super) fn shares<S>(
     // Once, so that a queue's limit is one for all kinds.
     let queue_parts = queue_parts(settings);
     for kinds in kind_parts(registry) {
-        for queues in queue_parts.clone() {
+        for queues in queues_of(&kinds, &queue_parts) {
             let gates: Vec<Gate> =
                 [kinds.gate.clone(), queues.gate].into_iter().flatten().collect();
             // Only work without a limit of its own is worth holding ready.
@@ -70,15 +72,34 @@ fn kind_parts<S>(registry: &Registry<S>) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = Vec::new();
     for (kind, handler) in &registry.handlers {
-        match handler.options.concurrency {
-            Some(size) => parts.push(limited(kind, size)),
-            None => rest.push(kind.clone()),
+        match (handler.options.concurrency, &handler.options.queue) {
+            (None, None) => rest.push(kind.clone()),
+            (size, queue) => parts.push(Part {
+                gate: size.map(gate),
+                queue: queue.clone(),
+                ..Part::of(vec![kind.clone()])
+            }),
         }
     }
-    if !rest.is_empty() {
-        parts.push(Part { names: rest, except: Vec::new(), gate: None });
+    // No names: every kind there is.
+    if !rest.is_empty() || registry.any.is_some() {
+        parts.push(Part::of(rest));
     }
     parts
+}
+
+/// The parts of the queues that these kinds come from.
+fn queues_of(kinds: &Part, all: &[Part]) -> Vec<Part> {
+    let Some(queue) = &kinds.queue else { return all.to_vec() };
+    let limited = all.iter().find(|part| part.gate.is_some() && part.names.contains(queue));
+    vec![limited.cloned().unwrap_or_else(|| Part::of(vec![queue.clone()]))]
+}
+
+impl Part {
+    /// What has no limit of its own.
+    const fn of(names: Vec<String>) -> Self {
+        Self { names, except: Vec::new(), gate: None, queue: None }
+    }
 }
 
 fn queue_parts(settings: &Settings) -> Vec<Part> {
@@ -89,13 +110,13 @@ fn queue_parts(settings: &Settings) -> Vec<Part> {
     let names: Vec<String> =
         settings.queues.iter().filter(|queue| !except.contains(queue)).cloned().collect();
     if settings.queues.is_empty() || !names.is_empty() {
-        parts.push(Part { names, except, gate: None });
+        parts.push(Part { except, ..Part::of(names) });
     }
     parts
 }
 
 fn limited(name: &str, size: usize) -> Part {
-    Part { names: vec![name.to_owned()], except: Vec::new(), gate: Some(gate(size)) }
+    Part { gate: Some(gate(size)), ..Part::of(vec![name.to_owned()]) }
 }
 
 fn gate(size: usize) -> Gate {

@@ -63,7 +63,7 @@ pub(super) async fn handle<S: Send + Sync + 'static>(
     claimed: Claimed,
     started_at: Timestamp,
 ) -> Ending {
-    let Some(handler) = engine.registry.handlers.get(&*claimed.kind) else {
+    let Some(handler) = engine.registry.get(&claimed.kind) else {
         return Ending::Release;
     };
     let ends_at = started_at + handler.options.timeout.unwrap_or(claimed.timeout);

@@ -23,6 +23,7 @@ mod explain;
 mod faults;
 mod follow_ups;
 mod gate;
+mod handlers;
 mod idempotency;
 mod keys;
 mod layers;

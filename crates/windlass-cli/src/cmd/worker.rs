@@ -1,0 +1,144 @@
+//! `windlass worker run`: a worker whose handler is a command.
+//!
+//! Invariant: whatever ends this process, no command goes on running for it; what was not reported runs again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use windlass::{Queue, Worker};
+
+use crate::args::{ClientArgs, duration};
+use crate::client::{Missing, Target};
+use crate::exec;
+use crate::exit::{Exit, Failure};
+use crate::output;
+use crate::remote;
+use crate::serve::signals::Signals;
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[command(subcommand)]
+    command: WorkerCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkerCommand {
+    /// Run a command for each job: payload on stdin, result on stdout, exit code 0 for done
+    #[command(after_help = "\
+Exit codes of the command: 0 completes the job, 65 fails it for good, 75 and all others try it again.
+The command sees WINDLASS_JOB_ID, WINDLASS_JOB_TYPE, WINDLASS_JOB_QUEUE and WINDLASS_JOB_ATTEMPT.
+
+Examples:
+  windlass worker run --queue media --type resize -- ./resize --fast
+  windlass worker run --queue mail --concurrency 4 --server http://127.0.0.1:8080 -- python3 mail.py")]
+    Run(Box<RunArgs>),
+}
+
+/// What to run, for which jobs.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The queue to work on; repeat it for several, in this order of preference
+    #[arg(long, value_name = "QUEUE", required = true)]
+    pub(crate) queue: Vec<String>,
+
+    /// Jobs of this type only; repeat it for any of several [default: all]
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Vec<String>,
+
+    /// Commands that run at a time
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
+    )]
+    pub(crate) concurrency: u16,
+
+    /// The name shown for this worker [default: worker-PID]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// How long this process may be silent before others get its jobs
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = duration)]
+    pub(crate) lease: Duration,
+
+    /// How long a stop waits for running commands before it ends them and gives their jobs back
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = duration)]
+    pub(crate) shutdown_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+
+    /// The command and its arguments; no shell is involved
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) argv: Vec<String>,
+}
+
+pub(crate) async fn run(args: WorkerArgs) -> Result<(), Failure> {
+    let WorkerCommand::Run(args) = args.command;
+    let mut signals = Signals::take_over()?;
+    let target = Target::open(&args.client, Missing::Refuse).await?;
+    let done = match &target {
+        Target::Server(server) => remote::run(Arc::clone(server), &args, &mut signals).await,
+        Target::Database(database) => in_process(database.queue(), &args, &mut signals).await,
+    };
+    target.close().await;
+    done
+}
+
+impl RunArgs {
+    pub(crate) fn name(&self) -> String {
+        self.name.clone().unwrap_or_else(|| format!("worker-{}", std::process::id()))
+    }
+}
+
+/// A worker on the database, which does its share of the upkeep as well.
+async fn in_process(queue: &Queue, args: &RunArgs, signals: &mut Signals) -> Result<(), Failure> {
+    let worker = queue
+        .worker()
+        .name(args.name())
+        .queues(args.queue.clone())
+        .concurrency(usize::from(args.concurrency))
+        .prefetch(0)
+        .lease(args.lease)
+        .grace(args.shutdown_timeout);
+    let running = with_command(worker, &args.kind, &args.argv).start().await?;
+    output::say(&format!("worker {} runs `{}`", running.id(), args.argv[0]));
+    tokio::select! {
+        _ = signals.next() => {}
+        () = running.asked_to_stop() => {}
+        () = queue.storage_failed() => {
+            running.stop_now().await;
+            return Err(Failure::new(Exit::StorageFailed, "the database can no longer be trusted: see the log"));
+        }
+    }
+    say_stopping(args.shutdown_timeout);
+    let mut second = None;
+    running.stop_or(async { second = Some(signals.next().await) }).await;
+    second.map_or(Ok(()), |exit| Err(stopped_at_once(exit)))
+}
+
+fn with_command(worker: Worker<()>, kinds: &[String], argv: &[String]) -> Worker<()> {
+    let argv: Arc<[String]> = argv.into();
+    let handler = move |payload, ctx| {
+        let argv = Arc::clone(&argv);
+        async move { exec::handle(&argv, payload, &ctx).await }
+    };
+    if kinds.is_empty() {
+        return worker.handle_any(handler);
+    }
+    kinds.iter().fold(worker, |worker, kind| worker.handle_raw(kind, handler.clone()))
+}
+
+pub(crate) fn say_stopping(grace: Duration) {
+    let grace = windlass::format_duration(grace);
+    output::say(&format!(
+        "stopping: running commands have {grace}; a second signal ends it at once"
+    ));
+}
+
+pub(crate) fn stopped_at_once(exit: Exit) -> Failure {
+    Failure::new(exit, "stopped at once, as asked twice")
+        .hint("jobs that were running were given back and run again")
+}
