@@ -25,7 +25,7 @@ use crate::exit::{Exit, Failure};
 const BLOCKING_GRACE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(args::words(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             // A terminal that went away needs no help text.
@@ -33,12 +33,21 @@ fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
         }
     };
-    match run(cli.command) {
+    match meant(cli.command).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::say(&failure.to_string());
             failure.exit.into()
         }
+    }
+}
+
+/// The servers of other tools are ours.
+fn meant(command: Command) -> Result<Command, Failure> {
+    match command {
+        Command::Gq(args) => cmd::gq::served(*args),
+        Command::Pgqueue(args) => cmd::pgqueue::served(*args),
+        command => Ok(command),
     }
 }
 
@@ -83,6 +92,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Doctor(args) => cmd::doctor::run(args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,
         Command::Completions(args) => cmd::completions::run(&args),
+        Command::Gq(args) => cmd::gq::run(*args).await,
+        Command::Pgqueue(args) => cmd::pgqueue::run(*args).await,
         Command::Openapi => cmd::openapi::run(),
         Command::Version => cmd::version::run(),
     }

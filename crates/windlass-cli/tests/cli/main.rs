@@ -10,6 +10,7 @@ mod events;
 mod help;
 mod limits;
 mod operations;
+mod other_tools;
 mod outage;
 mod program;
 mod protocol;

@@ -42,6 +42,7 @@ mod queues;
 mod rates;
 mod remote;
 mod replies;
+mod retained;
 mod retry;
 mod rights;
 mod schedules;
