@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::FalseyValueParser;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use windlass::{BatchId, JobId, Priority, State, Timestamp, WorkflowId};
 
-use crate::cmd;
 use crate::exit::Failure;
 use crate::output::Format;
+use crate::{cmd, examples};
 
 /// Durable background jobs: a server, a worker and a command line in one binary.
 #[derive(Debug, Parser)]
@@ -22,6 +23,10 @@ use crate::output::Format;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Never ask: without --yes, what cannot be taken back is refused
+    #[arg(long, global = true, env = "WINDLASS_NO_INPUT", value_parser = FalseyValueParser::new())]
+    pub(crate) no_input: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,12 +67,20 @@ pub(crate) enum Command {
     Events(Box<cmd::events::EventsArgs>),
     /// Create, change and inspect the tables of a database
     Db(cmd::db::DbArgs),
+    /// Copy an SQLite database into a file while it is used
+    Backup(cmd::backup::CopyArgs),
+    /// Make an SQLite database out of such a copy
+    Restore(cmd::backup::CopyArgs),
     /// Check a database
     Doctor(cmd::doctor::DoctorArgs),
     /// Measure this machine: rates, latencies, and the floor of bare SQLite beside them
     Bench(cmd::bench::BenchArgs),
+    /// Show, check and write the configuration of `serve`
+    Config(cmd::config::ConfigArgs),
     /// Write a completion script for a shell
     Completions(cmd::completions::CompletionsArgs),
+    /// Write manual pages
+    Man(cmd::man::ManArgs),
     /// Take the commands and flags of GopherQueue's `gq`
     Gq(Box<cmd::gq::GqArgs>),
     /// Take the commands and flags of `pgqueue`
@@ -92,11 +105,9 @@ pub(crate) fn words(given: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
     words
 }
 
-/// The command that these words mean.
-pub(crate) fn reparsed<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Command, Failure> {
-    let words = std::iter::once("windlass").chain(words);
-    let parsed = Cli::try_parse_from(words);
-    parsed.map(|cli| cli.command).map_err(|error| Failure::usage(error.to_string()))
+/// The whole command line, with the examples of every command.
+pub(crate) fn command() -> clap::Command {
+    examples::added(Cli::command(), "")
 }
 
 /// Where a client command finds the jobs, and how it prints them.
@@ -284,13 +295,11 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

@@ -6,34 +6,44 @@
 mod args;
 mod client;
 mod cmd;
+mod config;
 mod demo;
+mod examples;
 mod exit;
 mod output;
 mod serve;
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use tokio::runtime::Runtime;
 use windlass::Actor;
 
 use crate::args::{Cli, Command};
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
 
 /// How long blocking work may hold up the end of the process.
 const BLOCKING_GRACE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(args::words(std::env::args_os())) {
+    let cli = match read(&args::words(std::env::args_os())) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Wrong::Line(error)) => {
             // A terminal that went away needs no help text.
             drop(error.print());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
         }
+        Err(Wrong::File(failure)) => {
+            output::say(&failure.to_string());
+            return failure.exit.into();
+        }
     };
-    match meant(cli.command).and_then(run) {
+    cmd::confirm::may_ask(!cli.no_input);
+    match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::say(&failure.to_string());
@@ -42,13 +52,40 @@ fn main() -> ExitCode {
     }
 }
 
-/// The servers of other tools are ours.
-fn meant(command: Command) -> Result<Command, Failure> {
-    match command {
-        Command::Gq(args) => cmd::gq::served(*args),
-        Command::Pgqueue(args) => cmd::pgqueue::served(*args),
-        command => Ok(command),
+/// Why there is nothing to run.
+enum Wrong {
+    Line(clap::Error),
+    File(Failure),
+}
+
+/// What the words mean; the servers of other tools are ours.
+fn read(words: &[OsString]) -> Result<Cli, Wrong> {
+    let cli = parse(args::command(), words).map_err(Wrong::Line)?;
+    let served = match &cli.command {
+        Command::Serve(serve) => return configured(serve.config.as_deref(), words),
+        Command::Gq(args) => args.served(),
+        Command::Pgqueue(args) => args.served().map_err(Wrong::File)?,
+        _ => None,
+    };
+    served.map_or(Ok(cli), |words| read(&words))
+}
+
+fn parse(line: clap::Command, words: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&line.try_get_matches_from(words)?)
+}
+
+/// The command line once more, with the configuration file under it.
+fn configured(file: Option<&Path>, words: &[OsString]) -> Result<Cli, Wrong> {
+    let config = Config::open(file).map_err(Wrong::File)?;
+    if let Some(warning) = config.warning() {
+        output::say(&format!("warning: {warning}"));
     }
+    let line = args::command().mut_subcommand("serve", |serve| config.under(serve));
+    let mut cli = parse(line, words).map_err(Wrong::Line)?;
+    if let Command::Serve(serve) = &mut cli.command {
+        serve.declared = config.declared;
+    }
+    Ok(cli)
 }
 
 fn run(command: Command) -> Result<(), Failure> {
@@ -91,7 +128,11 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Db(args) => cmd::db::run(args).await,
         Command::Doctor(args) => cmd::doctor::run(args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,
+        Command::Config(args) => cmd::config::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),
+        Command::Backup(args) => cmd::backup::backup(&args).await,
+        Command::Restore(args) => cmd::backup::restore(&args).await,
+        Command::Man(args) => cmd::man::run(&args),
         Command::Gq(args) => cmd::gq::run(*args).await,
         Command::Pgqueue(args) => cmd::pgqueue::run(*args).await,
         Command::Openapi => cmd::openapi::run(),

@@ -13,6 +13,7 @@ mod new_job;
 mod operations;
 mod queues;
 mod schedules;
+mod signals;
 mod workers;
 
 use std::time::{Duration, Instant};

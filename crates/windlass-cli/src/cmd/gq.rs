@@ -2,18 +2,19 @@
 //!
 //! What it prints is what `gq` prints; exit codes are those of every other command here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use windlass::{Priority, State, format_duration};
 
-use crate::args::{Command, FilterArgs, duration, job_id, pair, priority, reparsed};
+use crate::args::{FilterArgs, duration, job_id, pair, priority};
 use crate::client::{JobRequest, ListRequest, Payload, Target};
 use crate::exit::Failure;
 use crate::output::{self, Format, Object};
 
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, version)]
 pub(crate) struct GqArgs {
     /// Read by no version of gq; taken and left alone
     #[arg(long, global = true, value_name = "FILE", hide = true)]
@@ -154,18 +155,16 @@ enum GqFormat {
     Json,
 }
 
-/// The command of ours that `gq serve` stands for; other commands are their own.
-pub(crate) fn served(args: GqArgs) -> Result<Command, Failure> {
-    let GqCommand::Serve(serve) = &args.command else { return Ok(Command::Gq(Box::new(args))) };
-    let workers = serve.workers.to_string();
-    let folder = args.data_dir.display().to_string();
-    let words = [
-        ("--http", serve.http.as_str()),
-        ("--workers", &workers),
-        ("--shutdown-timeout", &serve.shutdown_timeout),
-        ("--data-dir", &folder),
-    ];
-    reparsed(["serve"].into_iter().chain(words.into_iter().flat_map(|(name, it)| [name, it])))
+impl GqArgs {
+    /// The words of ours that `gq serve` stands for; other commands are their own.
+    pub(crate) fn served(&self) -> Option<Vec<OsString>> {
+        let GqCommand::Serve(serve) = &self.command else { return None };
+        let (workers, folder) = (serve.workers.to_string(), self.data_dir.as_os_str());
+        let words = ["windlass", "serve", "--http", &serve.http, "--workers", &workers];
+        let stop = ["--shutdown-timeout", &serve.shutdown_timeout, "--data-dir"];
+        let words = words.into_iter().chain(stop).map(OsString::from);
+        Some(words.chain([folder.to_owned()]).collect())
+    }
 }
 
 pub(crate) async fn run(args: GqArgs) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 //! What it prints is what the server answers: objects as JSON, indented.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -11,13 +12,13 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use windlass::{JobId, Timestamp};
 
-use crate::args::{Command, duration, job_id, reparsed};
+use crate::args::{duration, job_id};
 use crate::client::Facade;
 use crate::exit::Failure;
 use crate::output;
 
 #[derive(Debug, Args)]
-#[command(arg_required_else_help = true)]
+#[command(arg_required_else_help = true, version)]
 pub(crate) struct PgqueueArgs {
     /// Taken and left alone: `run` logs by RUST_LOG
     #[arg(long, global = true, hide = true)]
@@ -179,24 +180,24 @@ fn raw(text: &str) -> Result<Box<RawValue>, String> {
     RawValue::from_string(text.to_owned()).map_err(|error| format!("not JSON: {error}"))
 }
 
-/// The command of ours that `pgqueue run` stands for; other commands are their own.
-pub(crate) fn served(args: PgqueueArgs) -> Result<Command, Failure> {
-    let PgqueueCommand::Run { url, cert, key } = &args.command else {
-        return Ok(Command::Pgqueue(Box::new(args)));
-    };
-    if args.namespace != "default" {
-        let hint = "one server serves all: make it with `windlass namespaces create NAME`";
-        return Err(Failure::usage("--namespace: clients name their namespace").hint(hint));
+impl PgqueueArgs {
+    /// The words of ours that `pgqueue run` stands for; other commands are their own.
+    pub(crate) fn served(&self) -> Result<Option<Vec<OsString>>, Failure> {
+        let PgqueueCommand::Run { url, cert, key } = &self.command else { return Ok(None) };
+        if self.namespace != "default" {
+            let hint = "one server serves all: make it with `windlass namespaces create NAME`";
+            return Err(Failure::usage("--namespace: clients name their namespace").hint(hint));
+        }
+        let http = self.address.replace("localhost:", "127.0.0.1:");
+        let mut words = vec!["windlass", "serve", "--http", &http];
+        for (name, value) in [("--tls-cert", cert), ("--tls-key", key)] {
+            words.extend(value.iter().flat_map(|value| [name, value.as_str()]));
+        }
+        if !url.is_empty() {
+            words.extend(["--database", url]);
+        }
+        Ok(Some(words.into_iter().map(OsString::from).collect()))
     }
-    let http = args.address.replace("localhost:", "127.0.0.1:");
-    let mut words = vec!["serve", "--http", &http];
-    for (name, value) in [("--tls-cert", cert), ("--tls-key", key)] {
-        words.extend(value.iter().flat_map(|value| [name, value.as_str()]));
-    }
-    if !url.is_empty() {
-        words.extend(["--database", url]);
-    }
-    reparsed(words)
 }
 
 pub(crate) async fn run(args: PgqueueArgs) -> Result<(), Failure> {

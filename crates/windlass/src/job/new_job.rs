@@ -421,8 +421,11 @@ pub(crate) fn check_storable(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks a kind, queue or namespace name; the sentence says what is allowed.
-pub(crate) fn check_name(name: &str) -> Result<(), String> {
+/// Checks a kind, queue or namespace name: 1 to 128 letters, digits and `._:-`.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn check_name(name: &str) -> Result<(), String> {
     if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
         let bytes = name.len();
         return Err(format!("is {bytes} bytes long (1 to {NAME_BYTES_MAX} allowed)"));
