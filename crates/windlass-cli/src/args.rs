@@ -1,6 +1,7 @@
 //! The command line as a whole, and the arguments several commands share.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
@@ -82,10 +83,28 @@ pub(crate) enum Command {
     Completions(cmd::completions::CompletionsArgs),
     /// Write manual pages
     Man(cmd::man::ManArgs),
+    /// Take the commands and flags of GopherQueue's `gq`
+    Gq(Box<cmd::gq::GqArgs>),
+    /// Take the commands and flags of `pgqueue`
+    Pgqueue(Box<cmd::pgqueue::PgqueueArgs>),
     /// Write the description of the HTTP API (OpenAPI 3.1)
     Openapi,
     /// Show the version
     Version,
+}
+
+/// Names of the binary under which it is another tool.
+const OTHER_NAMES: [&str; 2] = ["gq", "pgqueue"];
+
+/// The arguments; called as another tool, the binary is that subcommand.
+pub(crate) fn words(given: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<OsString> = given.into_iter().collect();
+    let called = words.first().map(Path::new).and_then(Path::file_stem);
+    let called = called.and_then(|name| name.to_str()).unwrap_or_default();
+    if let Some(name) = OTHER_NAMES.into_iter().find(|name| *name == called) {
+        words.splice(..1, ["windlass".into(), name.into()]);
+    }
+    words
 }
 
 /// The whole command line, with the examples of every command.

@@ -16,6 +16,7 @@ mod remote;
 mod serve;
 mod webhook;
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,11 +36,7 @@ fn main() -> ExitCode {
     if let Some(exit) = exec::shim::become_command() {
         return exit;
     }
-    let read = parse(args::command()).map_err(Wrong::Line).and_then(|cli| match &cli.command {
-        Command::Serve(serve) => configured(serve.config.as_deref()),
-        _ => Ok(cli),
-    });
-    let cli = match read {
+    let cli = match read(&args::words(std::env::args_os())) {
         Ok(cli) => cli,
         Err(Wrong::Line(error)) => {
             // A terminal that went away needs no help text.
@@ -67,18 +64,30 @@ enum Wrong {
     File(Failure),
 }
 
-fn parse(line: clap::Command) -> Result<Cli, clap::Error> {
-    Cli::from_arg_matches(&line.try_get_matches()?)
+/// What the words mean; the servers of other tools are ours.
+fn read(words: &[OsString]) -> Result<Cli, Wrong> {
+    let cli = parse(args::command(), words).map_err(Wrong::Line)?;
+    let served = match &cli.command {
+        Command::Serve(serve) => return configured(serve.config.as_deref(), words),
+        Command::Gq(args) => args.served(),
+        Command::Pgqueue(args) => args.served().map_err(Wrong::File)?,
+        _ => None,
+    };
+    served.map_or(Ok(cli), |words| read(&words))
+}
+
+fn parse(line: clap::Command, words: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&line.try_get_matches_from(words)?)
 }
 
 /// The command line once more, with the configuration file under it.
-fn configured(file: Option<&Path>) -> Result<Cli, Wrong> {
+fn configured(file: Option<&Path>, words: &[OsString]) -> Result<Cli, Wrong> {
     let config = Config::open(file).map_err(Wrong::File)?;
     if let Some(warning) = config.warning() {
         output::say(&format!("warning: {warning}"));
     }
     let line = args::command().mut_subcommand("serve", |serve| config.under(serve));
-    let mut cli = parse(line).map_err(Wrong::Line)?;
+    let mut cli = parse(line, words).map_err(Wrong::Line)?;
     if let Command::Serve(serve) = &mut cli.command {
         serve.declared = config.declared;
     }
@@ -131,6 +140,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Backup(args) => cmd::backup::backup(&args).await,
         Command::Restore(args) => cmd::backup::restore(&args).await,
         Command::Man(args) => cmd::man::run(&args),
+        Command::Gq(args) => cmd::gq::run(*args).await,
+        Command::Pgqueue(args) => cmd::pgqueue::run(*args).await,
         Command::Openapi => cmd::openapi::run(),
         Command::Version => cmd::version::run(),
     }

@@ -35,6 +35,12 @@ struct Problem {
     errors: Vec<FieldProblem>,
 }
 
+/// A problem as pgqueue's API words it.
+#[derive(Debug, Deserialize)]
+struct PlainProblem {
+    reason: String,
+}
+
 #[derive(Debug, Deserialize)]
 struct FieldProblem {
     #[serde(default)]
@@ -163,9 +169,12 @@ impl Server {
     }
 
     pub(super) async fn object(&self, request: RequestBuilder) -> Result<Object, Failure> {
+        Object::parse(self.text(request).await?).map_err(|error| unreadable(&error))
+    }
+
+    pub(super) async fn text(&self, request: RequestBuilder) -> Result<String, Failure> {
         let response = self.send(request).await?;
-        let text = response.text().await.map_err(|error| self.transport(&error))?;
-        Object::parse(text).map_err(|error| unreadable(&error))
+        response.text().await.map_err(|error| self.transport(&error))
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
@@ -195,6 +204,7 @@ impl Server {
 
 /// The failure a refusal means.
 fn refused(status: StatusCode, body: &str) -> Failure {
+    let plain: Option<PlainProblem> = serde_json::from_str(body).ok();
     let problem: Problem = serde_json::from_str(body).unwrap_or_default();
     let exit = match status.as_u16() {
         400 | 413 | 415 | 422 => Exit::Usage,
@@ -206,6 +216,7 @@ fn refused(status: StatusCode, body: &str) -> Failure {
         _ => Exit::Failure,
     };
     let message = match (problem.detail.as_str(), problem.title.as_str()) {
+        _ if plain.is_some() => plain.map(|plain| plain.reason).unwrap_or_default(),
         ("", "") => format!("the server answered {status}"),
         ("", title) => title.to_owned(),
         (detail, _) => detail.to_owned(),

@@ -5,6 +5,7 @@
 mod bundles;
 mod database;
 mod events;
+mod facade;
 mod http;
 mod keys;
 mod limits;
@@ -27,6 +28,7 @@ pub(crate) use bundles::{BundlePage, Steering};
 use database::Database;
 pub(crate) use database::refuse_missing;
 pub(crate) use events::{EventRequest, Told};
+pub(crate) use facade::Facade;
 pub(crate) use http::Server;
 pub(crate) use new_job::{EditRequest, JobRequest, Payload};
 pub(crate) use operations::operation_id;
@@ -104,6 +106,11 @@ impl Target {
                 Ok(Self::Server(Arc::new(server)))
             }
         }
+    }
+
+    /// A server, whatever the environment says.
+    pub(crate) fn server(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
+        Server::new(url, namespace, key).map(Self::Server)
     }
 
     pub(crate) async fn submit(&self, job: JobRequest) -> Result<Object, Failure> {

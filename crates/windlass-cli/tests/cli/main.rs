@@ -13,6 +13,7 @@ mod handlers;
 mod help;
 mod limits;
 mod operations;
+mod other_tools;
 mod outage;
 mod program;
 mod protocol;

@@ -7,7 +7,7 @@ use axum::response::IntoResponse as _;
 use windlass::{Queue, Stats};
 
 use super::queues::all;
-use super::tasks::{STATUSES, states_of};
+use super::tasks::{STATUSES, counted_as};
 use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::Namespaced;
@@ -48,11 +48,11 @@ async fn write_all(text: &mut String, caller: &Caller, queue: &Queue) -> Result<
     Ok(())
 }
 
-/// Tasks that may have a status, by the counts.
+/// Tasks with a status, by the counts of states.
 pub(super) fn count_of(stats: &Stats, status: &str, is_meant: impl Fn(&str) -> bool) -> u64 {
     let kinds = stats.kinds.iter().filter(|kind| is_meant(&kind.queue));
     let counts = kinds.flat_map(|kind| {
-        states_of(status).iter().map(|state| kind.jobs.get(state).copied().unwrap_or(0))
+        counted_as(status).iter().map(|state| kind.jobs.get(state).copied().unwrap_or(0))
     });
     counts.sum()
 }

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn instants_have_the_digits_they_need() {
-        let shown = |micros| instant(Timestamp::from_micros(1_800_000_000_000_000 + micros));
+        let shown = |micros: i64| instant(Timestamp::from_micros(1_800_000_000_000_000 + micros));
 
         assert_eq!(shown(0), "2027-01-15T08:00:00Z");
         assert_eq!(shown(120_000), "2027-01-15T08:00:00.12Z");

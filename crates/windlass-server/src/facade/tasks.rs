@@ -33,8 +33,16 @@ const LEASE_RANGE: (Duration, Duration) =
 /// Jobs that are read at once.
 const STEP: usize = 100;
 
+/// States that count as a status.
+pub(super) fn counted_as(status: &str) -> &'static [JobState] {
+    match status {
+        "retry" => &[JobState::Retrying],
+        status => states_of(status),
+    }
+}
+
 /// States in which a task may have a status; none for a word that is none.
-pub(super) fn states_of(status: &str) -> &'static [JobState] {
+fn states_of(status: &str) -> &'static [JobState] {
     match status {
         "new" => &[JobState::Pending, JobState::Delayed],
         "retry" => &[JobState::Retrying, JobState::Pending, JobState::Delayed],
@@ -165,19 +173,11 @@ pub(crate) async fn list(caller: Caller, Namespaced(queue): Namespaced, pairs: P
             let stats = queue.stats().await?;
             let is_meant = |queue: &str| names.is_empty() || names.iter().any(|it| it == queue);
             let words = status.map_or(STATUSES.to_vec(), |status| vec![status]);
-            // Without a status each state counts once: those of `retry` stand under `new` as well.
-            let words = words.into_iter().filter(|it| status.is_some() || *it != "retry");
-            let waiting = if status.is_some() { 0 } else { retrying(&stats, &is_meant) };
-            words.map(|word| count_of(&stats, word, is_meant)).sum::<u64>() + waiting
+            words.into_iter().map(|word| count_of(&stats, word, is_meant)).sum()
         }
     };
     let body = found.jobs.iter().map(TaskObject::with_status).collect();
     done(&ListObject { status, count, body })
-}
-
-fn retrying(stats: &windlass::Stats, is_meant: impl Fn(&str) -> bool) -> u64 {
-    let kinds = stats.kinds.iter().filter(|kind| is_meant(&kind.queue));
-    kinds.filter_map(|kind| kind.jobs.get(&JobState::Retrying)).sum()
 }
 
 fn word(status: &str) -> Result<&'static str, Problem> {

@@ -243,7 +243,11 @@ impl<D: Driver> SqlStore<D> {
     async fn is_idle(&self, row: &ScheduleRow, schedule: &Schedule) -> Result<bool, Error> {
         let Some(queue) = schedule.needed_queue() else { return Ok(false) };
         let page = QueuePage { only: Some(queue.to_owned()), after: String::new(), limit: 1 };
-        Ok(self.queues(&row.namespace.as_str().into(), page).await?.is_empty())
+        match self.queues(&row.namespace.as_str().into(), page).await {
+            Ok(_) => Ok(false),
+            Err(Error::NotFound { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// What stores the job of a tick.

@@ -43,6 +43,7 @@ mod queues;
 mod rates;
 mod remote;
 mod replies;
+mod retained;
 mod retry;
 mod rights;
 mod schedules;
