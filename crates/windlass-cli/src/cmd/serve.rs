@@ -23,7 +23,7 @@ use crate::output;
 use crate::serve::access::{Access, AccessArgs};
 use crate::serve::bounds::BoundArgs;
 use crate::serve::logging::LogArgs;
-use crate::serve::opening::{Opened, open};
+use crate::serve::opening::{Opened, open, start};
 use crate::serve::signals::Signals;
 use crate::serve::{address, builtin, logging};
 
@@ -137,23 +137,35 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
             return http.await.map_err(|error| http_ended(Some(error)));
         }
         done = &mut http => return Err(http_ended(done.err())),
-        opened = open(&database, !args.no_migrate, make, &announce) => opened?,
+        opened = open_all(&args, (&access, &database), make, &announce) => opened?,
     };
-    let ready = match access.check(&opened.queue, &redacted(&database)).await {
-        Ok(()) => args.declared.apply(&opened.queue).await.map_err(Failure::from),
-        refused => refused,
-    };
-    if let Err(failure) = ready {
-        let Opened { queue, worker } = opened;
-        stop(worker, &stop_http, async { drop(http.await) }, signals.next()).await;
-        queue.close().await;
-        return Err(failure);
-    }
     opening.opened(opened.queue.clone());
     announce();
     tokio::select! {
         done = work(&args, opened, (http, stop_http), signals) => done,
         never = access.reload() => match never {},
+    }
+}
+
+/// Opens the database, and lets nobody in and runs nothing before it is certain that this server may serve.
+async fn open_all(
+    args: &ServeArgs,
+    (access, database): (&Access, &str),
+    make: impl Fn(&Queue) -> Option<Worker<()>>,
+    away: impl Fn(),
+) -> Result<Opened, Failure> {
+    let queue = open(database, !args.no_migrate, &away).await?;
+    let ready = async {
+        access.check(&queue, &redacted(database)).await?;
+        args.declared.apply(&queue).await?;
+        Ok(start(database, &queue, make, away).await?)
+    };
+    match ready.await {
+        Ok(worker) => Ok(Opened { queue, worker }),
+        Err(failure) => {
+            queue.close().await;
+            Err(failure)
+        }
     }
 }
 

@@ -15,17 +15,34 @@ pub(crate) struct Opened {
     pub(crate) worker: Option<RunningWorker>,
 }
 
-/// Opens `database` and starts the worker that `make` makes. When the database's server is away,
-/// tries again until it is there, and calls `away` each time it is not.
-pub(crate) async fn open(
+/// Opens `database`. When its server is away, tries again until it is there, and calls `away` each time it is
+/// not.
+pub(crate) async fn open(database: &str, migrate: bool, away: impl Fn()) -> Result<Queue, Error> {
+    patiently(database, away, async || Queue::builder().migrate(migrate).open(database).await).await
+}
+
+/// Starts the worker that `make` makes, with the same patience.
+pub(crate) async fn start(
     database: &str,
-    migrate: bool,
+    queue: &Queue,
     make: impl Fn(&Queue) -> Option<Worker<()>>,
     away: impl Fn(),
-) -> Result<Opened, Error> {
+) -> Result<Option<RunningWorker>, Error> {
+    let start = async || match make(queue) {
+        Some(worker) => worker.start().await.map(Some),
+        None => Ok(None),
+    };
+    patiently(database, away, start).await
+}
+
+async fn patiently<T>(
+    database: &str,
+    away: impl Fn(),
+    attempt: impl AsyncFn() -> Result<T, Error>,
+) -> Result<T, Error> {
     let mut wait = RETRY_WAIT.0;
     loop {
-        let error = match open_once(database, migrate, &make).await {
+        let error = match attempt().await {
             Err(error) if error.is_transient() && has_server(database) => error,
             done => return done,
         };
@@ -33,22 +50,6 @@ pub(crate) async fn open(
         tracing::warn!(%error, "the database is away: trying again in at most {wait:?}");
         tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         wait = (wait * 2).min(RETRY_WAIT.1);
-    }
-}
-
-async fn open_once(
-    database: &str,
-    migrate: bool,
-    make: impl Fn(&Queue) -> Option<Worker<()>>,
-) -> Result<Opened, Error> {
-    let queue = Queue::builder().migrate(migrate).open(database).await?;
-    let Some(worker) = make(&queue) else { return Ok(Opened { queue, worker: None }) };
-    match worker.start().await {
-        Ok(worker) => Ok(Opened { queue, worker: Some(worker) }),
-        Err(error) => {
-            queue.close().await;
-            Err(error)
-        }
     }
 }
 
