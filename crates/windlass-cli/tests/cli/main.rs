@@ -4,6 +4,7 @@
 
 mod access;
 mod bundles;
+mod codes;
 mod config;
 mod db;
 mod direct;
