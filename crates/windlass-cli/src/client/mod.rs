@@ -110,7 +110,7 @@ impl Target {
 
     /// A server, whatever the environment says.
     pub(crate) fn server(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
-        Server::new(url, namespace, key).map(Self::Server)
+        Server::new(url, namespace, key).map(|server| Self::Server(Arc::new(server)))
     }
 
     pub(crate) async fn submit(&self, job: JobRequest) -> Result<Object, Failure> {
