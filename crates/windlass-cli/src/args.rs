@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::FalseyValueParser;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use windlass::{BatchId, JobId, Priority, State, Timestamp, WorkflowId};
 
-use crate::cmd;
 use crate::exit::Failure;
 use crate::output::Format;
+use crate::{cmd, examples};
 
 /// Durable background jobs: a server, a worker and a command line in one binary.
 #[derive(Debug, Parser)]
@@ -21,6 +22,10 @@ use crate::output::Format;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Never ask: without --yes, what cannot be taken back is refused
+    #[arg(long, global = true, env = "WINDLASS_NO_INPUT", value_parser = FalseyValueParser::new())]
+    pub(crate) no_input: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,16 +68,29 @@ pub(crate) enum Command {
     Events(Box<cmd::events::EventsArgs>),
     /// Create, change and inspect the tables of a database
     Db(cmd::db::DbArgs),
+    /// Copy an SQLite database into a file while it is used
+    Backup(cmd::backup::CopyArgs),
+    /// Make an SQLite database out of such a copy
+    Restore(cmd::backup::CopyArgs),
     /// Check a database
     Doctor(cmd::doctor::DoctorArgs),
     /// Measure this machine: rates, latencies, and the floor of bare SQLite beside them
     Bench(cmd::bench::BenchArgs),
+    /// Show, check and write the configuration of `serve`
+    Config(cmd::config::ConfigArgs),
     /// Write a completion script for a shell
     Completions(cmd::completions::CompletionsArgs),
+    /// Write manual pages
+    Man(cmd::man::ManArgs),
     /// Write the description of the HTTP API (OpenAPI 3.1)
     Openapi,
     /// Show the version
     Version,
+}
+
+/// The whole command line, with the examples of every command.
+pub(crate) fn command() -> clap::Command {
+    examples::added(Cli::command(), "")
 }
 
 /// Where a client command finds the jobs, and how it prints them.
@@ -260,13 +278,11 @@ pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

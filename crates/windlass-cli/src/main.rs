@@ -6,7 +6,9 @@
 mod args;
 mod client;
 mod cmd;
+mod config;
 mod demo;
+mod examples;
 mod exec;
 mod exit;
 mod output;
@@ -14,14 +16,16 @@ mod remote;
 mod serve;
 mod webhook;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use tokio::runtime::Runtime;
 use windlass::Actor;
 
 use crate::args::{Cli, Command};
+use crate::config::Config;
 use crate::exit::{Exit, Failure};
 
 /// How long blocking work may hold up the end of the process.
@@ -31,14 +35,23 @@ fn main() -> ExitCode {
     if let Some(exit) = exec::shim::become_command() {
         return exit;
     }
-    let cli = match Cli::try_parse() {
+    let read = parse(args::command()).map_err(Wrong::Line).and_then(|cli| match &cli.command {
+        Command::Serve(serve) => configured(serve.config.as_deref()),
+        _ => Ok(cli),
+    });
+    let cli = match read {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(Wrong::Line(error)) => {
             // A terminal that went away needs no help text.
             drop(error.print());
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
         }
+        Err(Wrong::File(failure)) => {
+            output::say(&failure.to_string());
+            return failure.exit.into();
+        }
     };
+    cmd::confirm::may_ask(!cli.no_input);
     match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -46,6 +59,30 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Why there is nothing to run.
+enum Wrong {
+    Line(clap::Error),
+    File(Failure),
+}
+
+fn parse(line: clap::Command) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&line.try_get_matches()?)
+}
+
+/// The command line once more, with the configuration file under it.
+fn configured(file: Option<&Path>) -> Result<Cli, Wrong> {
+    let config = Config::open(file).map_err(Wrong::File)?;
+    if let Some(warning) = config.warning() {
+        output::say(&format!("warning: {warning}"));
+    }
+    let line = args::command().mut_subcommand("serve", |serve| config.under(serve));
+    let mut cli = parse(line).map_err(Wrong::Line)?;
+    if let Command::Serve(serve) = &mut cli.command {
+        serve.declared = config.declared;
+    }
+    Ok(cli)
 }
 
 fn run(command: Command) -> Result<(), Failure> {
@@ -89,7 +126,11 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Db(args) => cmd::db::run(args).await,
         Command::Doctor(args) => cmd::doctor::run(args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,
+        Command::Config(args) => cmd::config::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),
+        Command::Backup(args) => cmd::backup::backup(&args).await,
+        Command::Restore(args) => cmd::backup::restore(&args).await,
+        Command::Man(args) => cmd::man::run(&args),
         Command::Openapi => cmd::openapi::run(),
         Command::Version => cmd::version::run(),
     }

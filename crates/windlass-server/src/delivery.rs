@@ -26,6 +26,11 @@ pub(crate) fn deliver(jobs: Handed) -> Response {
     let Ok(bytes) = serde_json::to_vec(&ClaimObject::from(&jobs)) else {
         return axum::response::IntoResponse::into_response(Problem::internal());
     };
+    deliver_bytes(bytes, jobs)
+}
+
+/// As [`deliver`], in words of another protocol.
+pub(crate) fn deliver_bytes(bytes: Vec<u8>, jobs: Handed) -> Response {
     let body = Delivery { bytes: Some(bytes.into()), jobs: Some(jobs) };
     let mut response = Response::new(Body::new(body));
     let kind = HeaderValue::from_static("application/json");

@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::app::{App, Shared};
+use crate::facade;
 use crate::metrics::HttpLabels;
 use crate::problem::Problem;
 use crate::request::RequestId;
@@ -43,12 +44,17 @@ pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let is_facade = facade::is_path(request.uri().path());
     let mut response = match checked(&app, &request) {
         Ok(()) => guarded(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.render(&id, &mut response);
+        if is_facade {
+            problem.render_plain(method.as_str(), &mut response);
+        } else {
+            problem.render(&id, &mut response);
+        }
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

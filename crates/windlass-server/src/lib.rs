@@ -8,6 +8,7 @@ mod auth;
 mod delivery;
 mod edge;
 mod endpoints;
+mod facade;
 mod listen;
 mod metrics;
 mod observer;

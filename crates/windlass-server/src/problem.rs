@@ -7,8 +7,11 @@ use std::error::Error as _;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Value, json};
 use windlass::protocol::{Refusal, RefusedObject};
 use windlass::{Error, FieldError};
+
+use crate::facade::indented;
 
 /// Seconds after which a client may try again what was refused for now.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -22,6 +25,8 @@ pub(crate) struct Problem {
     errors: Vec<BrokenRule>,
     /// The methods a path takes, for the header `Allow`.
     allowed: Option<String>,
+    /// The thing that it is about, where the sentence does not name it.
+    about: Option<String>,
 }
 
 /// One broken rule: `code` is what the member alone would have been refused with.
@@ -53,9 +58,18 @@ struct CodeAndMessage<'a> {
     message: &'a str,
 }
 
+/// The shape pgqueue's clients read.
+#[derive(Serialize)]
+struct PlainBody {
+    code: u16,
+    reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Value>,
+}
+
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), allowed: None }
+        Self { status, code, detail: detail.into(), errors: Vec::new(), allowed: None, about: None }
     }
 
     /// A part of the request cannot be read.
@@ -136,6 +150,33 @@ impl Problem {
         let code = self.code;
         self.errors = errors.into_iter().map(|error| rule(code, error)).collect();
         self
+    }
+
+    /// Names the thing that it is about.
+    pub(crate) fn about(mut self, thing: impl Into<String>) -> Self {
+        self.about = Some(thing.into());
+        self
+    }
+
+    /// The answer as pgqueue's clients read it: `{code, reason, detail}`.
+    pub(crate) fn render_plain(&self, method: &str, response: &mut Response) {
+        let status = match self.status {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        };
+        let title = status.canonical_reason().unwrap_or("Error");
+        let (reason, detail) = match (status, &self.about) {
+            (StatusCode::METHOD_NOT_ALLOWED, _) => (title.to_owned(), json!(method)),
+            (_, Some(thing)) => (format!("{title}: {}", self.detail), json!(thing)),
+            (_, None) => (format!("{title}: {}", self.detail), json!(self.errors)),
+        };
+        let detail = Some(detail).filter(|it| it.as_array().is_none_or(|rules| !rules.is_empty()));
+        let body = PlainBody { code: status.as_u16(), reason, detail };
+        let body = serde_json::to_string(&body).expect("texts and numbers can be written as JSON");
+        let kind = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        *response.status_mut() = status;
+        *response.body_mut() = indented(&body).into();
     }
 
     /// The answer to the request with this id.

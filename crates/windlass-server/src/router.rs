@@ -7,6 +7,7 @@ use axum::{Router, http::Uri};
 use crate::app::Shared;
 use crate::auth::gate;
 use crate::edge::edge;
+use crate::facade::{self, queue as queue_facade, task, ticker};
 use crate::problem::Problem;
 use crate::repeat::repeat;
 use crate::routes::{
@@ -44,6 +45,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .merge(bundle_routes())
         .merge(key_routes())
         .merge(observer_routes())
+        .merge(facade_routes())
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/live", get(health::live))
@@ -136,6 +138,37 @@ fn observer_routes() -> Router<Shared> {
         .route("/api/v1/events", get(events::events))
         .route("/api/v1/stats", get(stats::stats))
         .route("/api/v1/stats/timeseries", get(stats::series))
+}
+
+/// pgqueue's routes, under its prefix of today and that of its first release.
+fn facade_routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/namespace", get(facade::namespaces))
+        .route("/api/queue", get(queue_facade::list).post(queue_facade::create))
+        .route(
+            "/api/queue/{name}",
+            get(queue_facade::get).patch(queue_facade::change).delete(queue_facade::delete),
+        )
+        .route("/api/task", get(task::list).post(task::create).put(task::retain))
+        .route("/api/task/{id}", get(task::get).put(task::retain_of).patch(task::release))
+        .route("/api/ticker", get(ticker::list).post(ticker::create))
+        .route("/api/ticker/next", get(facade::stream))
+        .route("/api/ticker/{name}", get(ticker::get).patch(ticker::change).delete(ticker::delete))
+        .route("/api/v1/namespace", get(facade::namespaces))
+        .route("/api/v1/queue", get(queue_facade::list).post(queue_facade::create))
+        .route(
+            "/api/v1/queue/{name}",
+            get(queue_facade::get).patch(queue_facade::change).delete(queue_facade::delete),
+        )
+        .route("/api/v1/task", get(task::list).post(task::create).put(task::retain))
+        .route("/api/v1/task/{id}", get(task::get).put(task::retain_of).patch(task::release))
+        .route("/api/v1/ticker", get(ticker::list).post(ticker::create))
+        .route("/api/v1/ticker/next", get(facade::stream))
+        .route(
+            "/api/v1/ticker/{name}",
+            get(ticker::get).patch(ticker::change).delete(ticker::delete),
+        )
+        .route("/api/metrics", get(facade::metrics))
 }
 
 /// The gate answers what is not in the table before anybody gets here.

@@ -12,6 +12,7 @@ mod new_job;
 mod operations;
 mod queues;
 mod schedules;
+mod signals;
 mod workers;
 
 use std::sync::Arc;

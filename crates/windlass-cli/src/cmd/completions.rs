@@ -1,9 +1,9 @@
 //! `windlass completions`: a script that completes commands and options at a shell's prompt.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::args::Cli;
+use crate::args;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -15,7 +15,7 @@ pub(crate) struct CompletionsArgs {
 
 pub(crate) fn run(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "windlass", &mut script);
+    clap_complete::generate(args.shell, &mut args::command(), "windlass", &mut script);
     let script = String::from_utf8(script).map_err(|error| {
         Failure::new(Exit::Failure, format!("the script is not readable text: {error}"))
     })?;

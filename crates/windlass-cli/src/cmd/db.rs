@@ -6,6 +6,7 @@ use windlass::{Queue, Timestamp};
 
 use crate::args::{database, redacted};
 use crate::client::refuse_missing;
+use crate::cmd::doctor;
 use crate::exit::{Exit, Failure};
 use crate::output;
 
@@ -23,6 +24,10 @@ enum Action {
     Status(TargetArgs),
     /// Delete the jobs that their queues keep no longer; `serve` does this by itself
     Prune(TargetArgs),
+    /// Read everything and check every invariant, as `doctor --deep` does
+    Check(TargetArgs),
+    /// Give the space of deleted jobs back to the file system (SQLite); writers wait meanwhile
+    Vacuum(TargetArgs),
     /// Print the migrations as a script for psql, mariadb or sqlite3, and change nothing
     Sql(SqlArgs),
 }
@@ -64,6 +69,8 @@ pub(crate) async fn run(args: DbArgs) -> Result<(), Failure> {
             Err(Failure::new(Exit::Failure, message).hint("run `windlass db migrate`"))
         }
         Action::Prune(target) => prune(&target).await,
+        Action::Check(target) => doctor::check(target.database).await,
+        Action::Vacuum(target) => vacuum(&target).await,
         Action::Sql(args) => {
             let script = schema::sql(&args.target.database, args.after, now())?;
             output::line(script.trim_end())
@@ -77,6 +84,12 @@ async fn prune(target: &TargetArgs) -> Result<(), Failure> {
     let pruned = queue.prune().await;
     queue.close().await;
     output::line(&format!("pruned    {} jobs", pruned?))
+}
+
+async fn vacuum(target: &TargetArgs) -> Result<(), Failure> {
+    refuse_missing(&target.database)?;
+    schema::vacuum(&target.database).await?;
+    output::line("vacuumed")
 }
 
 fn show(target: &TargetArgs, status: &SchemaStatus) -> Result<(), Failure> {

@@ -28,6 +28,11 @@ pub(crate) struct DoctorArgs {
     deep: bool,
 }
 
+/// `windlass db check`: looks at everything.
+pub(crate) async fn check(database: String) -> Result<(), Failure> {
+    run(DoctorArgs { database, deep: true }).await
+}
+
 pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
     refuse_missing(&args.database)?;
     output::line(concat!("windlass  ", env!("CARGO_PKG_VERSION")))?;

@@ -83,6 +83,8 @@ fn shown(format: Format, told: &Told) -> Option<String> {
     let data = &told.data;
     match format {
         Format::Json | Format::Jsonl => Some(told.line()),
+        // A document of its own: JSON on one line is YAML.
+        Format::Yaml => Some(format!("--- {}", told.line())),
         Format::Id => {
             let mut ids = ["id", "job_id"].map(|member| data.text(member)).into_iter();
             ids.find(|id| !id.is_empty())

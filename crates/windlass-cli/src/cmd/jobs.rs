@@ -12,6 +12,7 @@ use crate::cmd::bulk::{self, BulkArgs};
 use crate::cmd::confirm::confirm;
 use crate::cmd::dead::retry_params;
 use crate::cmd::edit::{EditArgs, MoveArgs, carry_over, edit};
+use crate::cmd::signal::{SignalArgs, signal};
 use crate::cmd::wait::wait_for;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Format};
@@ -44,6 +45,8 @@ enum JobsCommand {
     Move(MoveArgs),
     /// Delete jobs and their history
     Delete(DeleteArgs),
+    /// Give a job the signal that its handler waits for
+    Signal(SignalArgs),
     /// Wait until a job has ended; exits 9 unless it completed
     Wait(WaitArgs),
 }
@@ -205,6 +208,7 @@ impl JobsCommand {
             Self::Edit(args) => &args.client,
             Self::Move(args) => &args.client,
             Self::Delete(args) => &args.client,
+            Self::Signal(args) => &args.client,
             Self::Wait(args) => &args.client,
         }
     }
@@ -232,6 +236,7 @@ async fn carry_out(target: &Target, command: JobsCommand) -> Result<(), Failure>
         JobsCommand::Edit(args) => edit(target, &args).await,
         JobsCommand::Move(args) => carry_over(target, &args).await,
         JobsCommand::Delete(args) => delete(target, args).await,
+        JobsCommand::Signal(args) => signal(target, &args).await,
         JobsCommand::Wait(args) => {
             wait_for(target, args.id, args.timeout, args.client.output).await
         }
@@ -299,7 +304,7 @@ async fn delete(target: &Target, args: DeleteArgs) -> Result<(), Failure> {
         target.delete(id, args.force).await?;
         match args.client.output {
             Format::Id => output::line(&id.to_string()),
-            Format::Table | Format::Json | Format::Jsonl => {
+            Format::Table | Format::Json | Format::Jsonl | Format::Yaml => {
                 output::say(&format!("deleted {id}"));
                 Ok(())
             }

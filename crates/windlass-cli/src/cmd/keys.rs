@@ -163,6 +163,6 @@ fn show(format: Format, made: &Object) -> Result<(), Failure> {
             ));
             output::line(&made.text("key"))
         }
-        Format::Json | Format::Jsonl | Format::Id => output::one(format, made, "id"),
+        Format::Json | Format::Jsonl | Format::Yaml | Format::Id => output::one(format, made, "id"),
     }
 }

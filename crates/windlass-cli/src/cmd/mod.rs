@@ -1,10 +1,12 @@
 //! The subcommands, one file each: its arguments, and a `run` that does it.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod batches;
 pub(crate) mod bench;
 mod bulk;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod confirm;
 pub(crate) mod db;
 pub(crate) mod dead;
@@ -14,6 +16,7 @@ pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod limits;
+pub(crate) mod man;
 pub(crate) mod namespaces;
 pub(crate) mod openapi;
 pub(crate) mod operations;
@@ -21,6 +24,7 @@ pub(crate) mod queues;
 mod schedule_settings;
 pub(crate) mod schedules;
 pub(crate) mod serve;
+mod signal;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod submit;

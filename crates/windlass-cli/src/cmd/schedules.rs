@@ -228,6 +228,7 @@ async fn watch(target: &Target, args: &WatchArgs) -> Result<(), Failure> {
         let is_wanted = args.name.as_ref().is_none_or(|name| *name == data.text("schedule"));
         is_wanted.then(|| match args.client.output {
             Format::Json | Format::Jsonl => told.line(),
+            Format::Yaml => format!("--- {}", told.line()),
             Format::Id => data.text("job_id"),
             Format::Table => format!(
                 "{}  {}  tick={}  job={}",

@@ -16,10 +16,12 @@ use windlass::{Queue, RunningUpkeep, RunningWorker, Worker, format_duration};
 use windlass_server::{Observer, Server};
 
 use crate::args::{database, duration, redacted};
+use crate::config::Declared;
 use crate::demo;
 use crate::exit::{Exit, Failure};
 use crate::output;
 use crate::serve::access::{Access, AccessArgs};
+use crate::serve::bounds::BoundArgs;
 use crate::serve::handlers::Handlers;
 use crate::serve::logging::LogArgs;
 use crate::serve::opening::{Opened, open};
@@ -31,9 +33,13 @@ const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::L
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The configuration file: handlers that run a command or call a URL
+    /// The configuration file; flags and environment stand over it [default: ./windlass.toml if it is there]
     #[arg(long, value_name = "FILE", env = "WINDLASS_CONFIG")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
+
+    /// What the file says beyond options.
+    #[arg(skip)]
+    pub(crate) declared: Declared,
 
     /// Where to listen; :PORT means 127.0.0.1:PORT, port 0 any free one
     #[arg(long, value_name = "ADDRESS", env = "WINDLASS_HTTP", default_value = "127.0.0.1:8080")]
@@ -90,6 +96,9 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     access: AccessArgs,
 
+    #[command(flatten)]
+    bounds: BoundArgs,
+
     /// Label `service` of every metric, to tell this service from others
     #[arg(long, value_name = "NAME", env = "WINDLASS_SERVICE_NAME", help_heading = "Log")]
     service_name: Option<String>,
@@ -107,8 +116,7 @@ enum End {
 
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     logging::for_server(&args.log)?;
-    let handlers =
-        args.config.as_deref().map_or_else(|| Ok(Handlers::default()), Handlers::open)?;
+    let handlers = args.declared.handlers()?;
     let mut signals = Signals::take_over()?;
     let listener = address::bind(&args.http).await?;
     let address = listener.local_addr().ok();
@@ -122,7 +130,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let (server, opening) = Server::opening();
     let server = server.observer(observer.clone()).version(env!("CARGO_PKG_VERSION"));
     let server = server.service(args.service_name.clone());
-    let server = args.access.apply(&access, server);
+    let server = args.access.apply(&access, server).limits(args.bounds.limits());
     let mut http = Box::pin(server.serve(listener, stop_http.clone()));
     let make = |queue: &Queue| args.worker(queue, observer.clone(), &handlers);
     let opened = tokio::select! {
@@ -133,7 +141,11 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         done = &mut http => return Err(http_ended(done.err())),
         opened = open(&database, !args.no_migrate, make, &announce) => opened?,
     };
-    if let Err(failure) = access.check(&opened.queue, &redacted(&database)).await {
+    let ready = match access.check(&opened.queue, &redacted(&database)).await {
+        Ok(()) => args.declared.apply(&opened.queue).await.map_err(Failure::from),
+        refused => refused,
+    };
+    if let Err(failure) = ready {
         let Opened { queue, worker } = opened;
         stop(worker, &stop_http, async { drop(http.await) }, signals.next()).await;
         queue.close().await;

@@ -5,6 +5,7 @@
 
 mod json;
 mod table;
+mod yaml;
 
 use std::io::{self, ErrorKind, Write};
 
@@ -26,6 +27,8 @@ pub(crate) enum Format {
     Json,
     /// One line of JSON per job.
     Jsonl,
+    /// One YAML document.
+    Yaml,
     /// Job ids, or the names of other things, alone, one per line.
     Id,
 }
@@ -40,6 +43,7 @@ pub(crate) fn one(format: Format, thing: &Object, id: &str) -> Result<(), Failur
     match format {
         Format::Table => data(&fields(thing).to_string()),
         Format::Json => line(&thing.indented()),
+        Format::Yaml => data(&yaml::document(&thing.compact())),
         Format::Jsonl => line(&thing.compact()),
         Format::Id => line(&thing.text(id)),
     }
@@ -73,6 +77,7 @@ pub(crate) fn listed<const N: usize>(
             data(&table.to_string())
         }
         Format::Json => line(&whole.indented()),
+        Format::Yaml => data(&yaml::document(&whole.compact())),
         Format::Jsonl => items.iter().try_for_each(|item| line(&item.compact())),
         Format::Id => items.iter().try_for_each(|item| line(&item.text(id))),
     }
@@ -108,6 +113,7 @@ pub(crate) fn jobs(format: Format, whole: &Object, jobs: &[Object]) -> Result<()
             data(&table.to_string())
         }
         Format::Json => line(&whole.indented()),
+        Format::Yaml => data(&yaml::document(&whole.compact())),
         Format::Jsonl => jobs.iter().try_for_each(|job| line(&job.compact())),
         Format::Id => jobs.iter().try_for_each(|job| line(&job.text("id"))),
     }
@@ -129,6 +135,7 @@ pub(crate) fn document(format: Format, document: &Object) -> Result<(), Failure>
             data(&table.to_string())
         }
         Format::Json => line(&document.indented()),
+        Format::Yaml => data(&yaml::document(&document.compact())),
         Format::Jsonl => line(&document.compact()),
         Format::Id => Err(Failure::usage("`-o id` prints job ids, and there are none here")),
     }

@@ -37,6 +37,16 @@ pub(crate) struct AccessArgs {
     )]
     bootstrap_key_file: Option<PathBuf>,
 
+    /// Also answer for these host names on a loopback address, as a proxy on this machine may ask for
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "WINDLASS_AUTH__HOSTS",
+        value_delimiter = ',',
+        help_heading = "Access"
+    )]
+    hosts: Vec<String>,
+
     /// Speak TLS with this chain of certificates (PEM); SIGHUP reads it again
     #[arg(
         long,
@@ -87,7 +97,13 @@ impl AccessArgs {
                 Tls::open(cert, key)
                     .map_err(|error| Failure::usage(format!("cannot speak TLS: {error}")))?,
             ),
-            _ => None,
+            (None, None) => None,
+            // The command line refuses this; a file may still say it.
+            _ => {
+                return Err(Failure::usage(
+                    "a certificate and its key belong together, and one is missing",
+                ));
+            }
         };
         let is_loopback = address.is_some_and(|address| address.ip().is_loopback());
         let is_reached = !is_loopback || !self.trust_proxy.is_empty();
@@ -101,7 +117,7 @@ impl AccessArgs {
 
     pub(crate) fn apply(&self, access: &Access, server: Server) -> Server {
         let server = server.proxies(self.trust_proxy.iter().copied());
-        let server = server.keys_needed(access.needs_key);
+        let server = server.keys_needed(access.needs_key).hosts(self.hosts.iter());
         match &access.tls {
             Some(tls) => server.tls(tls.clone()),
             None => server,

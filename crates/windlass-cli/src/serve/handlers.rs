@@ -11,7 +11,6 @@ use serde::Deserialize;
 use windlass::{Ctx, HandlerOptions, Worker, parse_duration};
 
 use crate::exec;
-use crate::exit::Failure;
 use crate::webhook::{Secrets, Target, Webhook};
 
 /// Longest run of a webhook unless the file says otherwise.
@@ -21,16 +20,8 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Handlers(BTreeMap<String, Handler>);
 
-/// The file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    handlers: BTreeMap<String, Entry>,
-}
-
 /// `[handlers.TYPE]`, as it is written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Entry {
     exec: Option<Vec<String>>,
@@ -58,22 +49,7 @@ enum Work {
 }
 
 impl Handlers {
-    /// Reads a file; files that it names are looked for beside it.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::usage(format!("`{shown}` cannot be read: {error}")))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        Self::read(&text, folder).map_err(|why| Failure::usage(format!("{shown}: {why}")))
-    }
-
-    /// Reads the text of a file.
-    pub(crate) fn read(text: &str, folder: &Path) -> Result<Self, String> {
-        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-        Self::check(file.handlers, folder)
-    }
-
-    /// Checks what was written.
+    /// Checks what was written; files that it names are in `folder`.
     pub(crate) fn check(entries: BTreeMap<String, Entry>, folder: &Path) -> Result<Self, String> {
         let checked = entries.into_iter().map(|(kind, entry)| {
             let handler = entry.check(folder);
@@ -157,38 +133,40 @@ impl Handler {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
-    fn refusal(text: &str) -> String {
-        Handlers::read(text, Path::new(".")).unwrap_err()
+    fn read(entry: Value) -> Result<Handlers, String> {
+        let entry = serde_json::from_value(entry).unwrap();
+        Handlers::check(BTreeMap::from([("a".to_owned(), entry)]), Path::new("."))
     }
 
     #[test]
-    fn a_file_that_is_wrong_is_refused_with_the_place() {
-        for (text, expected) in [
-            ("[handlers.a]\nexec = ['x']\nspeed = 1", "line 3"),
-            ("[handlers.a]\nexec = 'x'", "line 2"),
-            ("colour = 1", "line 1"),
-            ("[handlers.a]", "[handlers.a] needs either"),
-            ("[handlers.a]\nexec = []", "names no command"),
-            ("[handlers.a]\nexec = ['x']\nhttp = 'https://e.org'", "needs either"),
-            ("[handlers.a]\nexec = ['x']\ntimeout = 'soon'", "timeout: "),
-            ("[handlers.a]\nexec = ['x']\nports = [1]", "are for `http`"),
-            ("[handlers.a]\nhttp = 'https://e.org'", "secret_file: is missing"),
-            ("[handlers.a]\nhttp = 'https://e.org'\nsecret_file = 'no.key'", "no.key"),
+    fn what_is_wrong_is_refused_with_the_place() {
+        for (entry, expected) in [
+            (json!({}), "[handlers.a] needs either"),
+            (json!({ "exec": [] }), "names no command"),
+            (json!({ "exec": ["x"], "http": "https://e.org" }), "needs either"),
+            (json!({ "exec": ["x"], "timeout": "soon" }), "timeout: "),
+            (json!({ "exec": ["x"], "timeout": "0s" }), "timeout: "),
+            (json!({ "exec": ["x"], "ports": [1] }), "are for `http`"),
+            (json!({ "http": "https://e.org" }), "secret_file: is missing"),
+            (json!({ "http": "https://e.org", "secret_file": "no.key" }), "no.key"),
         ] {
-            assert!(refusal(text).contains(expected), "{text}: {}", refusal(text));
+            let refused = read(entry.clone()).unwrap_err();
+            assert!(refused.contains(expected), "{entry}: {refused}");
         }
     }
 
     #[test]
-    fn the_file_of_the_manual_is_read() {
-        let text = "[handlers.resize]\nexec = ['/usr/local/bin/resize', '--fast']\nqueue = 'media'\n\
-                    concurrency = 2\ntimeout = '5m'";
+    fn the_handler_of_the_manual_is_read() {
+        let entry =
+            json!({ "exec": ["resize"], "queue": "media", "concurrency": 2, "timeout": "5m" });
 
-        let handlers = Handlers::read(text, Path::new(".")).unwrap();
+        let handlers = read(entry).unwrap();
 
-        let resize = &handlers.0["resize"];
+        let resize = &handlers.0["a"];
         assert_eq!((resize.queue.as_deref(), resize.concurrency), (Some("media"), Some(2)));
         assert_eq!(resize.timeout, Some(Duration::from_secs(300)));
     }

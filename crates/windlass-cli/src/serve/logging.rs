@@ -12,7 +12,7 @@ pub(crate) struct LogArgs {
     /// How to write the log
     #[arg(
         long,
-        env = "WINDLASS_LOG_FORMAT",
+        env = "WINDLASS_LOG__FORMAT",
         value_name = "FORMAT",
         value_enum,
         default_value_t = LogFormat::Text,
@@ -21,7 +21,7 @@ pub(crate) struct LogArgs {
     log_format: LogFormat,
 
     /// What to log: error, warn, info, debug, trace, or a filter such as `windlass=debug` [default: info]
-    #[arg(long, env = "WINDLASS_LOG_LEVEL", value_name = "LEVEL", help_heading = "Log")]
+    #[arg(long, env = "WINDLASS_LOG__LEVEL", value_name = "LEVEL", help_heading = "Log")]
     log_level: Option<String>,
 }
 

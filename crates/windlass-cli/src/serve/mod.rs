@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod address;
+pub(crate) mod bounds;
 pub(crate) mod builtin;
 pub(crate) mod handlers;
 pub(crate) mod logging;

@@ -4,9 +4,11 @@
 
 mod access;
 mod bundles;
+mod config;
 mod db;
 mod direct;
 mod events;
+mod files;
 mod handlers;
 mod help;
 mod limits;

@@ -4,11 +4,13 @@
 //! Invariant: no route is missing, and the API's tests see no answer that does not fit.
 
 mod operation;
+mod pgqueue;
 mod replies;
 mod requests;
 mod schema;
 mod settings;
 mod table;
+mod workers;
 
 use serde_json::{Map, Value, json};
 
@@ -66,7 +68,8 @@ fn document() -> Value {
 }
 
 fn schemas() -> Value {
-    let all = requests::schemas().into_iter().chain(replies::schemas()).chain(settings::schemas());
+    let all = requests::schemas().into_iter().chain(replies::schemas());
+    let all = all.chain(settings::schemas()).chain(workers::schemas()).chain(pgqueue::schemas());
     Value::Object(all.map(|(name, schema)| (name.to_owned(), schema)).collect())
 }
 
@@ -78,6 +81,9 @@ fn problems() -> Value {
         })
     };
     let mut all = Map::from_iter([("Problem".to_owned(), problem("Something went wrong."))]);
+    let plain = json!({ "application/json": { "schema": schema::the("PgProblem") } });
+    let plain = json!({ "description": "Something went wrong.", "content": plain });
+    all.insert("PgProblem".to_owned(), plain);
     for status in PROBLEMS {
         let mut written = problem(operation::meaning(status));
         if [429, 503].contains(&status) {
@@ -91,6 +97,8 @@ fn problems() -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -148,9 +156,13 @@ mod tests {
             include_str!("../../../windlass/src/protocol/queue_request.rs"),
             include_str!("../../../windlass/src/protocol/requests.rs"),
             include_str!("../../../windlass/src/protocol/schedule_request.rs"),
+            include_str!("../../../windlass/src/protocol/settle_request.rs"),
             include_str!("../../../windlass/src/protocol/unique_request.rs"),
+            include_str!("../../../windlass/src/protocol/worker_request.rs"),
         ];
-        let described = serde_json::to_string(&requests::schemas()).unwrap();
+        let described = requests::schemas().into_iter().chain(workers::schemas());
+        let described: BTreeMap<&str, Value> = described.collect();
+        let described = serde_json::to_string(&described).unwrap();
         let takes = [".get(\"", ".object(\"", ".raw(\"", ".strings(\"", "change(object, \""];
 
         for source in sources {

@@ -168,7 +168,7 @@ impl Operation {
         let in_path = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let in_path = in_path.map(|part| {
             let schema = match part {
-                "id" if path.contains("/keys/") => text(),
+                "id" if path.contains("/keys/") || path.contains("/task/") => text(),
                 "id" => id(),
                 _ => name(),
             };
@@ -212,6 +212,10 @@ impl Operation {
             problems.extend(WITH_BODY);
         }
         problems.extend(&self.may);
+        if crate::facade::is_path(path) {
+            problems.clear();
+            all.insert("default".to_owned(), json!({ "$ref": "#/components/responses/PgProblem" }));
+        }
         for status in problems {
             all.entry(status.to_string()).or_insert_with(
                 || json!({ "$ref": format!("#/components/responses/Problem{status}") }),
@@ -223,7 +227,8 @@ impl Operation {
 }
 
 fn is_namespaced(path: &str) -> bool {
-    path.starts_with("/api/v1/") && !EVERYWHERE.iter().any(|start| path.starts_with(start))
+    (path.starts_with("/api/v1/") || crate::facade::is_path(path))
+        && !EVERYWHERE.iter().any(|start| path.starts_with(start))
 }
 
 fn key() -> Value {
@@ -263,6 +268,9 @@ pub(super) fn meaning(status: u16) -> &'static str {
 
 /// The first part of the path says what it is about.
 fn tag(path: &str) -> &str {
+    if crate::facade::is_path(path) {
+        return "pgqueue";
+    }
     let rest = path.strip_prefix("/api/v1").unwrap_or("/server");
     rest.split('/').nth(1).filter(|part| !part.is_empty()).unwrap_or("server")
 }

@@ -16,6 +16,8 @@ use super::schema::{
 pub(super) fn schemas() -> BTreeMap<&'static str, Value> {
     let named_page = |list, of| object(page_of(list, the(of)));
     BTreeMap::from([
+        ("Series", series()),
+        ("History", history()),
         ("Pause", pause()),
         ("Rate", rate()),
         ("Fairness", object([needed("window", count()), maybe("weights", map_of(count()))])),
@@ -264,4 +266,28 @@ fn health() -> Value {
 
 fn ready() -> Value {
     object([needed("ready", flag()), maybe("missing", list_of(text()))])
+}
+
+fn history() -> Value {
+    let entry = object([
+        needed("id", count()),
+        needed("event", text()),
+        needed("at", instant()),
+        maybe("reason", text()),
+        maybe("actor", text()),
+    ]);
+    object([needed("events", list_of(entry))])
+}
+
+fn series() -> Value {
+    let took =
+        || said(object(counts(["count", "avg", "p50", "p90", "p99", "max"])), "Nanoseconds.");
+    let numbers = counts(["enqueued", "started", "completed", "failed", "retried", "dead"]);
+    let times = [needed("at", instant()), needed("wait", took()), needed("run", took())];
+    let point = object(numbers.chain(times));
+    object([
+        needed("step_ms", count()),
+        needed("points", list_of(point.clone())),
+        maybe("queues", map_of(list_of(point))),
+    ])
 }

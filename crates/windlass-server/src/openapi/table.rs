@@ -1,9 +1,12 @@
 //! Every method of every path, but for what the list of endpoints says of it already.
 
+use windlass::EventName;
+
 use super::operation::{
     Operation, answers, answers_nothing, is_forced, is_raw, metrics, of_state, output, timeout,
 };
-use super::schema::{anything, flag, said, text, the};
+use super::schema::{anything, flag, id, list_of, said, span_text, text, the, words};
+use super::workers;
 
 /// What a method of a path takes and how it answers; none for one that is not described.
 pub(super) fn operation(method: &str, path: &str) -> Option<Operation> {
@@ -13,7 +16,9 @@ pub(super) fn operation(method: &str, path: &str) -> Option<Operation> {
         .or_else(|| of_queues(method, rest))
         .or_else(|| of_schedules(method, rest))
         .or_else(|| of_bundles(method, rest))
+        .or_else(|| workers::operation(method, rest))
         .or_else(|| of_server(method, rest))
+        .or_else(|| super::pgqueue::operation(method, path))
 }
 
 fn of_jobs(method: &str, path: &str) -> Option<Operation> {
@@ -47,6 +52,7 @@ fn of_jobs(method: &str, path: &str) -> Option<Operation> {
         ("GET", "/jobs/{id}/result") => {
             answers(200, "Result").or_as(200, kind, bytes).query("raw", is_raw()).of_one()
         }
+        ("GET", "/jobs/{id}/events") => answers(200, "History").of_one(),
         ("GET", "/jobs/{id}/attempts") => answers(200, "Attempts").of_one(),
         ("GET", "/jobs/{id}/explain") => answers(200, "Explanation").of_one(),
         ("GET", "/jobs/{id}/dependencies") => answers(200, "Dependencies").of_one(),
@@ -193,6 +199,13 @@ fn of_server(method: &str, path: &str) -> Option<Operation> {
                 .fold(page, |page, name| page.query(name, text()))
         }
         ("GET", "/stats") => answers(200, "Stats").of_one(),
+        ("GET", "/stats/timeseries") => {
+            let any = "May be repeated: any of them.";
+            let series = answers(200, "Series").query("range", span_text());
+            let series = series.query("step", span_text()).query("by", words(["queue"]));
+            series.query("queue", said(list_of(text()), any)).of_one()
+        }
+        ("GET", "/events") => events(),
         ("GET", "/health") => {
             // Without its database the server cannot look up keys.
             let health = answers(200, "Health").or(503, "Health");
@@ -206,4 +219,18 @@ fn of_server(method: &str, path: &str) -> Option<Operation> {
         }
         _ => return None,
     })
+}
+
+fn events() -> Operation {
+    let any = "May be repeated: any of them.";
+    let after = "The id of the last event that was seen; the header Last-Event-ID says the same.";
+    let names = words(EventName::ALL.iter().map(|name| name.as_str()));
+    let lines = said(text(), "Server-sent events, without end.");
+    let told = Operation::default().or_as(200, "text/event-stream", lines);
+    told.query("job_id", said(list_of(id()), any))
+        .query("type", said(list_of(text()), any))
+        .query("queue", said(list_of(text()), any))
+        .query("event", said(list_of(names), any))
+        .query("since", said(text(), after))
+        .of_one()
 }

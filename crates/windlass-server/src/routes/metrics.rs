@@ -58,7 +58,7 @@ pub(crate) async fn metrics(
 }
 
 /// The namespace that the request names, or all of them.
-async fn namespaces(queue: &Queue, headers: &HeaderMap) -> Result<Vec<String>, Problem> {
+pub(crate) async fn namespaces(queue: &Queue, headers: &HeaderMap) -> Result<Vec<String>, Problem> {
     if headers.contains_key("windlass-namespace") {
         return Ok(vec![queue.namespace().to_owned()]);
     }

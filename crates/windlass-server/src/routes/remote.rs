@@ -44,7 +44,7 @@ pub(crate) async fn claim(
 }
 
 /// A key that is bound to queues has to name those it wants.
-pub(super) fn check_queues(caller: &Caller, queues: &[String]) -> Result<(), Problem> {
+pub(crate) fn check_queues(caller: &Caller, queues: &[String]) -> Result<(), Problem> {
     if caller.has_queues() && queues.is_empty() {
         let detail = "the key is bound to queues: `queues` has to name some of them";
         return Err(Problem::forbidden(detail));

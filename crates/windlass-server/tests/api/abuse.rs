@@ -49,7 +49,7 @@ async fn json_of_any_form_is_kept_as_it_is_or_refused() {
     for payload in &kept {
         let id = api.enqueue(&format!(r#"{{"type":"t","payload":{payload}}}"#)).await;
         let shown = api.get(&format!("{JOBS}/{id}")).await.text();
-        assert!(shown.contains(&format!(r#""payload":{payload},"#)), "{:.80}", payload);
+        assert!(shown.contains(&format!(r#""payload":{payload},"#)), "{payload:.80}");
     }
     // Strict readers cannot take these: one of them would make a whole page unreadable.
     let odd = [r#""\ud800""#.to_owned(), "9".repeat(500_000), "1e999".to_owned()];

@@ -11,6 +11,8 @@ mod door;
 mod edge;
 mod enqueue;
 mod events;
+mod facade;
+mod facade_tickers;
 mod filters;
 mod gopher;
 mod jobs;

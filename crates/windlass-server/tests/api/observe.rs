@@ -133,7 +133,7 @@ fn exported(page: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
         page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     let mut found = BTreeMap::new();
     for line in page.lines().filter(|line| !line.starts_with('#')) {
-        let (name, rest) = line.split_at(line.find(['{', ' ']).unwrap());
+        let (name, rest) = line.split_at(line.find(['{', ' ']).expect("a sample has a value"));
         let ends = ["_bucket", "_sum", "_count"];
         let base = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         let family = if kinds.contains_key(base) { base } else { name };
@@ -142,7 +142,7 @@ fn exported(page: &str) -> BTreeMap<String, (String, BTreeSet<String>)> {
         let labels = labels.map_or("", |(labels, _)| labels).split(',');
         let labels = labels.filter_map(|label| label.split_once('=')).map(|(name, _)| name);
         let labels = labels.filter(|label| *label != "le").map(str::to_owned).collect();
-        found.insert(family.to_owned(), ((*kind.unwrap()).to_owned(), labels));
+        found.insert(family.to_owned(), ((*kind.expect("a family has a type")).to_owned(), labels));
     }
     found
 }

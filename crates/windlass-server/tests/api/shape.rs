@@ -33,21 +33,21 @@ pub(crate) fn check(method: &str, path: &str, status: u16, kind: Option<&str>, b
     let responses = &operation["responses"];
     let listed = responses.get(status.to_string());
     assert!(listed.is_some() || status >= 400, "{place} is not described");
-    let described = resolved(listed.unwrap_or(&responses["default"]));
+    let described = resolved(listed.unwrap_or_else(|| &responses["default"]));
     let Some(content) = described.get("content") else {
         assert!(body.is_empty(), "{place} has a body, which is not described");
         return;
     };
     let kind = kind.unwrap_or_default().split(';').next().unwrap_or_default();
     let schema = content.get(kind).map(|content| &content["schema"]);
-    let schema = schema.unwrap_or_else(|| panic!("{place} answers with {kind}"));
+    assert!(schema.is_some(), "{place} answers with {kind}");
+    let Some(schema) = schema else { return };
     if kind.ends_with("json") {
         // Numbers may have more digits than a value here can hold.
         let _: &RawValue = serde_json::from_slice(body).expect("the answer is JSON");
         let Ok(value) = serde_json::from_slice(body) else { return };
-        if let Err(wrong) = fits(schema, &value, "") {
-            panic!("{place}: {wrong} in {value}");
-        }
+        let wrong = fits(schema, &value, "").err();
+        assert!(wrong.is_none(), "{place}: {} in {value}", wrong.unwrap_or_default());
     }
 }
 
@@ -114,7 +114,7 @@ fn fits(schema: &'static Value, value: &Value, place: &str) -> Result<(), String
 }
 
 fn unknown(keyword: &str) -> bool {
-    panic!("a test does not know the keyword {keyword}")
+    unreachable!("a test does not know the keyword {keyword}")
 }
 
 fn members_fit(schema: &'static Value, value: &Value, place: &str) -> Result<(), String> {

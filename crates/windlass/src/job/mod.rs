@@ -67,7 +67,8 @@ pub use log_line::{LogLevel, LogLine};
 pub use new_batch::NewBatch;
 pub use new_job::NewJob;
 pub(crate) use new_job::RunAt;
-pub(crate) use new_job::{check_name, check_storable, check_text, to_json};
+pub use new_job::check_name;
+pub(crate) use new_job::{check_storable, check_text, to_json};
 pub(crate) use outcome::{Ending, Failure, FailureClass, truncated};
 pub use outcome::{IntoOutcome, JobError, Outcome};
 pub use policy::Policy;
@@ -79,7 +80,7 @@ pub use queue_settings::{
 pub use record::{AttemptRecord, JobRecord};
 pub use role::Role;
 pub(crate) use schedule::Timing;
-pub use schedule::{CatchUp, Overlap, Schedule};
+pub use schedule::{CatchUp, NEEDS_QUEUE, Overlap, Schedule};
 pub use schedule_record::{ScheduleRecord, ScheduleSource, TickEnd, TickOf, TickRecord};
 pub use timestamp::Timestamp;
 pub use trace::TraceContext;

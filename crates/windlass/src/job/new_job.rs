@@ -87,6 +87,18 @@ impl NewJob {
         Ok(new)
     }
 
+    /// Input, byte for byte.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The same job with another input.
+    #[must_use]
+    pub fn with_payload(mut self, payload: impl Into<Vec<u8>>) -> Self {
+        self.payload = payload.into();
+        self
+    }
+
     /// The queue it goes into.
     pub fn queue_name(&self) -> &str {
         &self.queue
@@ -409,8 +421,11 @@ pub(crate) fn check_storable(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks a kind, queue or namespace name; the sentence says what is allowed.
-pub(crate) fn check_name(name: &str) -> Result<(), String> {
+/// Checks a kind, queue or namespace name: 1 to 128 letters, digits and `._:-`.
+///
+/// # Errors
+/// A sentence that says what is allowed.
+pub fn check_name(name: &str) -> Result<(), String> {
     if !(1..=NAME_BYTES_MAX).contains(&name.len()) {
         let bytes = name.len();
         return Err(format!("is {bytes} bytes long (1 to {NAME_BYTES_MAX} allowed)"));

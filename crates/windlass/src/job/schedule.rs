@@ -14,6 +14,9 @@ use crate::{Error, FieldError};
 /// Missed ticks that are made up for with [`CatchUp::All`] where no number is given.
 const CATCH_UP_DEFAULT: u32 = 100;
 
+/// A key of metadata: ticks of a schedule whose job has it are skipped while the job's queue does not exist.
+pub const NEEDS_QUEUE: &str = "needs_queue";
+
 /// Makes the job of a tick.
 type Make = Arc<dyn Fn(Timestamp) -> Result<NewJob, Error> + Send + Sync>;
 
@@ -106,6 +109,33 @@ impl Schedule {
     pub fn custom(next: impl Fn(Timestamp) -> Option<Timestamp> + Send + Sync + 'static) -> Self {
         let code = Code { next: Some(Arc::new(next)), ..Code::default() };
         Self { code, ..Self::of(Timing::Custom) }
+    }
+
+    /// How often it ticks, where that is every so often.
+    pub const fn period(&self) -> Option<Duration> {
+        match self.timing {
+            Timing::Every(period) => Some(period),
+            Timing::Cron(_) | Timing::Custom => None,
+        }
+    }
+
+    /// The job that each tick becomes, unless code makes it.
+    pub const fn template(&self) -> Option<&NewJob> {
+        self.job.as_ref()
+    }
+
+    /// Ticks every so often from now on, instead of what it did.
+    #[must_use]
+    pub fn with_period(mut self, period: Duration) -> Self {
+        self.timing = Timing::Every(period);
+        self
+    }
+
+    /// The queue without which ticks are skipped, where the metadata of its job says so
+    /// ([`NEEDS_QUEUE`]).
+    pub(crate) fn needed_queue(&self) -> Option<&str> {
+        let job = self.job.as_ref()?;
+        job.metadata.contains_key(NEEDS_QUEUE).then_some(job.queue.as_str())
     }
 
     /// A cron expression, a short form such as `@daily`, or `every 90s`.

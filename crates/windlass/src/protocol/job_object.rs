@@ -249,7 +249,7 @@ impl<'a> Members<'a> {
 }
 
 /// Bytes as they are when they are JSON a reader can take, as base64 otherwise.
-pub(super) fn json_or_base64(bytes: Option<&[u8]>) -> (Option<&RawValue>, Option<String>) {
+pub fn json_or_base64(bytes: Option<&[u8]>) -> (Option<&RawValue>, Option<String>) {
     let Some(bytes) = bytes else { return (None, None) };
     match as_json(bytes) {
         Some(json) => (Some(json), None),

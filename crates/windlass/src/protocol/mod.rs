@@ -45,7 +45,7 @@ pub(crate) use event_object::event_text;
 pub use explain_object::ExplainObject;
 pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use history_object::HistoryObject;
-pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob};
+pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob, json_or_base64};
 pub(crate) use job_request::read_row;
 pub use job_request::{read_edit, read_job};
 pub use key_request::{AuditObject, KeyObject, read_new_key, read_rotation};

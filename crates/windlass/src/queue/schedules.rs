@@ -41,11 +41,23 @@ impl Queue {
         name: &str,
         schedule: Schedule,
     ) -> Result<ScheduleRecord, Error> {
-        if schedule.is_by_code() && (schedule.code.make.is_some() || schedule.code.next.is_some()) {
-            let detail = "is made by code: declare the schedule with a worker";
-            return Err(Error::invalid("/job", detail));
-        }
+        refuse_code(&schedule)?;
         self.put_schedule(name, schedule, Expected::New).await
+    }
+
+    /// Makes a schedule as [`Worker::schedule`](crate::Worker::schedule) does, or changes it to this, unless people
+    /// have changed it since. A pause stays. What is no longer declared goes on until someone deletes it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming each broken rule, also when it needs code, which only a worker can bring.
+    pub async fn declare_schedule(
+        &self,
+        name: &str,
+        schedule: Schedule,
+    ) -> Result<ScheduleRecord, Error> {
+        refuse_code(&schedule)?;
+        check_schedule(name, &schedule)?;
+        self.store().declare_schedule(&self.namespace, name, schedule).await
     }
 
     /// Replaces what a schedule is like; with `version`, only that of this version. Ticks that have passed
@@ -127,6 +139,14 @@ impl Queue {
     ) -> Result<Vec<TickRecord>, Error> {
         self.store().ticks(&self.namespace, name, before, limit.min(PAGE_MAX)).await
     }
+}
+
+fn refuse_code(schedule: &Schedule) -> Result<(), Error> {
+    if schedule.is_by_code() && (schedule.code.make.is_some() || schedule.code.next.is_some()) {
+        let detail = "is made by code: declare the schedule with a worker";
+        return Err(Error::invalid("/job", detail));
+    }
+    Ok(())
 }
 
 /// Checks name and schedule, and names each broken rule.

@@ -448,7 +448,6 @@ fn ticket_turn(ticket: u64) -> usize {
 
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
-#[expect(clippy::unwrap_used, reason = "what goes wrong here is a failed test")]
 mod tests {
     use std::future::poll_fn;
     use std::pin::Pin;

@@ -8,6 +8,7 @@ mod handed;
 mod leases;
 mod line;
 mod requests;
+mod retained;
 mod roster;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use super::origin::Origin;
 use super::sql_store::SqlStore;
 use super::types::{Expected, QueuePage};
 use super::verb::{self, Prepared, ScheduleRow};
-use super::{Reply, Store as _};
+use super::{QueueStore as _, Reply, Store as _};
 use crate::Error;
 use crate::core::schedule::due;
 use crate::job::{
@@ -226,15 +226,24 @@ impl<D: Driver> SqlStore<D> {
             Some(found) => (found.ticks, found.next),
             None => (Vec::new(), row.next_tick),
         };
+        let is_idle = self.is_idle(&row, &schedule).await?;
         let mut runs = Vec::with_capacity(due.len() + 1);
-        for tick in row.buffered_tick.into_iter().chain(due.iter().copied()) {
+        let ticks = row.buffered_tick.into_iter().chain(due.iter().copied());
+        for tick in ticks.filter(|_| !is_idle) {
             runs.push((tick, self.run_of(&row, tick, schedule.job_of_tick(tick)?).await?));
         }
         let next_due = next_tick.map(|tick| table.due_at(tick));
         let overlap = schedule.overlap;
-        let verb = verb::Fire { row, overlap, due, runs, next_tick, next_due, now };
+        let verb = verb::Fire { row, overlap, is_idle, due, runs, next_tick, next_due, now };
         self.driver().write(verb).await?;
         Ok(true)
+    }
+
+    /// Whether the schedule needs a queue that is not there.
+    async fn is_idle(&self, row: &ScheduleRow, schedule: &Schedule) -> Result<bool, Error> {
+        let Some(queue) = schedule.needed_queue() else { return Ok(false) };
+        let page = QueuePage { only: Some(queue.to_owned()), after: String::new(), limit: 1 };
+        Ok(self.queues(&row.namespace.as_str().into(), page).await?.is_empty())
     }
 
     /// What stores the job of a tick.

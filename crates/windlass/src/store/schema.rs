@@ -55,6 +55,45 @@ pub async fn migrate(url: &str) -> Result<SchemaStatus, Error> {
     status(url).await
 }
 
+/// Copies the SQLite database at `url` into the new file `to`, as it is at one moment, while others work on it.
+///
+/// # Errors
+/// [`Error::Conflict`] when `to` is there, [`Error::Incompatible`] for another kind of database, which has tools of
+/// its own for this, [`Error::Unavailable`].
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(clippy::unused_async, reason = "other backends answer at once")
+)]
+pub async fn backup(url: &str, to: &std::path::Path) -> Result<(), Error> {
+    match url.split(':').next().unwrap_or_default() {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => super::sqlite::backup(super::sqlite_path(url)?, to.to_owned()).await,
+        scheme => Err(only_sqlite(scheme, to.display())),
+    }
+}
+
+/// Gives the space of deleted rows of the SQLite database at `url` back to the file system. Writers wait meanwhile.
+///
+/// # Errors
+/// [`Error::Incompatible`] for another kind of database, which does this by itself, [`Error::Unavailable`].
+#[cfg_attr(
+    not(feature = "sqlite"),
+    expect(clippy::unused_async, reason = "other backends answer at once")
+)]
+pub async fn vacuum(url: &str) -> Result<(), Error> {
+    match url.split(':').next().unwrap_or_default() {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => super::sqlite::vacuum(super::sqlite_path(url)?).await,
+        scheme => Err(only_sqlite(scheme, "space")),
+    }
+}
+
+fn only_sqlite(scheme: &str, what: impl std::fmt::Display) -> Error {
+    Error::incompatible(format!(
+        "this is for SQLite files: {scheme} has tools of its own for `{what}` (pg_dump, vacuumdb, mariadb-dump)"
+    ))
+}
+
 /// The migrations after schema `after` as a script for the database's own client, for those who do not
 /// let programs change tables. `url` says which kind of database, and where its tables are.
 ///

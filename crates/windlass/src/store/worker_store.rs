@@ -15,6 +15,8 @@ use crate::job::{JobId, WorkerId, WorkerRecord, WorkerState};
 /// As [`Store`](super::Store), for workers that are somewhere else.
 pub(crate) trait WorkerStore {
     fn find_worker(&self, id: WorkerId) -> Reply<'_, Option<KnownWorker>>;
+    /// Who holds a job, and under which epoch; none when nobody does.
+    fn find_holder(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Option<(WorkerId, i64)>>;
     fn workers(&self, namespace: &Arc<str>, page: WorkerPage) -> Reply<'_, Vec<WorkerRecord>>;
     fn ask_worker(
         &self,
@@ -47,6 +49,11 @@ pub(crate) trait WorkerStore {
 impl<D: Driver> WorkerStore for SqlStore<D> {
     fn find_worker(&self, id: WorkerId) -> Reply<'_, Option<KnownWorker>> {
         Box::pin(self.driver().read(verb::FindWorker { id }))
+    }
+
+    fn find_holder(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Option<(WorkerId, i64)>> {
+        let (namespace, shared) = (Arc::clone(namespace), self.shared());
+        Box::pin(self.driver().read(verb::FindHolder { namespace, job, shared }))
     }
 
     fn workers(&self, namespace: &Arc<str>, page: WorkerPage) -> Reply<'_, Vec<WorkerRecord>> {

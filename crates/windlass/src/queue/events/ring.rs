@@ -89,7 +89,7 @@ mod tests {
     fn a_reader_that_is_too_slow_is_told_and_goes_on_at_the_end() {
         let mut ring = Ring::default();
         ring.start_after(10);
-        for id in 11..=(11 + EVENTS_MAX as i64) {
+        for id in (11..).take(EVENTS_MAX + 1) {
             ring.push(event(id, 10));
         }
         let last = ring.last();

@@ -58,7 +58,7 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, Error> {
+pub(super) fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, Error> {
     let shown = path.display().to_string();
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =

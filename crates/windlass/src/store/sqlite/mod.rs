@@ -1,6 +1,7 @@
 //! SQLite: one writer thread with group commit, a few read connections, WAL with full durability.
 
 mod connection;
+mod copy;
 #[cfg(test)]
 mod damage;
 mod migrate;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::connection::Place;
 pub(crate) use self::connection::{Texts, numbered};
+pub(crate) use self::copy::{backup, vacuum};
 use self::readers::Readers;
 pub(crate) use self::transaction::run_statement;
 use self::writer::Writer;

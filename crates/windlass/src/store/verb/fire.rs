@@ -69,6 +69,8 @@ impl Verb for DueSchedules {
 pub(crate) struct Fire {
     pub(crate) row: ScheduleRow,
     pub(crate) overlap: Overlap,
+    /// Its jobs have nowhere to go: all ticks are skipped.
+    pub(crate) is_idle: bool,
     /// The ticks whose time has come.
     pub(crate) due: Vec<Timestamp>,
     /// The job of each of them, and of the tick that has been waiting.
@@ -88,6 +90,13 @@ impl Verb for Fire {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Reply, Error> {
         let id = self.row.id;
         self.row.take_turn(tx).await?;
+        if self.is_idle {
+            for tick in self.row.buffered_tick.iter().chain(&self.due) {
+                self.keep(tx, *tick, TickEnd::Skipped, None).await?;
+            }
+            self.move_on(tx, None).await?;
+            return Ok(None);
+        }
         let live = match self.overlap {
             Overlap::Allow => Vec::new(),
             Overlap::Skip | Overlap::Buffer | Overlap::Cancel => {

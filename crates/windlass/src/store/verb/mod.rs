@@ -137,7 +137,7 @@ pub(crate) use verify::Verify;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use watch::Watch;
 pub(crate) use worker::{Heartbeat, Leave, Progress, Register};
-pub(crate) use workers::{AskWorker, FindWorker, Holds, ListWorkers, RenewWorkers};
+pub(crate) use workers::{AskWorker, FindHolder, FindWorker, Holds, ListWorkers, RenewWorkers};
 
 use super::driver::Tx;
 use super::rows::JobRow;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::job::{Timestamp, WorkerId, WorkerRecord, WorkerState};
+use crate::job::{JobId, Timestamp, WorkerId, WorkerRecord, WorkerState};
 use crate::store::driver::{Batch, Lane, Row, Tx, Verb, Waits};
-use crate::store::rows::{read_json, read_millis};
+use crate::store::rows::{Room, read_json, read_millis};
 use crate::store::statements::Sql;
 use crate::store::verb::apply::HeldLease;
+use crate::store::verb::locate;
 use crate::store::{Fence, KnownWorker, Shared, WorkerKey, WorkerOrigin, WorkerPage};
 
 /// Reads one worker.
@@ -33,6 +34,32 @@ impl Verb for FindWorker {
                 expires_at: Timestamp::from_micros(row.int()?),
                 origin: WorkerOrigin::from_code(row.int()?),
             })
+        })
+    }
+}
+
+/// Reads who holds a job of a namespace: worker and epoch.
+#[derive(Debug)]
+pub(crate) struct FindHolder {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) job: JobId,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Verb for FindHolder {
+    type Reply = Option<(WorkerId, i64)>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Reply, Error> {
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        Ok(match locate(tx, namespace_id, self.job).await?.room {
+            Room::Lease { worker_id, counts, .. } => {
+                Some((WorkerId::from_i64(worker_id), counts.epoch))
+            }
+            Room::Ready { .. }
+            | Room::Delayed { .. }
+            | Room::Blocked { .. }
+            | Room::Throttled { .. }
+            | Room::Ended { .. } => None,
         })
     }
 }
