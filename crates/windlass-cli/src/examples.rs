@@ -76,6 +76,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("limits get", &["windlass limits get customer"]),
     ("limits set", &["windlass limits set customer --concurrency 2 --rate 100/1m"]),
     ("limits delete", &["windlass limits delete customer --yes"]),
+    ("worker", &["windlass worker run --queue media --type resize -- ./resize --fast"]),
+    (
+        "worker run",
+        &[
+            "windlass worker run --queue media --type resize -- ./resize --fast",
+            "windlass worker run --queue mail --concurrency 4 --database sqlite:jobs.db -- ./mail",
+        ],
+    ),
     ("workers", &["windlass workers list"]),
     ("workers list", &["windlass workers list"]),
     ("workers get", &["windlass workers get 81234567890123456"]),

@@ -25,13 +25,9 @@ pub(crate) struct WorkerArgs {
 #[derive(Debug, Subcommand)]
 enum WorkerCommand {
     /// Run a command for each job: payload on stdin, result on stdout, exit code 0 for done
-    #[command(after_help = "\
-Exit codes of the command: 0 completes the job, 65 fails it for good, 75 and all others try it again.
-The command sees WINDLASS_JOB_ID, WINDLASS_JOB_TYPE, WINDLASS_JOB_QUEUE and WINDLASS_JOB_ATTEMPT.
-
-Examples:
-  windlass worker run --queue media --type resize -- ./resize --fast
-  windlass worker run --queue mail --concurrency 4 --server http://127.0.0.1:8080 -- python3 mail.py")]
+    ///
+    /// Exit code 65 fails the job for good, 75 and all others try it again. The command sees WINDLASS_JOB_ID,
+    /// WINDLASS_JOB_TYPE, WINDLASS_JOB_QUEUE and WINDLASS_JOB_ATTEMPT.
     Run(Box<RunArgs>),
 }
 

@@ -186,6 +186,6 @@ fn a_file_that_is_wrong_starts_nothing() {
     let done = folder.run(&["serve", "--http", "127.0.0.1:0", "--config", "wrong.toml"]);
 
     assert_eq!(done.code, 2, "{done:?}");
-    assert!(done.stderr.contains("wrong.toml") && done.stderr.contains("line 2"), "{done:?}");
+    assert!(done.stderr.contains("wrong.toml") && done.stderr.contains("wrong.toml:2"), "{done:?}");
     assert!(!folder.path().join("data").exists());
 }
