@@ -77,7 +77,7 @@ impl Declared {
 
     /// The handlers, with the files that they name: those are beside this one.
     pub(crate) fn handlers(&self) -> Result<Handlers, Failure> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let folder = self.path.parent().unwrap_or_else(|| Path::new("."));
         Handlers::check(self.handlers.clone(), folder)
             .map_err(|why| Failure::usage(format!("{}: {why}", self.path.display())))
     }
