@@ -26,8 +26,8 @@ pub(crate) struct WorkerArgs {
 enum WorkerCommand {
     /// Run a command for each job: payload on stdin, result on stdout, exit code 0 for done
     ///
-    /// Exit code 65 fails the job for good, 75 and all others try it again. The command sees WINDLASS_JOB_ID,
-    /// WINDLASS_JOB_TYPE, WINDLASS_JOB_QUEUE and WINDLASS_JOB_ATTEMPT.
+    /// Exit code 65 fails the job for good, 75 and all others try it again. The command sees `WINDLASS_JOB_ID`,
+    /// `WINDLASS_JOB_TYPE`, `WINDLASS_JOB_QUEUE` and `WINDLASS_JOB_ATTEMPT`.
     Run(Box<RunArgs>),
 }
 
