@@ -31,7 +31,7 @@ pub(crate) async fn backup(from: PathBuf, to: PathBuf) -> Result<(), Error> {
             // Never over a file that came meanwhile.
             fs::hard_link(&part, &to).map_err(failed)?;
             let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
+            let folder = folder.unwrap_or_else(|| Path::new("."));
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
         });
         drop(fs::remove_file(&part));
