@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Completions(cmd::completions::CompletionsArgs),
     /// Write manual pages
     Man(cmd::man::ManArgs),
-    /// Take the commands and flags of GopherQueue's `gq`
+    /// Take the commands and flags of `gq`
     Gq(Box<cmd::gq::GqArgs>),
     /// Take the commands and flags of `pgqueue`
     Pgqueue(Box<cmd::pgqueue::PgqueueArgs>),

@@ -1,4 +1,4 @@
-//! `windlass gq`: the commands and flags of GopherQueue's `gq`, over the same server.
+//! `windlass gq`: the commands and flags of `gq`, over the same server.
 //!
 //! What it prints is what `gq` prints; exit codes are those of every other command here.
 

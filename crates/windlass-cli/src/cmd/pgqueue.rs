@@ -20,7 +20,7 @@ use crate::output;
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true, version)]
 pub(crate) struct PgqueueArgs {
-    /// Taken and left alone: `run` logs by RUST_LOG
+    /// Taken and left alone: `run` logs as `serve` does
     #[arg(long, global = true, hide = true)]
     debug: bool,
 

@@ -119,10 +119,10 @@ pub(crate) async fn change(
 ) -> Answer {
     let mut found = find_queue(&caller, &queue, &name).await?;
     let body: QueueBody = read(&body)?;
-    if let Some(new) = body.queue.as_deref().filter(|new| *new != found.name) {
-        if new_name(new)? != found.name {
-            return Err(Problem::unreadable("queue: a queue keeps its name"));
-        }
+    if let Some(new) = body.queue.as_deref().filter(|new| *new != found.name)
+        && new_name(new)? != found.name
+    {
+        return Err(Problem::unreadable("queue: a queue keeps its name"));
     }
     if body.ttl.is_none() && body.retries.is_none() && body.retry_delay.is_none() {
         return Err(Problem::unreadable("No patch values"));

@@ -72,7 +72,7 @@ pub(crate) fn indented(json: &str) -> String {
         match part {
             ' ' | '\t' | '\r' | '\n' => {}
             '{' | '[' => {
-                while parts.next_if(|next| next.is_ascii_whitespace()).is_some() {}
+                while parts.next_if(char::is_ascii_whitespace).is_some() {}
                 text.push(part);
                 if let Some(end) = parts.next_if(|next| matches!(next, '}' | ']')) {
                     text.push(end);

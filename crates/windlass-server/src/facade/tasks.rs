@@ -172,7 +172,7 @@ pub(crate) async fn list(caller: Caller, Namespaced(queue): Namespaced, pairs: P
         None => {
             let stats = queue.stats().await?;
             let is_meant = |queue: &str| names.is_empty() || names.iter().any(|it| it == queue);
-            let words = status.map_or(STATUSES.to_vec(), |status| vec![status]);
+            let words = status.map_or_else(|| STATUSES.to_vec(), |status| vec![status]);
             words.into_iter().map(|word| count_of(&stats, word, is_meant)).sum()
         }
     };
