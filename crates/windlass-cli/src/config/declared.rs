@@ -69,8 +69,8 @@ impl Declared {
         }
         if let Some(handlers) = table("handlers") {
             for (kind, own) in tables("handlers", handlers)? {
-                let entry = serde_json::from_value(own.json())
-                    .map_err(|why| Mistake::new(own.line, format!("[handlers.{kind}] {why}")))?;
+                let entry =
+                    serde_json::from_value(own.json()).map_err(|why| misfit(kind, own, &why))?;
                 declared.entries.push((kind.to_owned(), own.line, entry));
                 declared.shown.push((format!("handlers.{kind}"), own.line, own.json()));
             }
@@ -80,7 +80,7 @@ impl Declared {
 
     /// Takes the handlers, with the files that they name: those beside the file.
     pub(super) fn take_handlers(&mut self, file: &Path) -> Result<(), Mistake> {
-        let folder = file.parent().unwrap_or(Path::new("."));
+        let folder = file.parent().unwrap_or_else(|| Path::new("."));
         for (kind, line, entry) in std::mem::take(&mut self.entries) {
             let added = self.handlers.add(&kind, entry, folder);
             added.map_err(|why| Mistake::new(line, format!("[handlers.{kind}] {why}")))?;
@@ -207,6 +207,13 @@ fn check<T>(table: &Located, prefix: &str, read: Result<T, Refusal>) -> Result<T
         let pointer = first.map(|error| error.pointer.trim_start_matches(prefix).to_owned());
         Mistake::new(table.line_of(&pointer.unwrap_or_default()), refusal.message())
     })
+}
+
+/// What is wrong with a handler, at the line of the member that it has too much.
+fn misfit(kind: &str, own: &Located, why: &serde_json::Error) -> Mistake {
+    let why = why.to_string();
+    let named = why.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    Mistake::new(own.line_of(named.unwrap_or_default()), format!("[handlers.{kind}] {why}"))
 }
 
 fn object(value: &Value) -> Map<String, Value> {

@@ -218,7 +218,7 @@ mod tests {
             ("[schedules.a]\ncron = '* * * * *'", 1, "job"),
             (
                 "[handlers.resize]\nexec = ['x']\nspeed = 1",
-                1,
+                3,
                 "[handlers.resize] unknown field `speed`",
             ),
         ] {

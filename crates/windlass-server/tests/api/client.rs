@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use windlass::{Queue, RunningWorker};
+use windlass::{Clock, Queue, RunningWorker};
 use windlass_server::{Observer, Server};
 
 use crate::shape;
@@ -32,6 +32,13 @@ pub(crate) struct Reply {
 impl Api {
     pub(crate) async fn start() -> Self {
         Self::start_with(|server| server).await
+    }
+
+    /// With a clock that the test moves; it stands at the beginning of 2026.
+    pub(crate) async fn over_clock() -> (Self, Clock) {
+        let clock = Clock::manual("2026-01-01T00:00:00Z".parse().expect("an instant"));
+        let queue = Queue::builder().clock(clock.clone()).open("memory:").await;
+        (Self::over(queue.expect("a database in memory opens")).await, clock)
     }
 
     pub(crate) async fn over(queue: Queue) -> Self {

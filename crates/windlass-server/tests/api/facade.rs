@@ -1,7 +1,6 @@
 //! pgqueue's API: what its clients send, and what they are answered.
 
 use serde_json::{Value, json};
-use windlass::{Clock, Queue};
 
 use crate::client::{Api, Reply};
 
@@ -26,15 +25,9 @@ async fn refused(api: &Api, method: &str, path: &str, body: &str, status: u16) -
     reply
 }
 
-async fn over_clock() -> (Api, Clock) {
-    let manual = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
-    let queue = Queue::builder().clock(manual.clone()).open("memory:").await;
-    (Api::over(queue.unwrap()).await, manual)
-}
-
 #[tokio::test]
 async fn queues_have_pgqueues_defaults_and_shapes() {
-    let (api, _) = over_clock().await;
+    let (api, _) = Api::over_clock().await;
 
     let made = send(&api, "POST", "/api/queue", r#"{"queue":"Emails"}"#).await;
 
@@ -70,7 +63,7 @@ async fn queues_have_pgqueues_defaults_and_shapes() {
 
 #[tokio::test]
 async fn what_is_wrong_has_pgqueues_shape() {
-    let (api, _) = over_clock().await;
+    let (api, _) = Api::over_clock().await;
     ok(&api, "POST", "/api/queue", r#"{"queue":"q"}"#, 201).await;
 
     for (method, path, body, status) in [
@@ -109,7 +102,7 @@ async fn what_is_wrong_has_pgqueues_shape() {
 
 #[tokio::test]
 async fn a_task_is_stored_retained_and_released() {
-    let (api, manual) = over_clock().await;
+    let (api, manual) = Api::over_clock().await;
     ok(&api, "POST", "/api/queue", r#"{"queue":"q"}"#, 201).await;
 
     let task = ok(&api, "POST", "/api/task", r#"{"queue":"q","payload":{"n":1}}"#, 201).await;
@@ -158,7 +151,7 @@ async fn eventually(api: &Api, path: &str) -> Value {
 
 #[tokio::test]
 async fn tasks_are_listed_by_queue_and_status() {
-    let (api, _) = over_clock().await;
+    let (api, _) = Api::over_clock().await;
     for name in ["a", "b"] {
         ok(&api, "POST", "/api/queue", &json!({ "queue": name }).to_string(), 201).await;
     }
@@ -188,7 +181,7 @@ async fn tasks_are_listed_by_queue_and_status() {
 
 #[tokio::test]
 async fn who_names_no_queue_is_given_tasks_alone() {
-    let (api, _) = over_clock().await;
+    let (api, _) = Api::over_clock().await;
     api.enqueue(r#"{"type":"echo","queue":"q"}"#).await;
 
     refused(&api, "PUT", "/api/task?worker=w", "", 404).await;
@@ -199,7 +192,7 @@ async fn who_names_no_queue_is_given_tasks_alone() {
 
 #[tokio::test]
 async fn namespaces_are_walls() {
-    let (api, _) = over_clock().await;
+    let (api, _) = Api::over_clock().await;
     assert_eq!(api.post("/api/v1/namespaces", r#"{"name":"b"}"#).await.status, 201);
     ok(&api, "POST", "/api/queue", r#"{"queue":"q"}"#, 201).await;
     ok(&api, "POST", "/api/task", r#"{"queue":"q","payload":1}"#, 201).await;

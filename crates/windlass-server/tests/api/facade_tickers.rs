@@ -4,21 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use windlass::{Clock, Queue};
 
 use crate::client::Api;
 
 const TICKER: &str = r#"{"ticker":"Tick","interval":60000000000,"payload":{"a":1}}"#;
 
-async fn over_clock() -> (Api, Clock) {
-    let manual = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
-    let queue = Queue::builder().clock(manual.clone()).open("memory:").await;
-    (Api::over(queue.unwrap()).await, manual)
-}
-
 #[tokio::test]
 async fn tickers_are_made_read_changed_and_deleted() {
-    let (api, _) = over_clock().await;
+    let (api, _) = Api::over_clock().await;
 
     let made = api.post("/api/ticker", TICKER).await;
 
@@ -42,7 +35,7 @@ async fn tickers_are_made_read_changed_and_deleted() {
 
 #[tokio::test]
 async fn a_tick_becomes_a_task_where_there_is_a_queue() {
-    let (api, manual) = over_clock().await;
+    let (api, manual) = Api::over_clock().await;
     for body in [TICKER, r#"{"ticker":"alone"}"#] {
         assert_eq!(api.post("/api/ticker", body).await.status, 201);
     }
