@@ -95,13 +95,11 @@ fn path_of(endpoint: &Endpoint, ids: Option<&[String; 4]>) -> String {
     let path = endpoint.path;
     let about = path.trim_start_matches("/api").trim_start_matches("/v1").split('/').nth(1);
     let (id, name) = match about {
-        Some("task") => (id(0), "q"),
-        Some("ticker") => (nobody(), "s"),
-        Some("jobs") => (id(0), "q"),
+        Some("jobs" | "task") => (id(0), "q"),
         Some("workflows") => (id(1), "q"),
         Some("batches") => (id(2), "q"),
         Some("operations") => (id(3), "q"),
-        Some("schedules") => (nobody(), "s"),
+        Some("schedules" | "ticker") => (nobody(), "s"),
         Some("limits") => (nobody(), "l"),
         _ => (nobody(), "q"),
     };
