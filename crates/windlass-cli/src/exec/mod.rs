@@ -180,7 +180,7 @@ fn end_of(told: Told, status: io::Result<ExitStatus>, output: &mut Output) -> En
     let said = || output.last_words();
     match (told, status.code()) {
         // Once more would write as much again.
-        (Told::TooMuch, _) => End::Permanent(output::too_much()),
+        _ if output.is_too_much() => End::Permanent(output::too_much()),
         (_, Some(0)) => End::Completed(output.take_result()),
         (Told::Late, _) => End::TimedOut,
         (Told::Asked, _) => End::Failed(format!("stopped as asked ({status}){}", said())),
@@ -188,6 +188,24 @@ fn end_of(told: Told, status: io::Result<ExitStatus>, output: &mut Output) -> En
         (Told::Nothing, Some(RETRY)) => {
             End::Failed(format!("{status}, to be tried again{}", said()))
         }
-        (Told::Nothing, _) => End::Failed(format!("{status}{}", said())),
+        (Told::Nothing | Told::TooMuch, _) => End::Failed(format!("{status}{}", said())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_result_that_is_too_large_is_so_whether_or_not_the_command_has_ended() {
+        let ended = || Ok(ExitStatus::from_raw(0));
+        let end = |told, bytes| end_of(told, ended(), &mut Output::of(vec![b'1'; bytes]));
+
+        assert_eq!(end(Told::Nothing, 1 << 20), End::Completed(vec![b'1'; 1 << 20]));
+        for told in [Told::Nothing, Told::TooMuch, Told::Asked, Told::Late] {
+            assert_eq!(end(told, (1 << 20) + 1), End::Permanent(output::too_much()));
+        }
     }
 }

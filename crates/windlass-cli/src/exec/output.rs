@@ -26,6 +26,11 @@ pub(super) struct Output {
 }
 
 impl Output {
+    #[cfg(test)]
+    pub(super) fn of(result: Vec<u8>) -> Self {
+        Self { result, ..Self::default() }
+    }
+
     /// Feeds the command and reads what it writes, until it closes its ends; raises `too_much` when the result
     /// is too large.
     pub(super) async fn collect(
@@ -54,6 +59,11 @@ impl Output {
             self.tail.drain(..excess);
         });
         tokio::join!(feed, result, tail);
+    }
+
+    /// Whether the result is too large, which may be known only after the command has ended.
+    pub(super) const fn is_too_much(&self) -> bool {
+        self.result.len() > RESULT_BYTES_MAX
     }
 
     /// The result; a command that writes nothing has none.
