@@ -34,10 +34,10 @@ mod tests {
 
     #[test]
     fn a_port_that_somebody_listens_on_is_not_free() {
-        let port = free().unwrap();
-        assert!(PORTS.contains(&port));
-
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert!(PORTS.contains(&free().unwrap()));
+        // Whatever port it is given: another test may take the one that `free` has just named.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
 
         assert!(!is_free(port));
         drop(listener);
