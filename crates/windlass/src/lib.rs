@@ -59,5 +59,8 @@ pub const fn Ok<T>(value: T) -> Result<T> {
 #[doc = include_str!("../../../docs/events.md")]
 #[doc = include_str!("../../../docs/handlers.md")]
 #[doc = include_str!("../../../docs/operations.md")]
+#[doc = include_str!("../../../docs/outbox.md")]
+#[doc = include_str!("../../../docs/shutdown.md")]
 #[doc = include_str!("../../../docs/testing-your-jobs.md")]
+#[doc = include_str!("../../../docs/tutorial-rust.md")]
 struct Guides;
