@@ -22,5 +22,6 @@ mod queues;
 mod schedules;
 mod server;
 mod stopping;
+mod tls;
 mod worker_run;
 mod workers;
