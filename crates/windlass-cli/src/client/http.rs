@@ -50,7 +50,7 @@ struct FieldProblem {
 }
 
 impl Server {
-    pub(super) fn new(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn new(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure::usage(format!("`{url}` is not a server: {why}"));
         let base = Url::parse(url)
             .map_err(|error| wrong(&error.to_string()).hint("write it as http://127.0.0.1:8080"))?;
@@ -166,6 +166,13 @@ impl Server {
 
     pub(crate) fn post(&self, path: &str, body: &(impl Serialize + ?Sized)) -> RequestBuilder {
         self.request(Method::POST, path).json(body)
+    }
+
+    /// Asks a path outside the API; anything but success is a failure.
+    pub(crate) async fn probe(&self, path: &str) -> Result<(), Failure> {
+        let base = self.base.as_str().trim_end_matches('/');
+        let request = self.client.get(format!("{base}/{path}")).timeout(CONNECT_TIMEOUT);
+        self.send(request).await.map(drop)
     }
 
     pub(super) async fn object(&self, request: RequestBuilder) -> Result<Object, Failure> {
