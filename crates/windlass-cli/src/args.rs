@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Restore(cmd::backup::CopyArgs),
     /// Check a database
     Doctor(cmd::doctor::DoctorArgs),
+    /// Say whether a server is up, for what starts and restarts it
+    Health(cmd::health::HealthArgs),
     /// Measure this machine: rates, latencies, and the floor of bare SQLite beside them
     Bench(cmd::bench::BenchArgs),
     /// Show, check and write the configuration of `serve`

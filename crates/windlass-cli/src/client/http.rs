@@ -47,7 +47,7 @@ struct FieldProblem {
 }
 
 impl Server {
-    pub(super) fn new(url: &str, namespace: &str, access: &ServerAccess) -> Result<Self, Failure> {
+    pub(crate) fn new(url: &str, namespace: &str, access: &ServerAccess) -> Result<Self, Failure> {
         let opened = http_client(url, access).map_err(|error| Failure::usage(error.to_string()));
         let (client, base) = opened?;
         Ok(Self { client, base, namespace: namespace.to_owned(), access: access.clone() })
@@ -155,6 +155,13 @@ impl Server {
 
     pub(crate) fn post(&self, path: &str, body: &(impl Serialize + ?Sized)) -> RequestBuilder {
         self.request(Method::POST, path).json(body)
+    }
+
+    /// Asks a path outside the API; anything but success is a failure.
+    pub(crate) async fn probe(&self, path: &str) -> Result<(), Failure> {
+        let base = self.base.as_str().trim_end_matches('/');
+        let request = self.client.get(format!("{base}/{path}")).timeout(CONNECT_TIMEOUT);
+        self.send(request).await.map(drop)
     }
 
     pub(super) async fn object(&self, request: RequestBuilder) -> Result<Object, Failure> {

@@ -35,7 +35,7 @@ pub(crate) use operations::operation_id;
 pub(crate) use queues::Scope;
 pub(crate) use schedules::{Doing, body};
 
-const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
+pub(crate) const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
 
 /// How long one request may wait for the end of a job; a longer wait is several requests.
 const WAIT_SLICE: Duration = Duration::from_secs(30);

@@ -7,6 +7,7 @@ mod bundles;
 mod codes;
 mod config;
 mod db;
+mod deploy;
 mod direct;
 mod events;
 mod files;
