@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask ci | test | tidy | bench | torture | sabotage | db`.
+//! Development commands: `cargo xtask ci | test | tidy | bench | load | torture | sabotage | db`.
 //!
 //! No dependency from outside, so a fresh checkout reaches its first test quickly.
 
@@ -9,6 +9,7 @@ mod cargo;
 mod ci;
 mod commands;
 mod db;
+mod load;
 mod peers;
 mod sabotage;
 mod schemathesis;
@@ -27,6 +28,9 @@ usage: cargo xtask COMMAND [ARGS]
                       throughput, latency and cost on SQLite or on servers on a disk, beside a bare
                       floor; ARGS go to `windlass bench`
   bench --peers [N]   N jobs through other queues for PostgreSQL and through ours, in turn
+  load [--release] [ARGS]
+                      many clients against a server: rates over HTTP, claims that wait, streams, a flood,
+                      pages of many jobs; --only NAME, --rows N and more go to the driver
   torture [ARGS]      kill -9 producers and workers over and over and reconcile their journals;
                       --database sqlite|postgres|mysql, --nodes N, --defaults (docs/testing.md)
   schemathesis [ARGS] requests made of the description of the API, against a server; ARGS go to the tool
@@ -76,6 +80,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "ci" => ci::run(rest),
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
+        "load" => load::run(rest),
         "torture" => commands::torture(rest, &cargo::Env::new()),
         "sabotage" => sabotage::run(rest),
         "schemathesis" => schemathesis::run(rest),
