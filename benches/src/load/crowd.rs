@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::client::Connection;
@@ -50,21 +51,33 @@ pub(super) async fn idle_claims(
     let mut asking = server.connection().await?;
     asking.post("/api/v1/jobs", &job_body("idle")).await?.json()?;
     let before = server.rss_mib()?;
+    let (entering, open) = (Arc::new(Semaphore::new(CALLERS)), Arc::new(AtomicUsize::new(0)));
     let mut waiting = JoinSet::new();
-    let open = AtomicUsize::new(0);
-    let open = Arc::new(open);
-    for mut connection in server.connections(options.claims).await? {
-        let worker = register(&mut connection, "waited-for").await?;
-        let open = Arc::clone(&open);
+    for _ in 0..options.claims {
+        let (address, entering, open) = (server.address, Arc::clone(&entering), Arc::clone(&open));
         waiting.spawn(async move {
-            let (path, started) = (format!("/api/v1/workers/{worker}/claim"), Instant::now());
-            connection.send("POST", &path, &json!({ "wait": WAIT }).to_string()).await?;
+            let turn = entering.acquire_owned().await?;
+            let mut connection = Connection::open(address).await?;
+            let worker = register(&mut connection, "waited-for").await?;
+            let (path, body) =
+                (format!("/api/v1/workers/{worker}/claim"), json!({ "wait": WAIT }).to_string());
+            connection.send("POST", &path, &body).await?;
+            drop(turn);
             open.fetch_add(1, Ordering::Relaxed);
-            let answer = connection.answer(started).await?.json()?;
-            Bench::Ok((leases(&answer).count(), connection))
+            loop {
+                let answer = connection.answer(Instant::now()).await?.json()?;
+                let jobs = leases(&answer).count();
+                if jobs > 0 {
+                    return Bench::Ok((jobs, connection));
+                }
+                connection.send("POST", &path, &body).await?;
+            }
         });
     }
     while open.load(Ordering::Relaxed) < options.claims {
+        if let Some(ended) = waiting.try_join_next() {
+            return Err(ended?.err().unwrap_or_else(|| "a claim ended early".into()));
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
