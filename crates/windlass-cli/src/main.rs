@@ -12,7 +12,6 @@ mod examples;
 mod exec;
 mod exit;
 mod output;
-mod remote;
 mod serve;
 mod webhook;
 

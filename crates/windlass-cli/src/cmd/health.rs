@@ -1,7 +1,9 @@
 //! `windlass health`: whether a server is up, for what starts and restarts it.
 
 use clap::Args;
+use windlass::ServerAccess;
 
+use crate::args::ca_file_of_environment;
 use crate::client::{SERVER_DEFAULT, Server};
 use crate::exit::Failure;
 use crate::output;
@@ -18,7 +20,8 @@ pub(crate) struct HealthArgs {
 }
 
 pub(crate) async fn run(args: &HealthArgs) -> Result<(), Failure> {
-    let server = Server::new(&args.server, "default", None)?;
+    let access = ServerAccess { api_key: None, ca_file: ca_file_of_environment() };
+    let server = Server::new(&args.server, "default", &access)?;
     let asked = if args.live { "live" } else { "ready" };
     server.probe(asked).await?;
     output::line(asked)

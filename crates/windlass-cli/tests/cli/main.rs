@@ -25,5 +25,6 @@ mod schedules;
 mod scripts;
 mod server;
 mod stopping;
+mod tls;
 mod worker_run;
 mod workers;
