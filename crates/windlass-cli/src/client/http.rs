@@ -11,6 +11,8 @@ use super::{JobRequest, ListRequest, RetryRequest, unreadable};
 use crate::exit::{Exit, Failure};
 use crate::output::Object;
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What a wait may take longer than it asked for: the server answers a little after its time.
 const WAIT_ALLOWANCE: Duration = Duration::from_secs(10);
 
