@@ -23,6 +23,7 @@ mod queues;
 mod schedules;
 mod server;
 mod stopping;
+mod telemetry;
 mod tls;
 mod worker_run;
 mod workers;
