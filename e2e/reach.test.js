@@ -104,7 +104,7 @@ test("whatever can be done is reached with Tab, and shows where the focus is", a
 test("the theme is chosen and kept", async () => {
   const tab = await watched(browser, server, { colorScheme: "light" });
   await tab.go("/");
-  const ground = () => tab.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const ground = () => tab.page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await ground();
   const button = tab.page.locator("#theme");
   while (!(await button.textContent()).includes("dark")) await button.click();
