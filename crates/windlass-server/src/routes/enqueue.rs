@@ -50,10 +50,7 @@ pub(crate) async fn enqueue(
         let place = [(header::LOCATION, format!("/api/v1/jobs/{}", enqueued.id()))];
         (StatusCode::CREATED, place, job).into_response()
     } else {
-        let why = match enqueued.existing() {
-            Some(Existing::Unique) => "unique",
-            Some(Existing::Idempotency) | None => "idempotency",
-        };
+        let why = enqueued.existing().unwrap_or(Existing::Idempotency).as_str();
         (StatusCode::OK, [(EXISTING, why)], job).into_response()
     };
     let headers = response.headers_mut();
@@ -121,8 +118,8 @@ pub(crate) async fn enqueue_batch(
     };
     let pressures = replies.iter().flatten().filter_map(Enqueued::pressure);
     let pressure = pressures.map(|it| it.fraction()).reduce(f64::max);
-    let jobs: Vec<_> =
-        replies.into_iter().map(|reply| reply.map(|enqueued| stored(enqueued.id()))).collect();
+    let answered = |enqueued: Enqueued| (stored(enqueued.id()), enqueued.existing());
+    let jobs: Vec<_> = replies.into_iter().map(|reply| reply.map(answered)).collect();
     Ok((StatusCode::CREATED, Json(BatchReply::new(&jobs, pressure))).into_response())
 }
 
