@@ -24,7 +24,7 @@ export async function serve({ args = [], roles = [] } = {}) {
   const options = { cwd: folder, env: environment };
   const keys = {};
   for (const role of roles) {
-    const command = ["keys", "create", "--role", role, "--name", role, "--database", database];
+    const command = ["keys", "create", "--role", role, "--label", role, "--database", database];
     const { stdout } = await promisify(execFile)(program, command, options);
     keys[role] = stdout.match(/wl_\w{12}_[\w-]+/)[0];
   }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::Failure;
 use crate::cargo::{cargo, root};
+use crate::db::is_ci;
 
 /// The oldest release of Node that the driver of the browser runs on.
 const NODE_MIN: u32 = 20;
@@ -20,8 +21,7 @@ const CHROMIUM: &str = "chromium";
 /// Runs the tests; arguments but `--smoke` and `--shots` go to Node's test runner.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if let Err(missing) = tools() {
-        // The tests of the database servers go by the same rule.
-        if std::env::var_os("CI").is_some_and(|it| !it.is_empty() && it != "false") {
+        if is_ci() {
             return Err(Failure::Failed(missing));
         }
         println!("skipped: {missing}");

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -62,6 +64,15 @@ impl Connection {
         answer.map_err(|_| format!("{method} {path}: no answer in time"))?
     }
 
+    /// Asks for a stream of events and does not wait for it.
+    pub(super) async fn stream(&mut self, path: &str) -> io::Result<()> {
+        let host = self.address;
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: text/event-stream\r\n\r\n");
+        self.stream.write_all(head.as_bytes()).await?;
+        self.stream.flush().await
+    }
+
     /// Sends a request and does not wait for its answer.
     pub(super) async fn send(&mut self, method: &str, path: &str, body: &str) -> io::Result<()> {
         let (host, length) = (self.address, body.len());
@@ -91,9 +102,12 @@ impl Connection {
         Ok(Answer { status, first_byte, body })
     }
 
-    /// Reads whatever comes next, and says how much that was; 0 at the end.
-    pub(super) async fn some(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(into).await
+    /// Reads whatever comes until the end, and counts its bytes.
+    pub(super) async fn read_all(mut self, bytes: Arc<AtomicUsize>) {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(some @ 1..) = self.stream.read(&mut buffer).await {
+            bytes.fetch_add(some, Ordering::Relaxed);
+        }
     }
 
     async fn chunks(&mut self) -> Bench<Vec<u8>> {

@@ -121,11 +121,11 @@ pub(super) async fn streams(
     let (mut readers, mut unread) = (JoinSet::new(), Vec::new());
     let bytes = Arc::new(AtomicUsize::new(0));
     for (n, mut connection) in server.connections(options.streams).await?.into_iter().enumerate() {
-        connection.send("GET", "/api/v1/events", "").await?;
+        connection.stream("/api/v1/events").await?;
         if n % UNREAD_EVERY == 0 {
             unread.push(connection);
         } else {
-            readers.spawn(read_all(connection, Arc::clone(&bytes)));
+            readers.spawn(connection.read_all(Arc::clone(&bytes)));
         }
     }
     let meter = server.meter()?;
@@ -139,13 +139,6 @@ pub(super) async fn streams(
     figures.set("ratio.streams_p99", beside / alone);
     figures.goal("ratio.streams_p99", Goal::AtMost(2.0));
     Ok(())
-}
-
-async fn read_all(mut connection: Connection, bytes: Arc<AtomicUsize>) {
-    let mut buffer = vec![0; 16 << 10];
-    while let Ok(some @ 1..) = connection.some(&mut buffer).await {
-        bytes.fetch_add(some, Ordering::Relaxed);
-    }
 }
 
 /// Jobs as fast as 64 connections can, which workers of the server run meanwhile: nothing is lost.

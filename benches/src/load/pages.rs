@@ -1,10 +1,15 @@
-//! Pages of many jobs: how long each takes, while a few jobs come in.
+//! Pages of many jobs, as JSON and in the dashboard: how long each takes, and what open ones cost.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use super::client::Connection;
 use super::fixture;
+use super::rates::steady;
 use super::server::Server;
 use super::{LoadOptions, job_body};
 use crate::Bench;
@@ -40,6 +45,26 @@ const PAGES: [(&str, &str); 20] = [
     ("queue_and_state", "/api/v1/jobs?queue=queue-1&state=completed"),
 ];
 
+/// Pages of the dashboard.
+const DASHBOARD: [(&str, &str); 11] = [
+    ("overview", "/ui/"),
+    ("jobs", "/ui/jobs"),
+    ("jobs_dead", "/ui/jobs?q=state%3Adead_letter"),
+    ("jobs_of_a_queue", "/ui/jobs?q=queue%3Aqueue-1"),
+    ("queues", "/ui/queues"),
+    ("queue", "/ui/queues/queue-1"),
+    ("types", "/ui/types"),
+    ("dead", "/ui/dead"),
+    ("schedules", "/ui/schedules"),
+    ("workers", "/ui/workers"),
+    ("operations", "/ui/operations"),
+];
+
+/// Dashboards that are open at the same time, what they may use of a core, and the jobs a second that they show.
+const OPEN: usize = 50;
+const OPEN_CPU_PERCENT_MAX: f64 = 5.0;
+const LIVE_RATE: usize = 20;
+
 /// Makes the database, and asks for every page.
 pub(super) async fn pages(
     program: &Path,
@@ -62,6 +87,42 @@ pub(super) async fn pages(
         let name = format!("page_ms.{name}");
         figures.set(&name, millis);
         figures.goal(&name, Goal::AtMost(PAGE_MS_MAX));
+    }
+    progress("pages of the dashboard");
+    for (name, path) in DASHBOARD {
+        let millis = slowest(&mut connection, path).await?;
+        let name = format!("dashboard_ms.{name}");
+        figures.set(&name, millis);
+        figures.goal(&name, Goal::AtMost(PAGE_MS_MAX));
+    }
+    open_dashboards(&server, options, figures, progress).await
+}
+
+/// What the processor does for pages that are open, while jobs come in.
+async fn open_dashboards(
+    server: &Server,
+    options: &LoadOptions,
+    figures: &mut Figures,
+    progress: &mut impl FnMut(&str),
+) -> Bench<()> {
+    let span = Duration::from_secs(options.seconds);
+    progress(&format!("{OPEN} open dashboards beside {LIVE_RATE} jobs a second"));
+    let meter = server.meter()?;
+    steady(server, LIVE_RATE, span).await?;
+    let alone = server.cpu_percent(&meter)?;
+    let (mut open, bytes) = (JoinSet::new(), Arc::default());
+    for mut connection in server.connections(OPEN).await? {
+        connection.stream("/ui/").await?;
+        open.spawn(connection.read_all(Arc::clone(&bytes)));
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let meter = server.meter()?;
+    steady(server, LIVE_RATE, span).await?;
+    figures.set("dashboards.cpu_percent", server.cpu_percent(&meter)? - alone);
+    figures.goal("dashboards.cpu_percent", Goal::AtMost(OPEN_CPU_PERCENT_MAX));
+    figures.set("dashboards.mib_read", bytes.load(Ordering::Relaxed) as f64 / 1_048_576.0);
+    if open.len() < OPEN || bytes.load(Ordering::Relaxed) == 0 {
+        return Err("the dashboards were told nothing".into());
     }
     Ok(())
 }

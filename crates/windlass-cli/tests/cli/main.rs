@@ -25,6 +25,7 @@ mod schedules;
 mod scripts;
 mod server;
 mod stopping;
+mod telemetry;
 mod tls;
 mod worker_run;
 mod workers;
