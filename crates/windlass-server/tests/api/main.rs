@@ -16,6 +16,7 @@ mod facade_tickers;
 mod filters;
 mod gopher;
 mod jobs;
+mod library;
 mod limits;
 mod list;
 mod observe;
