@@ -5,6 +5,7 @@ mod drain;
 mod enqueue;
 mod floor;
 mod limits;
+mod load;
 mod process;
 mod report;
 mod server;
@@ -12,6 +13,7 @@ mod windlass_side;
 
 use std::path::{Path, PathBuf};
 
+pub use load::{LoadOptions, run_load};
 pub use report::{Figures, Goal};
 pub use server::{ServerOptions, contend, drain_as_child, run_on_server};
 

@@ -49,6 +49,7 @@ const STEPS: &[Step] = &[
 const FULL_STEPS: &[Step] = &[
     ("deny", |_| deny()),
     ("schemathesis", |_| schemathesis::run(&[])),
+    ("pooled", commands::pooled),
     ("idle", idle),
     ("sabotage", sabotage::run_with),
     ("bench", |_| bench::run(&[])),

@@ -10,6 +10,28 @@ const NEXTEST: &[&str] = &["nextest", "run", "--workspace"];
 /// nextest cannot run doctests.
 const DOCTESTS: &[&str] = &["test", "--workspace", "--doc"];
 const CARGO_TEST: &[&str] = &["test", "--workspace"];
+/// PgBouncer is another way to PostgreSQL and no other database: what depends neither on sessions nor on
+/// notifications is run through it by [`pooled`] only.
+const NOT_POOLED: &[&str] = &["--", "--skip", "::pgbouncer::"];
+const POOLED: &[&str] = &["test", "--workspace", "--test", "suite", "--"];
+/// What does: files of the behaviour suite.
+const POOLED_FILES: &[&str] = &[
+    "cancel",
+    "claim",
+    "complete",
+    "enqueue",
+    "events",
+    "idempotency",
+    "lease",
+    "limits",
+    "order",
+    "remote",
+    "replies",
+    "schedules",
+    "shutdown",
+    "unique",
+    "workflows",
+];
 
 const TORTURE: &[&str] = &[
     "run",
@@ -34,6 +56,11 @@ pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
 /// With nextest the doctests are a run of their own. It is left out when arguments are given,
 /// because they are nextest's and mean nothing to it.
 pub(crate) fn test_with(args: &[String], env: &Env) -> Result<(), Failure> {
+    if !has_subcommand("nextest") && args.is_empty() {
+        cargo_with_env(&[CARGO_TEST, NOT_POOLED].concat(), &[], env)?;
+        let files = POOLED_FILES.iter().map(|file| format!("{file}::pgbouncer::"));
+        return cargo_with_env(POOLED, &files.collect::<Vec<_>>(), env);
+    }
     if !has_subcommand("nextest") {
         return cargo_with_env(CARGO_TEST, args, env);
     }
@@ -42,6 +69,11 @@ pub(crate) fn test_with(args: &[String], env: &Env) -> Result<(), Failure> {
         cargo_with_env(DOCTESTS, &[], env)?;
     }
     Ok(())
+}
+
+/// Runs the whole behaviour suite through `PgBouncer`.
+pub(crate) fn pooled(env: &Env) -> Result<(), Failure> {
+    cargo_with_env(POOLED, &["::pgbouncer::".to_owned()], env)
 }
 
 /// Runs the kill -9 harness, built for release.

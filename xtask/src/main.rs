@@ -1,4 +1,4 @@
-//! Development commands: `cargo xtask ci | test | tidy | bench | torture | sabotage | db`.
+//! Development commands: `cargo xtask ci | test | tidy | bench | load | e2e | torture | sabotage | db`.
 //!
 //! No dependency from outside, so a fresh checkout reaches its first test quickly.
 
@@ -9,6 +9,8 @@ mod cargo;
 mod ci;
 mod commands;
 mod db;
+mod e2e;
+mod load;
 mod peers;
 mod sabotage;
 mod schemathesis;
@@ -27,6 +29,12 @@ usage: cargo xtask COMMAND [ARGS]
                       throughput, latency and cost on SQLite or on servers on a disk, beside a bare
                       floor; ARGS go to `windlass bench`
   bench --peers [N]   N jobs through other queues for PostgreSQL and through ours, in turn
+  load [--release] [ARGS]
+                      many clients against a server: rates over HTTP, claims that wait, streams, a flood,
+                      pages of many jobs; --only NAME, --rows N and more go to the driver
+  e2e [--smoke] [--shots] [ARGS]
+                      the dashboard in a browser; --smoke opens every page and no more, --shots takes the
+                      pictures of the README; ARGS go to Node's test runner
   torture [ARGS]      kill -9 producers and workers over and over and reconcile their journals;
                       --database sqlite|postgres|mysql, --nodes N, --defaults (docs/testing.md)
   schemathesis [ARGS] requests made of the description of the API, against a server; ARGS go to the tool
@@ -76,6 +84,8 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "ci" => ci::run(rest),
         "tidy" => tidy::run(rest),
         "bench" => bench::run(rest),
+        "load" => load::run(rest),
+        "e2e" => e2e::run(rest),
         "torture" => commands::torture(rest, &cargo::Env::new()),
         "sabotage" => sabotage::run(rest),
         "schemathesis" => schemathesis::run(rest),

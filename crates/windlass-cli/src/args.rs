@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use windlass::{BatchId, JobId, Priority, State, Timestamp, WorkflowId};
+use windlass::{BatchId, JobId, Priority, ServerAccess, State, Timestamp, WorkflowId};
 
 use crate::exit::Failure;
 use crate::output::Format;
@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Restore(cmd::backup::CopyArgs),
     /// Check a database
     Doctor(cmd::doctor::DoctorArgs),
+    /// Say whether a server is up, for what starts and restarts it
+    Health(cmd::health::HealthArgs),
     /// Measure this machine: rates, latencies, and the floor of bare SQLite beside them
     Bench(cmd::bench::BenchArgs),
     /// Show, check and write the configuration of `serve`
@@ -151,14 +153,28 @@ pub(crate) struct ClientArgs {
     )]
     pub(crate) api_key_file: Option<PathBuf>,
 
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Certificates (PEM) that may vouch for the server, beside those of this machine [env: WINDLASS_CA_FILE]",
+        help_heading = "Connection"
+    )]
+    pub(crate) ca_file: Option<PathBuf>,
+
     /// How to print data
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
 }
 
 impl ClientArgs {
+    /// How a server is reached.
+    pub(crate) fn access(&self) -> Result<ServerAccess, Failure> {
+        let ca_file = self.ca_file.clone().or_else(ca_file_of_environment);
+        Ok(ServerAccess { api_key: self.api_key()?, ca_file })
+    }
+
     /// The API key, if there is one. It never stands among the arguments, which everybody on the machine can read.
-    pub(crate) fn api_key(&self) -> Result<Option<String>, Failure> {
+    fn api_key(&self) -> Result<Option<String>, Failure> {
         let from_env = || std::env::var("WINDLASS_API_KEY").ok().filter(|key| !key.is_empty());
         let Some(file) = &self.api_key_file else { return Ok(from_env()) };
         match std::fs::read_to_string(file) {
@@ -166,6 +182,11 @@ impl ClientArgs {
             Err(error) => Err(Failure::usage(format!("--api-key-file: {error}"))),
         }
     }
+}
+
+/// Which authorities the environment names.
+pub(crate) fn ca_file_of_environment() -> Option<PathBuf> {
+    std::env::var_os("WINDLASS_CA_FILE").filter(|file| !file.is_empty()).map(PathBuf::from)
 }
 
 /// Which page of a list of names.

@@ -142,6 +142,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("backup", &["windlass backup jobs-monday.db"]),
     ("restore", &["windlass restore jobs-monday.db --database sqlite:./data/windlass.db"]),
     ("doctor", &["windlass doctor --deep"]),
+    ("health", &["windlass health", "windlass health --live"]),
     ("bench", &["windlass bench --jobs 10000"]),
     ("config", &["windlass config show"]),
     ("config show", &["windlass config show --origin"]),

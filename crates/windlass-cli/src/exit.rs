@@ -71,6 +71,7 @@ impl From<Error> for Failure {
             Error::NotFound { .. } => Exit::NotFound,
             Error::Conflict { .. } | Error::Lost { .. } => Exit::Conflict,
             Error::Invalid(_) => Exit::Usage,
+            Error::Denied { .. } => Exit::Auth,
             Error::Unavailable { .. } | Error::Closed => Exit::Unreachable,
             _ => Exit::Failure,
         };

@@ -12,7 +12,6 @@ mod examples;
 mod exec;
 mod exit;
 mod output;
-mod remote;
 mod serve;
 mod webhook;
 
@@ -134,6 +133,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Events(args) => cmd::events::run(*args).await,
         Command::Db(args) => cmd::db::run(args).await,
         Command::Doctor(args) => cmd::doctor::run(args).await,
+        Command::Health(args) => cmd::health::run(&args).await,
         Command::Bench(args) => cmd::bench::run(&args).await,
         Command::Config(args) => cmd::config::run(&args),
         Command::Completions(args) => cmd::completions::run(&args),

@@ -85,6 +85,10 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
+    pub(crate) fn precondition_failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", detail)
+    }
+
     pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
@@ -257,8 +261,8 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         match error {
             Error::NotFound { .. } => Self::not_found(detail),
-            Error::Conflict { code: code @ "precondition_failed", .. } => {
-                Self::new(StatusCode::PRECONDITION_FAILED, code, detail)
+            Error::Conflict { code: "precondition_failed", .. } => {
+                Self::precondition_failed(detail)
             }
             Error::Conflict { code, .. } => Self::new(StatusCode::CONFLICT, code, detail),
             Error::Invalid(errors) => {

@@ -96,13 +96,26 @@ impl<V: FromStr> FromRequestParts<Shared> for IfMatch<V> {
     async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Problem> {
         match header_text(&parts.headers, "if-match")? {
             None | Some("*") => Ok(Self(None)),
-            Some(text) => match text.trim_matches('"').parse() {
-                Ok(version) if text.starts_with('"') && text.ends_with('"') => {
-                    Ok(Self(Some(version)))
-                }
-                _ => Err(Problem::unreadable("if-match: must be an ETag of this resource, or *")),
-            },
+            Some(text) => read_tag(text).map(|version| Self(Some(version))),
         }
+    }
+}
+
+/// Reads one entity tag. A weak one, or one that was never given out, is the tag of no version (RFC 9110, 13.1.1).
+fn read_tag<V: FromStr>(text: &str) -> Result<V, Problem> {
+    let quoted = |text: &'_ str| {
+        let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+        (!inner.contains('"')).then(|| inner.to_owned())
+    };
+    let is_weak = text.starts_with("W/");
+    match quoted(text.strip_prefix("W/").unwrap_or(text)) {
+        None => Err(Problem::unreadable("if-match: must be one ETag in double quotes, or *")),
+        Some(inner) => match inner.parse() {
+            Ok(version) if !is_weak => Ok(version),
+            _ => {
+                Err(Problem::precondition_failed(format!("if-match: {text} is no version of this")))
+            }
+        },
     }
 }
 

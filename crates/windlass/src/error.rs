@@ -59,6 +59,18 @@ pub enum Error {
         /// What does not fit, and what to do.
         message: String,
     },
+    /// A server refuses the caller: no API key, or one that may not do this.
+    #[error("{message}")]
+    Denied {
+        /// What the server said.
+        message: String,
+    },
+    /// A queue behind a server cannot do this: the API of the server may, and the database can.
+    #[error("{what} is not possible through a server")]
+    Unsupported {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// Something that must not happen did: a defect of Windlass or a damaged database.
     #[error("{message}")]
     Bug {
@@ -143,6 +155,11 @@ impl Error {
 
     pub(crate) fn incompatible(message: impl Into<String>) -> Self {
         Self::Incompatible { message: message.into() }
+    }
+
+    #[cfg(feature = "remote")]
+    pub(crate) const fn unsupported(what: &'static str) -> Self {
+        Self::Unsupported { what }
     }
 
     pub(crate) fn bug(message: impl Into<String>) -> Self {

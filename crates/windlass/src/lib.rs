@@ -29,6 +29,10 @@ pub use queue::{
     WorkerStats,
 };
 pub use runtime::Clock;
+/// For the command line, which asks servers for more than a [`Queue`] does.
+#[cfg(feature = "remote")]
+#[doc(hidden)]
+pub use store::remote::{ServerAccess, http_client};
 pub use store::schema;
 pub use store::within::Transaction;
 pub use store::{
@@ -57,7 +61,11 @@ pub const fn Ok<T>(value: T) -> Result<T> {
 /// The examples of the guides are compiled and run.
 #[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../../../docs/events.md")]
+#[cfg_attr(feature = "remote", doc = include_str!("../../../docs/behind-a-server.md"))]
 #[doc = include_str!("../../../docs/handlers.md")]
 #[doc = include_str!("../../../docs/operations.md")]
+#[doc = include_str!("../../../docs/outbox.md")]
+#[doc = include_str!("../../../docs/shutdown.md")]
 #[doc = include_str!("../../../docs/testing-your-jobs.md")]
+#[doc = include_str!("../../../docs/tutorial-rust.md")]
 struct Guides;

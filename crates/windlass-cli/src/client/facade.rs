@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde::Serialize;
+use windlass::ServerAccess;
 
 use super::ABSENCE_PAUSE;
 use super::http::Server;
@@ -21,8 +22,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(45);
 pub(crate) struct Facade(Server);
 
 impl Facade {
-    pub(crate) fn new(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
-        Server::new(url, namespace, key).map(Self)
+    pub(crate) fn new(url: &str, namespace: &str, access: &ServerAccess) -> Result<Self, Failure> {
+        Server::new(url, namespace, access).map(Self)
     }
 
     /// The text of an answer.

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use windlass::{JobId, format_duration};
+use windlass::{JobId, Queue, ServerAccess, format_duration, http_client};
 
 use super::{JobRequest, ListRequest, RetryRequest, unreadable};
-use crate::exit::{Exit, Failure, with_causes};
+use crate::exit::{Exit, Failure};
 use crate::output::Object;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a wait may take longer than it asked for: the server answers a little after its time.
 const WAIT_ALLOWANCE: Duration = Duration::from_secs(10);
@@ -24,6 +22,7 @@ pub(crate) struct Server {
     client: Client,
     base: Url,
     namespace: String,
+    access: ServerAccess,
 }
 
 /// A problem document, as far as a person needs it.
@@ -50,30 +49,22 @@ struct FieldProblem {
 }
 
 impl Server {
-    pub(super) fn new(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
-        let wrong = |why: &str| Failure::usage(format!("`{url}` is not a server: {why}"));
-        let base = Url::parse(url)
-            .map_err(|error| wrong(&error.to_string()).hint("write it as http://127.0.0.1:8080"))?;
-        if base.scheme() != "http" || base.host_str().is_none() {
-            return Err(wrong("this build speaks http://HOST:PORT"));
+    pub(crate) fn new(url: &str, namespace: &str, access: &ServerAccess) -> Result<Self, Failure> {
+        let opened = http_client(url, access).map_err(|error| Failure::usage(error.to_string()));
+        let (client, base) = opened?;
+        Ok(Self { client, base, namespace: namespace.to_owned(), access: access.clone() })
+    }
+
+    /// The same server for a worker.
+    pub(crate) async fn queue(&self) -> Result<Queue, Failure> {
+        let mut queue = Queue::builder().namespace(&self.namespace);
+        if let Some(key) = &self.access.api_key {
+            queue = queue.api_key(key);
         }
-        let mut client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(key) = key {
-            let header = HeaderValue::from_str(&format!("Bearer {key}"));
-            // What was given is not repeated.
-            let mut header = header.map_err(|_| Failure::usage("the API key is no API key"))?;
-            header.set_sensitive(true);
-            client = client.default_headers(HeaderMap::from_iter([(AUTHORIZATION, header)]));
+        if let Some(file) = &self.access.ca_file {
+            queue = queue.ca_file(file);
         }
-        if is_loopback(&base) {
-            client = client.no_proxy();
-        }
-        let client =
-            client.build().map_err(|error| Failure::new(Exit::Failure, with_causes(&error)))?;
-        Ok(Self { client, base, namespace: namespace.to_owned() })
+        Ok(queue.open(self.base.as_str()).await?)
     }
 
     pub(super) async fn submit(&self, job: &JobRequest) -> Result<Object, Failure> {
@@ -168,6 +159,13 @@ impl Server {
         self.request(Method::POST, path).json(body)
     }
 
+    /// Asks a path outside the API; anything but success is a failure.
+    pub(crate) async fn probe(&self, path: &str) -> Result<(), Failure> {
+        let base = self.base.as_str().trim_end_matches('/');
+        let request = self.client.get(format!("{base}/{path}")).timeout(CONNECT_TIMEOUT);
+        self.send(request).await.map(drop)
+    }
+
     pub(super) async fn object(&self, request: RequestBuilder) -> Result<Object, Failure> {
         Object::parse(self.text(request).await?).map_err(|error| unreadable(&error))
     }
@@ -238,12 +236,6 @@ fn first_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-/// Proxies are for other machines.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,13 +257,5 @@ mod tests {
 
         assert_eq!(failure.exit, Exit::Unreachable);
         assert!(failure.to_string().contains("502"));
-    }
-
-    #[test]
-    fn only_http_addresses_are_servers() {
-        for url in ["127.0.0.1:8080", "https://example.org", "sqlite:x.db", "http://"] {
-            assert_eq!(Server::new(url, "default", None).unwrap_err().exit, Exit::Usage, "{url}");
-        }
-        assert!(Server::new("http://[::1]:8080", "default", None).is_ok());
     }
 }

@@ -19,7 +19,7 @@ mod workers;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use windlass::{JobId, Priority};
+use windlass::{JobId, Priority, ServerAccess};
 
 use crate::args::{self, ClientArgs, FilterArgs};
 use crate::exit::{Exit, Failure};
@@ -35,7 +35,7 @@ pub(crate) use operations::operation_id;
 pub(crate) use queues::Scope;
 pub(crate) use schedules::{Doing, body};
 
-const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
+pub(crate) const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
 
 /// How long one request may wait for the end of a job; a longer wait is several requests.
 const WAIT_SLICE: Duration = Duration::from_secs(30);
@@ -101,16 +101,19 @@ impl Target {
             }
             None => {
                 let url = server.as_deref().unwrap_or(SERVER_DEFAULT);
-                let key = client.api_key()?;
-                let server = Server::new(url, &client.namespace, key.as_deref())?;
+                let server = Server::new(url, &client.namespace, &client.access()?)?;
                 Ok(Self::Server(Arc::new(server)))
             }
         }
     }
 
     /// A server, whatever the environment says.
-    pub(crate) fn server(url: &str, namespace: &str, key: Option<&str>) -> Result<Self, Failure> {
-        Server::new(url, namespace, key).map(|server| Self::Server(Arc::new(server)))
+    pub(crate) fn server(
+        url: &str,
+        namespace: &str,
+        access: &ServerAccess,
+    ) -> Result<Self, Failure> {
+        Server::new(url, namespace, access).map(|server| Self::Server(Arc::new(server)))
     }
 
     pub(crate) async fn submit(&self, job: JobRequest) -> Result<Object, Failure> {

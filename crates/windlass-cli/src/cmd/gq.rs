@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
-use windlass::{Priority, State, format_duration};
+use windlass::{Priority, ServerAccess, State, format_duration};
 
-use crate::args::{FilterArgs, duration, job_id, pair, priority};
+use crate::args::{FilterArgs, ca_file_of_environment, duration, job_id, pair, priority};
 use crate::client::{JobRequest, ListRequest, Payload, Target};
 use crate::exit::Failure;
 use crate::output::{self, Format, Object};
@@ -169,8 +169,9 @@ impl GqArgs {
 
 pub(crate) async fn run(args: GqArgs) -> Result<(), Failure> {
     let from_env = || std::env::var("WINDLASS_API_KEY").ok();
-    let key = args.api_key.clone().or_else(from_env).filter(|key| !key.is_empty());
-    let target = Target::server(&args.server, "default", key.as_deref())?;
+    let api_key = args.api_key.clone().or_else(from_env).filter(|key| !key.is_empty());
+    let access = ServerAccess { api_key, ca_file: ca_file_of_environment() };
+    let target = Target::server(&args.server, "default", &access)?;
     match args.command {
         GqCommand::Serve(_) | GqCommand::Version => {
             output::line(concat!("gq version ", env!("CARGO_PKG_VERSION")))

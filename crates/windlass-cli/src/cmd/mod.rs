@@ -14,6 +14,7 @@ pub(crate) mod doctor;
 mod edit;
 pub(crate) mod events;
 pub(crate) mod gq;
+pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod limits;

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use windlass::{JobId, Timestamp};
+use windlass::{JobId, ServerAccess, Timestamp};
 
 use crate::args::{duration, job_id};
 use crate::client::Facade;
@@ -203,8 +203,9 @@ impl PgqueueArgs {
 pub(crate) async fn run(args: PgqueueArgs) -> Result<(), Failure> {
     let host = if args.address.starts_with(':') { "localhost" } else { "" };
     let url = format!("http://{host}{}", args.address);
-    let key = std::env::var("WINDLASS_API_KEY").ok().filter(|key| !key.is_empty());
-    let facade = Facade::new(&url, &args.namespace, key.as_deref())?;
+    let api_key = std::env::var("WINDLASS_API_KEY").ok().filter(|key| !key.is_empty());
+    let access = ServerAccess { api_key, ca_file: None };
+    let facade = Facade::new(&url, &args.namespace, &access)?;
     let call = match args.command {
         PgqueueCommand::NextTicker => {
             return facade.follow(|event, data| output::line(&format!("[{event}] {data}"))).await;

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use windlass::{Queue, Worker};
+use windlass::{Error, Queue, RunningWorker, Worker};
 
 use crate::args::{ClientArgs, duration};
 use crate::client::{Missing, Target};
 use crate::exec;
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::remote;
 use crate::serve::signals::Signals;
+
+/// First and longest wait before a server that is away is asked again.
+const AWAY_WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
@@ -33,14 +35,14 @@ enum WorkerCommand {
 
 /// What to run, for which jobs.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+struct RunArgs {
     /// The queue to work on; repeat it for several, in this order of preference
     #[arg(long, value_name = "QUEUE", required = true)]
-    pub(crate) queue: Vec<String>,
+    queue: Vec<String>,
 
     /// Jobs of this type only; repeat it for any of several [default: all]
     #[arg(long = "type", value_name = "TYPE")]
-    pub(crate) kind: Vec<String>,
+    kind: Vec<String>,
 
     /// Commands that run at a time
     #[arg(
@@ -49,57 +51,95 @@ pub(crate) struct RunArgs {
         default_value_t = 1,
         value_parser = clap::value_parser!(u16).range(1..=10_000)
     )]
-    pub(crate) concurrency: u16,
+    concurrency: u16,
 
     /// The name shown for this worker [default: worker-PID]
     #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
+    name: Option<String>,
 
     /// How long this process may be silent before others get its jobs
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = duration)]
-    pub(crate) lease: Duration,
+    lease: Duration,
 
     /// How long a stop waits for running commands before it ends them and gives their jobs back
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = duration)]
-    pub(crate) shutdown_timeout: Duration,
+    shutdown_timeout: Duration,
 
     #[command(flatten)]
-    pub(crate) client: ClientArgs,
+    client: ClientArgs,
 
     /// The command and its arguments; no shell is involved
     #[arg(last = true, required = true, value_name = "CMD")]
-    pub(crate) argv: Vec<String>,
+    argv: Vec<String>,
 }
 
 pub(crate) async fn run(args: WorkerArgs) -> Result<(), Failure> {
     let WorkerCommand::Run(args) = args.command;
     let mut signals = Signals::take_over()?;
     let target = Target::open(&args.client, Missing::Refuse).await?;
-    let done = match &target {
-        Target::Server(server) => remote::run(Arc::clone(server), &args, &mut signals).await,
-        Target::Database(database) => in_process(database.queue(), &args, &mut signals).await,
+    let queue = match &target {
+        Target::Server(server) => server.queue().await?,
+        Target::Database(database) => database.queue().clone(),
+    };
+    let done = match start(&queue, &args, &target, &mut signals).await {
+        Ok(Some(running)) => work(&queue, running, &args, &mut signals).await,
+        Ok(None) => Ok(()),
+        Err(failure) => Err(failure),
     };
     target.close().await;
     done
 }
 
 impl RunArgs {
-    pub(crate) fn name(&self) -> String {
+    fn name(&self) -> String {
         self.name.clone().unwrap_or_else(|| format!("worker-{}", std::process::id()))
     }
 }
 
-/// A worker on the database, which does its share of the upkeep as well.
-async fn in_process(queue: &Queue, args: &RunArgs, signals: &mut Signals) -> Result<(), Failure> {
-    let worker = queue
-        .worker()
-        .name(args.name())
-        .queues(args.queue.clone())
-        .concurrency(usize::from(args.concurrency))
-        .prefetch(0)
-        .lease(args.lease)
-        .grace(args.shutdown_timeout);
-    let running = with_command(worker, &args.kind, &args.argv).start().await?;
+/// Registers the worker, and waits for a server that is away; none when a signal came first. On a database it
+/// does its share of the upkeep as well.
+async fn start(
+    queue: &Queue,
+    args: &RunArgs,
+    target: &Target,
+    signals: &mut Signals,
+) -> Result<Option<RunningWorker>, Failure> {
+    let mut wait = AWAY_WAIT.0;
+    loop {
+        let worker = queue
+            .worker()
+            .name(args.name())
+            .queues(args.queue.clone())
+            .concurrency(usize::from(args.concurrency))
+            .prefetch(0)
+            .lease(args.lease)
+            .grace(args.shutdown_timeout);
+        let starting = with_command(worker, &args.kind, &args.argv).start();
+        let started = tokio::select! {
+            _ = signals.next() => return Ok(None),
+            started = starting => started,
+        };
+        match (started, target) {
+            (Ok(running), _) => return Ok(Some(running)),
+            (Err(error @ Error::Unavailable { .. }), Target::Server(_)) => {
+                tracing::warn!("cannot register yet: {error}");
+            }
+            (Err(error), _) => return Err(error.into()),
+        }
+        tokio::select! {
+            _ = signals.next() => return Ok(None),
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = (wait * 2).min(AWAY_WAIT.1);
+    }
+}
+
+async fn work(
+    queue: &Queue,
+    running: RunningWorker,
+    args: &RunArgs,
+    signals: &mut Signals,
+) -> Result<(), Failure> {
     output::say(&format!("worker {} runs `{}`", running.id(), args.argv[0]));
     tokio::select! {
         _ = signals.next() => {}
@@ -127,14 +167,14 @@ fn with_command(worker: Worker<()>, kinds: &[String], argv: &[String]) -> Worker
     kinds.iter().fold(worker, |worker, kind| worker.handle_raw(kind, handler.clone()))
 }
 
-pub(crate) fn say_stopping(grace: Duration) {
+fn say_stopping(grace: Duration) {
     let grace = windlass::format_duration(grace);
     output::say(&format!(
         "stopping: running commands have {grace}; a second signal ends it at once"
     ));
 }
 
-pub(crate) fn stopped_at_once(exit: Exit) -> Failure {
+fn stopped_at_once(exit: Exit) -> Failure {
     Failure::new(exit, "stopped at once, as asked twice")
         .hint("jobs that were running were given back and run again")
 }

@@ -34,26 +34,26 @@ const ENVIRONMENT: [&str; 7] = ["HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "TZ
 
 /// A job, as its command sees it.
 #[derive(Debug)]
-pub(crate) struct Assignment {
-    pub(crate) id: String,
-    pub(crate) kind: String,
-    pub(crate) queue: String,
-    pub(crate) attempt: u32,
-    pub(crate) payload: Vec<u8>,
+struct Assignment {
+    id: String,
+    kind: String,
+    queue: String,
+    attempt: u32,
+    payload: Vec<u8>,
     /// Time until the attempt has timed out.
-    pub(crate) time_left: Duration,
+    time_left: Duration,
 }
 
 /// How a command ended, and the last lines of its stderr.
 #[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) end: End,
-    pub(crate) lines: Vec<String>,
+struct Finished {
+    end: End,
+    lines: Vec<String>,
 }
 
 /// How a command ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum End {
+enum End {
     /// With this result.
     Completed(Vec<u8>),
     /// Try again.
@@ -102,7 +102,7 @@ pub(crate) async fn handle(
 }
 
 /// Runs `argv`, without a shell, until it ends or `stop` or its time ends it.
-pub(crate) async fn run(argv: &[String], job: Assignment, stop: &CancellationToken) -> Finished {
+async fn run(argv: &[String], job: Assignment, stop: &CancellationToken) -> Finished {
     let mut child = match spawn(argv, &job) {
         Ok(child) => child,
         Err(error) => {

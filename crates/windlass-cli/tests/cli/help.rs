@@ -52,7 +52,7 @@ fn a_wrong_command_line_exits_2_and_says_so_on_stderr() {
         &["submit", "echo", "--delay", "1s", "--at", "2026-01-31T08:00:00Z"],
         &["submit", "echo", "--priority", "urgent"],
         &["submit", "echo", "--tag", "nothing"],
-        &["submit", "echo", "--server", "https://example.org"],
+        &["submit", "echo", "--server", "ftp://example.org"],
         &["submit", "echo", "--server", "http://127.0.0.1:1", "--database", "sqlite:x.db"],
         &["submit", "echo", "--database", "memory:"],
         &["jobs", "get", "abc"],

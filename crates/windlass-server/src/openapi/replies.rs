@@ -207,6 +207,7 @@ fn batch_reply() -> Value {
         needed("index", count()),
         needed("success", flag()),
         maybe("job", the("StoredJob")),
+        maybe("existing", words(["idempotency", "unique"])),
         maybe("error", refused),
     ]);
     object([

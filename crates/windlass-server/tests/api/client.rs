@@ -56,8 +56,20 @@ impl Api {
         Self::over(self.queue.clone()).await
     }
 
+    /// Another server over the same database at the same address, once the first has ended.
+    pub(crate) async fn again(self) -> Self {
+        self.stop.cancel();
+        self.serving.await.expect("the server ends").expect("in order");
+        let listener = TcpListener::bind(self.address).await.expect("the address is free again");
+        Self::on(listener, self.queue, |server| server)
+    }
+
     async fn over_with(queue: Queue, change: impl FnOnce(Server) -> Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+        Self::on(listener, queue, change)
+    }
+
+    fn on(listener: TcpListener, queue: Queue, change: impl FnOnce(Server) -> Server) -> Self {
         let address = listener.local_addr().expect("it has an address");
         let observer = Observer::new();
         let stop = CancellationToken::new();

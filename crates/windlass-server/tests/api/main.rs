@@ -17,6 +17,7 @@ mod facade_tickers;
 mod filters;
 mod gopher;
 mod jobs;
+mod library;
 mod limits;
 mod list;
 mod observe;

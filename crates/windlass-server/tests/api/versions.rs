@@ -33,10 +33,13 @@ async fn a_change_meant_for_another_version_is_refused() {
     assert_eq!(cancelled.status, 200);
     let retried = at(&api, "POST", &format!("{path}/retry"), &tag(&cancelled), "").await;
     assert_eq!((retried.status, &retried.json()["state"]), (200, &"pending".into()));
-    assert_eq!(at(&api, "DELETE", &path, "*", "").await.status, 204);
-    for tag in ["5", "\"5\"", "W/\"0123456789abcdef\""] {
-        at(&api, "DELETE", &path, tag, "").await.problem(400, "invalid_request");
+    for unknown in ["\"5\"", "\"\"", &format!("W/{}", tag(&retried))] {
+        at(&api, "DELETE", &path, unknown, "").await.problem(412, "precondition_failed");
     }
+    for unread in ["5", "\"", "\"a\", \"b\""] {
+        at(&api, "DELETE", &path, unread, "").await.problem(400, "invalid_request");
+    }
+    assert_eq!(at(&api, "DELETE", &path, "*", "").await.status, 204);
 }
 
 #[tokio::test]

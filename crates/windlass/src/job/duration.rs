@@ -12,6 +12,9 @@ const UNITS: [(&str, u64); 5] =
 /// A sentence that names the text and the form expected.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration such as 90s, 1h30m or 250ms");
+    if text.starts_with('-') {
+        return Err(format!("`{text}` is negative: a duration is 0s or more"));
+    }
     let mut millis: u64 = 0;
     let mut rest = text;
     while !rest.is_empty() {

@@ -7,8 +7,8 @@ use super::members::Object;
 use super::refusal::{RefusedObject, document};
 use super::values::flag;
 use super::{Refusal, StoredJob, read_job};
-use crate::FieldError;
 use crate::job::{BATCH_JOBS_MAX, NewJob, TraceContext};
+use crate::{Existing, FieldError};
 
 /// A batch as it was sent: each job for itself, readable or not.
 #[derive(Debug)]
@@ -111,6 +111,9 @@ pub struct BatchReply<'a> {
     pub results: Vec<BatchResult<'a>>,
 }
 
+/// A job of a batch: stored, or there before for this reason; or refused.
+pub type Placed = Result<(StoredJob, Option<Existing>), RefusedObject>;
+
 /// What became of one job of a batch.
 #[derive(Debug, Serialize)]
 pub struct BatchResult<'a> {
@@ -121,6 +124,9 @@ pub struct BatchResult<'a> {
     /// The job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<&'a StoredJob>,
+    /// Why it is an earlier job: `idempotency` or `unique`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing: Option<&'static str>,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<RefusedObject>,
@@ -128,12 +134,13 @@ pub struct BatchResult<'a> {
 
 impl<'a> BatchReply<'a> {
     /// The answer for these jobs and refusals, in the order sent.
-    pub fn new(jobs: &'a [Result<StoredJob, RefusedObject>], pressure: Option<f64>) -> Self {
+    pub fn new(jobs: &'a [Placed], pressure: Option<f64>) -> Self {
         let accepted = jobs.iter().filter(|job| job.is_ok()).count();
         let results = jobs.iter().enumerate().map(|(index, job)| BatchResult {
             index,
             success: job.is_ok(),
-            job: job.as_ref().ok(),
+            job: job.as_ref().ok().map(|(job, _)| job),
+            existing: job.as_ref().ok().and_then(|(_, existing)| existing.map(Existing::as_str)),
             error: job.as_ref().err().cloned(),
         });
         let results = results.collect();

@@ -13,10 +13,14 @@ mod explain_object;
 mod handler_objects;
 mod history_object;
 mod job_object;
+#[cfg(feature = "remote")]
+mod job_reading;
 mod job_request;
 mod key_request;
 mod limit_request;
 mod members;
+#[cfg(feature = "remote")]
+mod new_job_object;
 mod operation_object;
 mod operation_request;
 mod outcome_objects;
@@ -34,7 +38,7 @@ mod values;
 mod worker_object;
 mod worker_request;
 
-pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
+pub use batch::{BatchReply, BatchRequest, BatchResult, Placed, read_batch, read_lines};
 pub use bundle_object::{BatchObject, WorkflowObject};
 pub(crate) use bundle_request::{callbacks_text, read_callbacks};
 pub use bundle_request::{
@@ -46,10 +50,14 @@ pub use explain_object::ExplainObject;
 pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use history_object::HistoryObject;
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob, json_or_base64};
+#[cfg(feature = "remote")]
+pub(crate) use job_reading::{LeasedJob, read_job_object, read_leased_job, read_log_line};
 pub(crate) use job_request::read_row;
 pub use job_request::{read_edit, read_job};
 pub use key_request::{AuditObject, KeyObject, read_new_key, read_rotation};
 pub use limit_request::{LimitObject, read_limit};
+#[cfg(feature = "remote")]
+pub(crate) use new_job_object::new_job_json;
 pub use operation_object::{DeadGroupsObject, DryRunObject, OperationObject};
 pub use operation_request::{OperationRequest, read_operation, searched, split_tag};
 pub(crate) use operation_request::{operation_text, read_operation_text};

@@ -192,6 +192,14 @@ impl<'a> From<&'a NewJob> for Template<'a> {
     }
 }
 
+#[cfg(feature = "remote")]
+impl Template<'_> {
+    /// Without the spans that only the jobs of schedules have.
+    pub(super) fn without_spans(self) -> Self {
+        Self { start_within: None, deadline_in: None, ..self }
+    }
+}
+
 /// A schedule as it is stored.
 pub(crate) fn definition(schedule: &Schedule) -> Result<String, Refusal> {
     serde_json::to_string(&Definition::from(schedule))

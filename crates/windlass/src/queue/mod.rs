@@ -1,6 +1,7 @@
 //! The client: opens a database, enqueues, looks, steers.
 
 mod buffer;
+mod builder;
 mod bundles;
 mod enqueue;
 mod events;
@@ -20,6 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use buffer::{Drained, EnqueueBuffer};
+pub use builder::QueueBuilder;
+use builder::Tracer;
 pub use bundles::Started;
 pub use enqueue::{Enqueue, Enqueued};
 use events::Feed;
@@ -37,13 +40,10 @@ use crate::job::{
     NewJob, PAYLOAD_BYTES_MAX, TraceContext, check_name, history,
 };
 use crate::runtime::Clock;
-use crate::store::{self, Part, RetryOptions, Scope, Store};
+use crate::store::{Part, RetryOptions, Scope, Store};
 use crate::upkeep::{Health, RunningUpkeep};
 use crate::worker::Worker;
 use crate::{Error, FieldError, Timestamp};
-
-/// How often a wait looks again although nothing was announced.
-const WAIT_POLL: Duration = Duration::from_secs(1);
 
 /// How often lost leases are looked for.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -71,70 +71,6 @@ pub struct Queue {
     feed: Arc<Feed>,
 }
 
-/// Says of which trace the caller is.
-type Tracer = Arc<dyn Fn() -> Option<TraceContext> + Send + Sync>;
-
-/// Options of [`Queue::open`].
-#[derive(Clone)]
-pub struct QueueBuilder {
-    namespace: String,
-    clock: Clock,
-    migrate: bool,
-    tracer: Option<Tracer>,
-}
-
-impl fmt::Debug for QueueBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueueBuilder").field("namespace", &self.namespace).finish_non_exhaustive()
-    }
-}
-
-impl QueueBuilder {
-    /// Works in this namespace (default `default`). It must exist when it is first used.
-    #[must_use]
-    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
-        self
-    }
-
-    /// Takes the time from this clock.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Whether opening may create and change tables (default true). Otherwise a database that lacks
-    /// something is refused; see [`schema`](crate::schema).
-    #[must_use]
-    pub const fn migrate(mut self, migrate: bool) -> Self {
-        self.migrate = migrate;
-        self
-    }
-
-    /// Makes every job that says nothing else part of the trace that `current` returns: it is asked in
-    /// the task of each enqueue, and may ask the tracing library for the current span (default: none).
-    #[must_use]
-    pub fn trace_from(
-        mut self,
-        current: impl Fn() -> Option<TraceContext> + Send + Sync + 'static,
-    ) -> Self {
-        self.tracer = Some(Arc::new(current));
-        self
-    }
-
-    /// Opens the database.
-    ///
-    /// # Errors
-    /// As [`Queue::open`].
-    pub async fn open(self, url: &str) -> Result<Queue, Error> {
-        check_name(&self.namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
-        let store = store::open(url, self.clock, self.migrate).await?;
-        let (namespace, health) = (self.namespace.into(), Arc::default());
-        Ok(Queue { store, namespace, health, tracer: self.tracer, feed: Arc::default() })
-    }
-}
-
 impl Queue {
     /// Opens `sqlite:PATH`, `memory:`, `postgres://USER:PASSWORD@HOST/DATABASE` or
     /// `mysql://USER:PASSWORD@HOST/DATABASE`, creating and migrating what is missing.
@@ -142,6 +78,11 @@ impl Queue {
     /// Tables are in the schema `windlass` on PostgreSQL (`?schema=NAME` changes it) and have the
     /// prefix `windlass_` on MySQL (`?prefix=NAME_`). `?pooled=true` says that PostgreSQL is reached
     /// through a pooler that hands out connections by transaction, such as `PgBouncer`.
+    ///
+    /// With the feature `remote`, `http://HOST:PORT` and `https://HOST:PORT` are a server whose database this
+    /// is: jobs are stored, read, awaited and steered through its API, and a [`Worker`] speaks its worker
+    /// protocol. Nothing is asked of it here. What is not possible through a server (management of queues and
+    /// schedules, workflows, steps, transactions of the application ..) is [`Error::Unsupported`].
     ///
     /// # Errors
     /// [`Error::Incompatible`] for another kind of URL or a database of a newer release,
@@ -152,12 +93,7 @@ impl Queue {
 
     /// Options before opening.
     pub fn builder() -> QueueBuilder {
-        QueueBuilder {
-            namespace: "default".to_owned(),
-            clock: Clock::system(),
-            migrate: true,
-            tracer: None,
-        }
+        QueueBuilder::new()
     }
 
     /// The same database, another namespace.
@@ -387,7 +323,7 @@ impl Queue {
             }
             tokio::select! {
                 () = news => {}
-                () = clock.sleep(left.min(WAIT_POLL)) => {}
+                () = self.store.await_end(&self.namespace, job, left) => {}
             }
         }
     }

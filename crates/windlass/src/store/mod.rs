@@ -33,6 +33,8 @@ mod postgres;
 mod queue_store;
 #[cfg(all(test, feature = "postgres", feature = "mysql"))]
 mod races;
+#[cfg(feature = "remote")]
+pub(crate) mod remote;
 mod reply_store;
 mod rows;
 mod schedule_store;
@@ -56,6 +58,7 @@ mod worker_store;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +80,8 @@ pub use operation::{
     Operation, OperationFailure, OperationId, OperationRecord, OperationState, OperationTarget,
 };
 pub(crate) use operation_store::OperationStore;
+#[cfg(feature = "remote")]
+pub(crate) use origin::Origin;
 pub(crate) use queue_store::QueueStore;
 pub use reply_store::KeptReply;
 pub(crate) use reply_store::{OpenedRequest, ReplyStore, RequestKey};
@@ -146,7 +151,7 @@ pub(crate) trait Store:
     /// The same for a transaction of the application, which commits it; one refusal refuses all.
     fn enlist_enqueue(&self, namespace: &Arc<str>, jobs: Vec<NewJob>) -> Reply<'_, within::Work>;
     /// The end of an attempt, for a transaction of the application.
-    fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> within::Work;
+    fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> Result<within::Work, Error>;
 
     fn register(&self, worker: NewWorker) -> Reply<'_, i64>;
     fn claim(
@@ -157,7 +162,7 @@ pub(crate) trait Store:
         turn: usize,
     ) -> Reply<'_, Claims>;
     fn settle(&self, worker: &WorkerKey, items: Vec<Settlement>) -> Reply<'_, Vec<Settled>>;
-    fn heartbeat(&self, worker: &WorkerKey, renew: Option<std::time::Duration>) -> Reply<'_, Beat>;
+    fn heartbeat(&self, worker: &WorkerKey, renew: Option<Duration>) -> Reply<'_, Beat>;
     fn progress(&self, worker: &WorkerKey, notes: Vec<ProgressNote>) -> Reply<'_, ()>;
     /// Gives back what the worker holds, uncounted: these jobs at these epochs, or all and the
     /// worker goes.
@@ -205,6 +210,21 @@ pub(crate) trait Store:
     fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted>;
     fn verify(&self) -> Reply<'_, Vec<String>>;
 
+    /// Waits until a job may have ended, at most so long; whoever waits looks then. What this process is told
+    /// ends the wait earlier.
+    fn await_end(
+        &self,
+        namespace: &Arc<str>,
+        job: JobId,
+        at_most: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// Whether it is behind a server, which does the upkeep, and takes back what it handed to a claim that
+    /// nobody waits for any more.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// See [`Driver::IS_WATCHED`](driver::Driver::IS_WATCHED).
     fn is_watched(&self) -> bool;
 
@@ -250,6 +270,12 @@ pub(crate) async fn open(url: &str, clock: Clock, migrate: bool) -> Result<Arc<d
     }
 }
 
+/// Whether `url` names a server.
+#[cfg(feature = "remote")]
+pub(crate) fn is_server(url: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
 /// The file of `sqlite:PATH`.
 #[cfg(feature = "sqlite")]
 fn sqlite_path(url: &str) -> Result<std::path::PathBuf, Error> {
@@ -265,6 +291,6 @@ fn sqlite_path(url: &str) -> Result<std::path::PathBuf, Error> {
 
 fn unknown_scheme(scheme: &str) -> Error {
     Error::incompatible(format!(
-        "`{scheme}` names no database this build knows (sqlite:PATH, memory:, postgres:// or mysql://)"
+        "`{scheme}` names no database this build knows (sqlite:PATH, memory:, postgres:// or mysql://; http:// and https:// with the feature `remote`)"
     ))
 }

@@ -279,7 +279,7 @@ fn read_throttled(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>
     Ok(Some(Room::Throttled { counts }))
 }
 
-/// Progress and the last failed attempt.
+/// Progress, the last failed attempt and when people last changed the job.
 fn read_extras(row: &mut Row<'_>, job: &mut JobRecord) -> Result<(), Error> {
     let thousandths = row.opt_int()?.and_then(|value| i32::try_from(value).ok());
     job.progress = thousandths.map_or(0.0, |value| f64::from(value) / 1000.0);
@@ -288,8 +288,9 @@ fn read_extras(row: &mut Row<'_>, job: &mut JobRecord) -> Result<(), Error> {
     let failed_at = instant(row)?;
     let message = row.opt_text()?;
     job.error_class = row.opt_text()?;
-    for changed_at in [progress_at, failed_at].into_iter().flatten() {
-        job.updated_at = job.updated_at.max(changed_at);
+    let changed_at = instant(row)?;
+    for at in [progress_at, failed_at, changed_at].into_iter().flatten() {
+        job.updated_at = job.updated_at.max(at);
     }
     if job.last_error.is_none() {
         job.last_error = message;

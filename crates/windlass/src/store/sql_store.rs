@@ -24,6 +24,9 @@ use crate::core::Settlement;
 use crate::job::{AttemptRecord, Explanation, JobId, JobRecord, JobRef, NewJob, Timestamp};
 use crate::runtime::{Clock, Signals};
 
+/// How often a wait for the end of a job looks again although nothing was announced.
+const WAIT_POLL: Duration = Duration::from_secs(1);
+
 /// [`Store`] over a driver.
 #[derive(Debug)]
 pub(crate) struct SqlStore<D> {
@@ -214,11 +217,11 @@ impl<D: Driver> Store for SqlStore<D> {
         })
     }
 
-    fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> Work {
+    fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> Result<Work, Error> {
         let (items, follow_ups) = (vec![item], Vec::new());
         let (worker, now) = (worker.clone(), self.clock.now());
         let verb = verb::Settle { worker, items, follow_ups, now };
-        Work::settle(self.driver.dialect(), verb).observed_by(&self.shared().watching)
+        Ok(Work::settle(self.driver.dialect(), verb).observed_by(&self.shared().watching))
     }
 
     fn register(&self, worker: NewWorker) -> Reply<'_, i64> {
@@ -420,6 +423,15 @@ impl<D: Driver> Store for SqlStore<D> {
             found.extend(self.driver.read(verb::Verify { now: self.clock.now() }).await?);
             Ok(found)
         })
+    }
+
+    fn await_end(
+        &self,
+        _: &Arc<str>,
+        _: JobId,
+        at_most: Duration,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.clock.sleep(at_most.min(WAIT_POLL)))
     }
 
     fn is_watched(&self) -> bool {

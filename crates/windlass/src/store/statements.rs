@@ -200,7 +200,7 @@ statements! {
     ListEnded = "list_ended",
     ListRunning = "list_running",
     ListDelayed = "list_delayed",
-    ListReady = "list_ready",
+    ListReady = "list_ready" [sqlite postgres mysql],
     ListBlocked = "list_blocked",
     ListThrottled = "list_throttled",
     InboxPeek = "inbox_peek",

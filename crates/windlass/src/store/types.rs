@@ -18,6 +18,16 @@ pub enum Existing {
     Unique,
 }
 
+impl Existing {
+    /// The word for it in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Idempotency => "idempotency",
+            Self::Unique => "unique",
+        }
+    }
+}
+
 /// The answer to one enqueued job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stored {

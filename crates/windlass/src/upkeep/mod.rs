@@ -74,6 +74,9 @@ fn idle_wait(queue: &Queue) -> Duration {
 
 /// Starts every loop.
 pub(crate) fn start(queue: &Queue, tasks: &Tasks, sweep: Duration, declared: &Arc<Declared>) {
+    if queue.store().is_remote() {
+        return;
+    }
     let (of, declared) = (queue.clone(), Arc::clone(declared));
     supervise(queue, tasks, move || fire::Fire::new(&of, &declared));
     let of = queue.clone();

@@ -211,7 +211,7 @@ impl<S> Ctx<S> {
         self.attempt.follow_ups.close()?;
         let ending = Ending::Complete { result: Some(result) };
         let settlement = settle(&self.attempt.run, ending, self.attempt.clock.now(), 0.0);
-        Ok(self.store.enlist_settle(&self.attempt.worker, settlement))
+        self.store.enlist_settle(&self.attempt.worker, settlement)
     }
 
     fn completed(&self, status: Settled) -> Result<(), Error> {

@@ -44,8 +44,14 @@ pub(super) async fn run<S: Send + Sync + 'static>(
         turn += 1;
         let worker = engine.identity.borrow().clone();
         let limit = room.num_permits();
-        // Not cancelled half-way: what the store hands out has to arrive.
-        let claims = engine.store().claim(&worker, &share.served, limit, turn).await;
+        let claim = engine.store().claim(&worker, &share.served, limit, turn);
+        let claims = if engine.store().is_remote() {
+            let Some(claims) = engine.quiet.run_until_cancelled(claim).await else { return };
+            claims
+        } else {
+            // Not cancelled half-way: what the store hands out has to arrive.
+            claim.await
+        };
         crate::crash_point!("claimed");
         let pause = match claims {
             Ok(Claims::Jobs { jobs, more, next_at }) => {

@@ -376,7 +376,22 @@ impl<S: Send + Sync + 'static> Worker<S> {
         if settings.lease < LEASE_RANGE.0 || settings.lease > LEASE_RANGE.1 {
             refuse("/lease", "must be between 1 s and 24 h".to_owned());
         }
-        if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
+        if broken.is_empty() { self.check_place() } else { Err(Error::Invalid(broken)) }
+    }
+
+    /// What a worker cannot do that speaks to a server.
+    fn check_place(&self) -> Result<(), Error> {
+        let settings = &self.settings;
+        let is_divided = settings.queues.is_empty() && !settings.queue_concurrency.is_empty();
+        let what = match () {
+            () if !self.queue.store().is_remote() => return Ok(()),
+            () if settings.all_namespaces => "a worker of all namespaces",
+            () if settings.aging.is_some() => "aging of priorities in a worker",
+            () if is_divided => "a limit of one queue in a worker of all queues",
+            () if !self.schedules.is_empty() => "a declaration of schedules",
+            () => return Ok(()),
+        };
+        Err(Error::Unsupported { what })
     }
 }
 

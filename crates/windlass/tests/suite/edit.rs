@@ -27,6 +27,7 @@ async fn a_waiting_job_is_changed(t: &Harness) {
     let id = t.job("mail").with(|job| job.tag("a", "1").tag("b", "2")).await;
     let before = t.get(id).await;
 
+    t.advance(HOUR);
     let all = JobEdit::new().payload("{}").priority(Priority::HIGH).max_attempts(7);
     let changed = edit(t, id, all.tags([("c", "3")])).await;
     let untouched = edit(t, id, JobEdit::new().max_attempts(7)).await;
@@ -35,6 +36,7 @@ async fn a_waiting_job_is_changed(t: &Harness) {
     assert_eq!((changed.max_attempts, changed.tags.len()), (7, 1));
     assert_eq!((changed.state, changed.attempt), (State::Pending, 0));
     assert_eq!((changed.queue, changed.created_at), (before.queue, before.created_at));
+    assert!(changed.updated_at >= before.updated_at + HOUR);
     assert_eq!((untouched.payload, untouched.tags), (changed.payload, changed.tags));
     assert_eq!(untouched.priority, Priority::HIGH);
 }

@@ -9,6 +9,7 @@ every_backend!(
     pages_follow_each_other_without_gaps,
     filters_narrow_the_list,
     every_state_can_be_listed,
+    pending_jobs_of_all_queues_come_in_one_order,
     values_of_a_filter_are_never_part_of_the_statement,
     what_no_index_answers_is_asked_of_each_job,
     a_page_ends_early_when_so_many_jobs_were_looked_at,
@@ -91,6 +92,28 @@ async fn every_state_can_be_listed(t: &Harness) {
     let several = JobFilter::new().state(State::Failed).state(State::DeadLetter);
     assert_eq!(listed(t, several).await.len(), 2);
     worker.stop_now().await;
+}
+
+async fn pending_jobs_of_all_queues_come_in_one_order(t: &Harness) {
+    let mut ids = Vec::new();
+    for n in 0..8 {
+        let priority = if n % 3 == 0 { Priority::CRITICAL } else { Priority::LOW };
+        let queue = ["a", "b"][n % 2];
+        let kind = ["mail", "other"][n / 4];
+        ids.push(t.job(kind).with(|job| job.queue(queue).priority(priority)).await);
+    }
+    // It comes back behind all others in the order of claims, and to its place in a list.
+    t.queue.cancel(ids[2], None).await.expect("a cancellation");
+    t.queue.retry(ids[2], RetryOptions::default()).await.expect("a retry");
+
+    let pending = || JobFilter::new().state(State::Pending).oldest_first();
+    assert_eq!(listed(t, pending()).await, ids);
+    assert_eq!(listed(t, pending().limit(3)).await, ids[..3]);
+    assert_eq!(listed(t, pending().limit(3).after(ids[1])).await, ids[2..5]);
+    assert_eq!(listed(t, pending().queue("a")).await, [ids[0], ids[2], ids[4], ids[6]]);
+    assert_eq!(listed(t, pending().queue("a").kind("mail")).await, [ids[0], ids[2]]);
+    let newest = listed(t, JobFilter::new().state(State::Pending).limit(3)).await;
+    assert_eq!(newest, [ids[7], ids[6], ids[5]]);
 }
 
 async fn values_of_a_filter_are_never_part_of_the_statement(t: &Harness) {

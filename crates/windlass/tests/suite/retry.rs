@@ -117,7 +117,10 @@ async fn a_dead_letter_can_be_revived_by_hand(t: &Harness) {
     let id = t.job("mail").with(|job| job.max_attempts(1)).await;
     t.reaches(id, State::DeadLetter).await;
 
-    t.queue.retry(id, RetryOptions::default()).await.expect("revived");
+    let dead = t.get(id).await.updated_at;
+    t.advance(Duration::from_secs(60));
+    let revived = t.queue.retry(id, RetryOptions::default()).await.expect("revived");
+    assert!(revived.updated_at > dead);
     let again = t.reaches(id, State::DeadLetter).await;
     t.queue.retry(id, RetryOptions::default()).await.expect("revived");
     let done = t.reaches(id, State::Completed).await;

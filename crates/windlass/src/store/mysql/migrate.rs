@@ -13,7 +13,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 15] = [
+const MIGRATIONS: [Migration; 16] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
@@ -29,6 +29,7 @@ const MIGRATIONS: [Migration; 15] = [
     (13, include_str!("../../../migrations/mysql/0013_remote_workers.sql")),
     (14, include_str!("../../../migrations/mysql/0014_replies.sql")),
     (15, include_str!("../../../migrations/mysql/0015_events.sql")),
+    (16, include_str!("../../../migrations/mysql/0016_changes.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 15] = [
+const MIGRATIONS: [Migration; 16] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -26,6 +26,7 @@ const MIGRATIONS: [Migration; 15] = [
     (13, include_str!("../../../migrations/postgres/0013_remote_workers.sql")),
     (14, include_str!("../../../migrations/postgres/0014_replies.sql")),
     (15, include_str!("../../../migrations/postgres/0015_events.sql")),
+    (16, include_str!("../../../migrations/postgres/0016_changes.sql")),
 ];
 
 /// What every migration builds on.

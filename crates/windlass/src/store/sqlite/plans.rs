@@ -111,6 +111,34 @@ fn pages_by_state_queue_type_and_id_walk_an_index_in_its_order() {
 }
 
 #[test]
+fn pages_of_pending_jobs_probe_each_lane_and_never_walk_the_room() {
+    let connection = Connection::open_in_memory().unwrap();
+    migrate(&connection, Timestamp::from_micros(0), true).unwrap();
+    let pending = ListQuery { states: vec![crate::State::Pending], ..ListQuery::default() };
+
+    for query in [
+        pending.clone(),
+        ListQuery { ascending: true, ..pending.clone() },
+        ListQuery { queues: vec!["a".to_owned()], ..pending.clone() },
+        ListQuery { kinds: vec!["a".to_owned(), "b".to_owned()], ..pending },
+    ] {
+        let plan = list_plans(&connection, &query).remove(0);
+
+        assert!(!plan.contains("TEMP B-TREE"), "{query:?} sorts:\n{plan}");
+        let walks = plan.lines().filter(|line| line.starts_with("SCAN")).collect::<Vec<_>>();
+        // Pairs and priorities are few; what came back is walked in its order.
+        let is_fine = |line: &&str| {
+            ["SCAN p", "SCAN c", "SCAN m", "SCAN CONSTANT ROW"].contains(line)
+                || line.contains("_ready_moved")
+        };
+        assert!(walks.iter().all(is_fine), "{query:?} walks:\n{plan}");
+        assert!(
+            plan.contains("SEARCH r USING PRIMARY KEY (queue_id=? AND kind_id=? AND priority=?")
+        );
+    }
+}
+
+#[test]
 fn what_no_index_answers_is_never_left_to_a_statement() {
     let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let at = Some(Timestamp::from_micros(1_800_000_000_000_000));

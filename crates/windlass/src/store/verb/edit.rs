@@ -187,6 +187,7 @@ impl Edit {
             run_at.map(Timestamp::as_micros).into(),
             tags.as_deref().into(),
             edit.payload.as_deref().unwrap_or(&job.payload).into(),
+            self.now.as_micros().into(),
         ];
         match tx.execute(Sql::JobEdit, &params).await? {
             0 => Err(Error::moved(format!("job {}", self.job))),

@@ -217,11 +217,16 @@ pub(crate) fn statements(query: &ListQuery, names: &Names) -> Vec<(Sql, ListFilt
             continue;
         }
         let mut filter = filter;
+        // Ready jobs are read lane by lane: those of other queues and types are not walked through.
+        let (queue_id, kind_id) = match sql {
+            Sql::ListReady => ("p.queue_id", "p.kind_id"),
+            _ => ("j.queue_id", "j.kind_id"),
+        };
         if let Some(queues) = &names.queues {
-            filter.one_of("j.queue_id", queues.iter().copied());
+            filter.one_of(queue_id, queues.iter().copied());
         }
         if let Some(kinds) = &names.kinds {
-            filter.one_of("j.kind_id", kinds.iter().copied());
+            filter.one_of(kind_id, kinds.iter().copied());
         }
         all.push((sql, filter));
     }
@@ -245,7 +250,7 @@ fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
     for state in &query.states {
         match state {
             State::Pending => {
-                sources.push((Sql::ListReady, ListFilter::over("r.job_id")));
+                sources.push((Sql::ListReady, ListFilter::over("r.seq")));
                 sources.push((Sql::ListBlocked, ListFilter::over("b.job_id")));
                 sources.push((Sql::ListThrottled, ListFilter::over("t.job_id")));
             }

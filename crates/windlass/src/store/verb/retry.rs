@@ -195,6 +195,7 @@ impl Retry {
             max_attempts.into(),
             start_by.map(Timestamp::as_micros).into(),
             deadline.map(Timestamp::as_micros).into(),
+            self.now.as_micros().into(),
         ];
         tx.execute(Sql::JobUpdate, &params).await?;
         Ok(())

@@ -238,6 +238,8 @@ impl Enqueue {
         values[12] = row.record.idempotency_key.as_deref().into();
         let metadata = self.metadata_of(item, &row.origin())?;
         values[15] = metadata.as_deref().into();
+        let now = Param::from(self.now.as_micros());
+        let values: Vec<Param<'_>> = values.into_iter().chain([now]).collect();
         tx.execute(Sql::JobReplace, &values).await?;
         let counts = row.room.counts();
         let [id, epoch] = [row.record.id.as_i64(), counts.epoch].map(Param::Int);
