@@ -16,7 +16,7 @@ pub struct Config {
     pub lease: Duration,
     /// `ORDERS_MAIL_FILE`: emails are written there, one JSON document a line.
     pub mail_file: PathBuf,
-    /// `ORDERS_WEBHOOK`: an `http://` address to tell of every order; none if it is empty.
+    /// `ORDERS_WEBHOOK`: an address to tell of every order; none if it is empty.
     pub webhook: Option<String>,
 }
 

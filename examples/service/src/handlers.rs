@@ -6,6 +6,7 @@ use std::time::Duration;
 use windlass::{CatchUp, Ctx, JobError, LogLevel, NewJob, Schedule, Timestamp, Worker};
 use windlass_server::Observer;
 
+use crate::client::client;
 use crate::jobs::{CallPartner, Email, Notify, Report};
 use crate::mail::{MailError, Mailer};
 use crate::{Config, Shop};
@@ -36,11 +37,7 @@ pub fn worker(
     config: &Config,
     observer: Observer,
 ) -> Result<Worker<Arc<App>>, windlass::Error> {
-    let app = App {
-        shop: shop.clone(),
-        mailer: Mailer::new(&config.mail_file),
-        http: reqwest::Client::new(),
-    };
+    let app = App { shop: shop.clone(), mailer: Mailer::new(&config.mail_file), http: client() };
     let report = Schedule::cron("0 6 * * *").catch_up(CatchUp::Last).job(NewJob::of(&Report {})?);
     Ok(shop
         .queue()

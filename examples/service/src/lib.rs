@@ -3,6 +3,7 @@
 //!
 //! Invariant: there is a job for every order, and none for an order that was refused.
 
+pub mod client;
 pub mod config;
 pub mod handlers;
 pub mod http;

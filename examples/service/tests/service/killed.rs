@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use example_service::client::client;
 use example_service::shop::NewOrder;
 use reqwest::StatusCode;
 
@@ -80,7 +81,7 @@ async fn every_order_has_its_email(place: &Place, acknowledged: &BTreeSet<i64>) 
 
 #[tokio::test]
 async fn a_kill_between_order_and_email_loses_no_email() {
-    let (place, http) = (Place::sqlite(), reqwest::Client::new());
+    let (place, http) = (Place::sqlite(), client());
     let mut taking = Orders::start(&place, 0);
     let dashboard = http.get(format!("{}/ui/", taking.url)).send().await.unwrap();
     assert_eq!(dashboard.status(), StatusCode::OK);
@@ -102,7 +103,7 @@ async fn a_kill_between_order_and_email_loses_no_email() {
 
 #[tokio::test]
 async fn kills_at_work_lose_no_email_and_send_none_without_an_order() {
-    let (place, http) = (Place::sqlite(), reqwest::Client::new());
+    let (place, http) = (Place::sqlite(), client());
     let mut acknowledged = BTreeSet::new();
     for round in 1..=KILLS {
         let mut orders = Orders::start(&place, 4);
