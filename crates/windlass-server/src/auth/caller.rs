@@ -29,6 +29,11 @@ impl Caller {
         Self { key: Some(key), ip }
     }
 
+    /// The key's id; none where no key is needed.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.id.as_str())
+    }
+
     /// The key's id, or `local`.
     pub(crate) fn name(&self) -> &str {
         self.key.as_ref().map_or("local", |key| &key.id)
