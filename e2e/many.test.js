@@ -54,6 +54,7 @@ test("12,345 jobs that match are cancelled once their number is typed, and it is
   await tab.page.locator("#typed-count").fill("12");
   await tab.page.locator("#go").click();
   assert.equal((await list("state=cancelled&queue=heap")).length, 0);
+  assert.ok(await tab.page.locator("#typed-count:invalid").isVisible());
   await tab.page.locator("#typed-count").fill("12345");
   await tab.page.locator("#go").click();
 
@@ -117,7 +118,9 @@ test("a schedule is previewed while it is written, made, run and paused", async 
   await tab.page.waitForURL(/\/schedules\/nightly/);
 
   await tab.page.getByRole("button", { name: "Run its job now" }).click();
-  await until(async () => (await list("type=echo&state=completed")).length === 1, "its job");
+  await tab.page.waitForURL(/\/jobs\/\d+/);
+  await tab.page.locator("#state", { hasText: "completed" }).waitFor();
+  await tab.go("/schedules/nightly");
   await tab.page.locator("details.more summary", { hasText: "Pause" }).click();
   await tab.page.locator("details.more[open]").getByRole("button", { name: "Pause" }).click();
   await until(async () => (await server.api("/schedules/nightly")).paused, "the pause");

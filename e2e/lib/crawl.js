@@ -23,7 +23,9 @@ export async function crawl({ page }, server, look) {
     const answer = await page.goto(`${server.ui}${path}`);
     visited.push(path);
     await look(path, answer);
-    const links = await page.$$eval("a[href]", (all) => all.map((one) => one.href));
+    // Links of a drawing have no address of their own.
+    const address = (all) => all.map((one) => new URL(one.getAttribute("href"), document.baseURI).href);
+    const links = await page.$$eval("a[href]", address);
     for (const link of links) {
       const url = new URL(link);
       if (url.origin !== server.url || !url.pathname.startsWith("/ui/")) continue;

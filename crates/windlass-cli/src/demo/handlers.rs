@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use windlass::{Ctx, Job, JobError, Worker};
+use windlass::{Ctx, Job, JobError, LogLevel, NewJob, Overlap, Schedule, Worker};
 
 /// An e-mail that the mail server refuses `refusals` times.
 #[derive(Debug, Serialize, Deserialize, Job)]
@@ -42,12 +42,21 @@ pub(super) struct Reminder {
     pub(super) to: String,
 }
 
-/// A file that nobody can read: every one becomes a dead letter.
+/// A file that cannot be read until somebody mends it: every one becomes a dead letter, and succeeds when it is
+/// retried by hand.
 #[derive(Debug, Serialize, Deserialize, Job)]
 #[job(kind = "demo.import", max_attempts = 2, backoff = "3s")]
 pub(super) struct Import {
     pub(super) file: String,
 }
+
+/// As in its declaration: a later attempt is one that somebody asked for.
+const IMPORT_ATTEMPTS: u32 = 2;
+
+/// What a schedule makes.
+#[derive(Debug, Serialize, Deserialize, Job)]
+#[job(kind = "demo.digest", queue = "mail")]
+struct Digest {}
 
 /// Something long that tells how far it is.
 #[derive(Debug, Serialize, Deserialize, Job)]
@@ -56,9 +65,12 @@ pub(super) struct Report {
     pub(super) pages: u32,
 }
 
-/// Adds the handlers of all sample jobs.
+/// Adds the handlers of all sample jobs, and a schedule that ticks often enough to be watched.
 pub(crate) fn handlers(worker: Worker<()>) -> Worker<()> {
-    worker.handle(email).handle(resize).handle(webhook).handle(remind).handle(import).handle(report)
+    let digest_job = NewJob::new("demo.digest", "{}").queue("mail").tag("demo", "true");
+    let schedule = Schedule::cron("*/15 * * * * *").overlap(Overlap::Skip).job(digest_job);
+    let worker = worker.handle(email).handle(resize).handle(webhook).handle(remind);
+    worker.handle(import).handle(report).handle(digest).schedule("demo-digest", schedule)
 }
 
 async fn email(job: Email, ctx: Ctx) -> windlass::Result {
@@ -92,7 +104,17 @@ async fn remind(job: Reminder, ctx: Ctx) -> windlass::Result {
 
 async fn import(job: Import, ctx: Ctx) -> windlass::Result {
     work(&ctx, 200).await?;
+    if ctx.info().attempt > IMPORT_ATTEMPTS {
+        ctx.log(LogLevel::Info, format!("{}: the column is there now", job.file));
+        return Ok(());
+    }
+    ctx.log(LogLevel::Warn, format!("{}: 4 columns of 5", job.file));
     Err(format!("{}: column `total` is missing in line 1", job.file).into())
+}
+
+async fn digest(_: Digest, ctx: Ctx) -> windlass::Result {
+    ctx.log(LogLevel::Info, "nothing new since the last one");
+    work(&ctx, 400).await
 }
 
 async fn report(job: Report, ctx: Ctx) -> windlass::Result {

@@ -48,7 +48,7 @@ fn attribute<'a>(span: &'a Value, key: &str) -> &'a Value {
     let found = all.iter().find(|attribute| attribute["key"] == key);
     found.map_or(&Value::Null, |attribute| {
         let value = &attribute["value"];
-        value.get("stringValue").or(value.get("intValue")).unwrap()
+        value.get("stringValue").or_else(|| value.get("intValue")).unwrap()
     })
 }
 
