@@ -33,6 +33,7 @@ mod fold;
 mod gather;
 mod hand_out;
 mod inspect;
+mod job_part;
 mod limits;
 mod list;
 mod log;
