@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use windlass::{Ctx, Job, JobError, Worker};
+use windlass::{Ctx, Job, JobError, LogLevel, Worker};
 
 /// An e-mail that the mail server refuses `refusals` times.
 #[derive(Debug, Serialize, Deserialize, Job)]
@@ -56,9 +56,31 @@ pub(super) struct Report {
     pub(super) pages: u32,
 }
 
+/// What a schedule makes.
+#[derive(Debug, Serialize, Deserialize, Job)]
+#[job(kind = "demo.digest", queue = "reports", output = String, timeout = "1m")]
+pub(super) struct Digest {
+    pub(super) hours: u32,
+}
+
+/// The first step of a workflow.
+#[derive(Debug, Serialize, Deserialize, Job)]
+#[job(kind = "demo.fetch", queue = "media", timeout = "1m")]
+pub(super) struct Fetch {
+    pub(super) album: String,
+}
+
+/// The last but one.
+#[derive(Debug, Serialize, Deserialize, Job)]
+#[job(kind = "demo.publish", queue = "media", output = String, timeout = "1m")]
+pub(super) struct Publish {
+    pub(super) album: String,
+}
+
 /// Adds the handlers of all sample jobs.
 pub(crate) fn handlers(worker: Worker<()>) -> Worker<()> {
-    worker.handle(email).handle(resize).handle(webhook).handle(remind).handle(import).handle(report)
+    let single = worker.handle(email).handle(resize).handle(webhook).handle(remind);
+    single.handle(import).handle(report).handle(digest).handle(fetch).handle(publish)
 }
 
 async fn email(job: Email, ctx: Ctx) -> windlass::Result {
@@ -102,6 +124,21 @@ async fn report(job: Report, ctx: Ctx) -> windlass::Result {
         work(&ctx, 1500).await?;
     }
     Ok(())
+}
+
+async fn digest(job: Digest, ctx: Ctx) -> windlass::Result<String> {
+    work(&ctx, 700).await?;
+    Ok(format!("what the last {} h brought", job.hours))
+}
+
+async fn fetch(job: Fetch, ctx: Ctx) -> windlass::Result {
+    ctx.log(LogLevel::Info, format!("fetching {}", job.album));
+    work(&ctx, 1200).await
+}
+
+async fn publish(job: Publish, ctx: Ctx) -> windlass::Result<String> {
+    work(&ctx, 900).await?;
+    Ok(format!("https://example.org/{}", job.album.replace(' ', "-")))
 }
 
 /// Pretends to work, and stops when asked to.

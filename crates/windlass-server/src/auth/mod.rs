@@ -51,7 +51,7 @@ pub(crate) async fn gate(State(app): State<Shared>, request: Request, next: Next
 /// Who sent the request, if it has to be known.
 async fn admit(app: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Problem> {
     let route = parts.extensions.get::<MatchedPath>().cloned();
-    let route = route.as_ref().map(MatchedPath::as_str);
+    let route = route.as_ref().map(|route| app.dashboard.within(route.as_str()));
     let endpoint = route.and_then(|route| endpoints::find(parts.method.as_str(), route));
     if endpoint.is_some_and(|endpoint| endpoint.permission == Permission::Open) {
         return Ok(None);
@@ -62,6 +62,7 @@ async fn admit(app: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Proble
         return Ok(None);
     }
     let caller = app.keys.identify(app, parts).await?;
+    app.dashboard.choose_namespace(&caller, parts);
     let Some(endpoint) = endpoint else {
         return Err(nowhere(parts, route));
     };
