@@ -1,6 +1,7 @@
 //! The measurements behind `windlass bench`: rates, latencies and cost, beside the floor of the bare
 //! database in the same run. Absolute figures depend on the machine; the ratios hold.
 
+mod backlog;
 mod drain;
 mod enqueue;
 mod floor;
@@ -34,8 +35,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Jobs per measurement (default 100,000).
     pub jobs: usize,
-    /// Finished and delayed jobs, each, beside which the drain is measured again; 0 leaves that out
-    /// (default 1,000,000).
+    /// Finished and delayed jobs, each, beside which the drain is measured again, and jobs that wait for
+    /// something else, beside which claims are; 0 leaves that out (default 1,000,000).
     pub history: usize,
     /// Seconds of the latency and of the idle measurement, each (default 10).
     pub seconds: u64,
@@ -60,6 +61,7 @@ pub async fn run(options: &Options, mut progress: impl FnMut(&str)) -> Bench<Fig
     windlass_side::rates(folder.path(), options, &mut figures, &mut progress).await?;
     limits::limits(folder.path(), options, &mut figures, &mut progress).await?;
     if options.history > 0 {
+        backlog::claims_beside(folder.path(), options, &mut figures, &mut progress).await?;
         windlass_side::beside_history(folder.path(), options, &mut figures, &mut progress).await?;
     }
     for (name, ours, theirs) in [

@@ -72,7 +72,7 @@ async fn end_to_end(queue: &Queue, jobs: usize, has_keys: bool) -> Bench<f64> {
 }
 
 /// Stores jobs that wait in one line, and stays until they stand there.
-async fn throttle(queue: &Queue, jobs: usize) -> Bench<()> {
+pub(crate) async fn throttle(queue: &Queue, jobs: usize) -> Bench<()> {
     queue.set_limit("line", Limit::ordered(), None).await?;
     let job = || NewJob::new("unserved", PAYLOAD.as_slice()).concurrency_key("line");
     let mut last = None;

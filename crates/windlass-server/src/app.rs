@@ -16,6 +16,7 @@ use crate::metrics::HttpLabels;
 use crate::observer::Observer;
 use crate::problem::Problem;
 use crate::scale::Samples;
+use crate::traces::Traces;
 
 /// What all requests share.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(crate) struct App {
     pub(crate) version: String,
     /// The label `service` of every metric.
     pub(crate) service: Option<String>,
+    /// Told of each job that is stored.
+    pub(crate) traces: Option<Traces>,
     pub(crate) started: Instant,
     pub(crate) samples: Samples,
     pub(crate) requests: Family<HttpLabels, Counter>,

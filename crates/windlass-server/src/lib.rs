@@ -21,6 +21,7 @@ mod router;
 mod routes;
 mod scale;
 mod server;
+mod traces;
 mod window;
 
 pub use auth::Network;
@@ -28,3 +29,4 @@ pub use listen::{Limits, Tls};
 pub use observer::Observer;
 pub use openapi::openapi;
 pub use server::{Opening, Server};
+pub use traces::{Sampler, Span, SpanKind, Traces};

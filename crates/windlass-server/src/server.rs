@@ -17,6 +17,7 @@ use crate::edge::HostRule;
 use crate::listen::{self, Limits, Tls};
 use crate::observer::Observer;
 use crate::router::routes;
+use crate::traces::Traces;
 
 /// How long a stop waits until jobs are given back that were claimed and not received.
 const GIVE_BACK_MAX: Duration = Duration::from_secs(5);
@@ -45,6 +46,7 @@ pub struct Server {
     version: String,
     looks: (usize, Duration),
     service: Option<String>,
+    traces: Option<Traces>,
     limits: Limits,
     tls: Option<Tls>,
     proxies: Proxies,
@@ -72,6 +74,7 @@ impl Server {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             looks: LOOKS,
             service: None,
+            traces: None,
             limits: Limits::default(),
             tls: None,
             proxies: Proxies::default(),
@@ -110,6 +113,12 @@ impl Server {
     /// A name to tell the metrics of this service from those of others (label `service`; default: none).
     pub fn service(mut self, name: Option<String>) -> Self {
         self.service = name;
+        self
+    }
+
+    /// Tells of each job that is stored as a span. Pass a clone's [`around`](Traces::around) to the workers.
+    pub fn traces(mut self, traces: Option<Traces>) -> Self {
+        self.traces = traces;
         self
     }
 
@@ -191,6 +200,7 @@ impl Server {
             observer: self.observer,
             version: self.version,
             service: self.service,
+            traces: self.traces,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
             looks: self.looks,

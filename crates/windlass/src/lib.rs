@@ -64,5 +64,8 @@ pub const fn Ok<T>(value: T) -> Result<T> {
 #[cfg_attr(feature = "remote", doc = include_str!("../../../docs/behind-a-server.md"))]
 #[doc = include_str!("../../../docs/handlers.md")]
 #[doc = include_str!("../../../docs/operations.md")]
+#[doc = include_str!("../../../docs/outbox.md")]
+#[doc = include_str!("../../../docs/shutdown.md")]
 #[doc = include_str!("../../../docs/testing-your-jobs.md")]
+#[doc = include_str!("../../../docs/tutorial-rust.md")]
 struct Guides;

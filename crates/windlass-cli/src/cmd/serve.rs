@@ -13,7 +13,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use tokio_util::sync::CancellationToken;
 use windlass::{Queue, RunningUpkeep, RunningWorker, Worker, format_duration};
-use windlass_server::{Observer, Server};
+use windlass_server::{Observer, Server, Traces};
 
 use crate::args::{database, duration, redacted};
 use crate::config::Declared;
@@ -25,6 +25,7 @@ use crate::serve::bounds::BoundArgs;
 use crate::serve::logging::LogArgs;
 use crate::serve::opening::{Opened, open, start};
 use crate::serve::signals::Signals;
+use crate::serve::telemetry::{self, Telemetry};
 use crate::serve::{address, builtin, logging};
 
 /// Where clients look unless they are told otherwise.
@@ -127,10 +128,12 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let (observer, stop_http) = (Observer::new(), CancellationToken::new());
     let (server, opening) = Server::opening();
     let server = server.observer(observer.clone()).version(env!("CARGO_PKG_VERSION"));
-    let server = server.service(args.service_name.clone());
+    let mut telemetry = Telemetry::of_environment(args.service_name.as_deref())?;
+    let traces = telemetry.as_ref().map(|telemetry| telemetry.traces.clone());
+    let server = server.service(args.service_name.clone()).traces(traces.clone());
     let server = args.access.apply(&access, server).limits(args.bounds.limits());
     let mut http = Box::pin(server.serve(listener, stop_http.clone()));
-    let make = |queue: &Queue| args.worker(queue, observer.clone());
+    let make = |queue: &Queue| args.worker(queue, observer.clone(), traces.clone());
     let opened = tokio::select! {
         _ = signals.next() => {
             stop_http.cancel();
@@ -141,10 +144,15 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     };
     opening.opened(opened.queue.clone());
     announce();
-    tokio::select! {
+    let done = tokio::select! {
         done = work(&args, opened, (http, stop_http), signals) => done,
         never = access.reload() => match never {},
+        never = telemetry::run(telemetry.as_mut()) => match never {},
+    };
+    if let Some(telemetry) = telemetry {
+        telemetry.finish().await;
     }
+    done
 }
 
 /// Opens the database, and lets nobody in and runs nothing before it is certain that this server may serve.
@@ -227,7 +235,12 @@ impl ServeArgs {
         })
     }
 
-    fn worker(&self, queue: &Queue, observer: Observer) -> Option<Worker<()>> {
+    fn worker(
+        &self,
+        queue: &Queue,
+        observer: Observer,
+        traces: Option<Traces>,
+    ) -> Option<Worker<()>> {
         if self.api_only {
             return None;
         }
@@ -241,6 +254,10 @@ impl ServeArgs {
             .on_event(move |event| observer.observe(event))
             .with(builtin::handlers)
             .with(|worker| self.declared.handlers.add_to(worker));
+        let worker = match traces {
+            Some(traces) => worker.wrap(move |info, next| traces.clone().around(info, next)),
+            None => worker,
+        };
         Some(if self.demo { worker.with(demo::handlers) } else { worker })
     }
 

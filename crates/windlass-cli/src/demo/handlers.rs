@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use windlass::{Ctx, Job, JobError, LogLevel, Worker};
+use windlass::{Ctx, Job, JobError, LogLevel, NewJob, Overlap, Schedule, Worker};
 
 /// An e-mail that the mail server refuses `refusals` times.
 #[derive(Debug, Serialize, Deserialize, Job)]
@@ -42,12 +42,21 @@ pub(super) struct Reminder {
     pub(super) to: String,
 }
 
-/// A file that nobody can read: every one becomes a dead letter.
+/// A file that cannot be read until somebody mends it: every one becomes a dead letter, and succeeds when it is
+/// retried by hand.
 #[derive(Debug, Serialize, Deserialize, Job)]
 #[job(kind = "demo.import", max_attempts = 2, backoff = "3s")]
 pub(super) struct Import {
     pub(super) file: String,
 }
+
+/// As in its declaration: a later attempt is one that somebody asked for.
+const IMPORT_ATTEMPTS: u32 = 2;
+
+/// What a schedule makes.
+#[derive(Debug, Serialize, Deserialize, Job)]
+#[job(kind = "demo.digest", queue = "mail")]
+struct Digest {}
 
 /// Something long that tells how far it is.
 #[derive(Debug, Serialize, Deserialize, Job)]
@@ -56,31 +65,12 @@ pub(super) struct Report {
     pub(super) pages: u32,
 }
 
-/// What a schedule makes.
-#[derive(Debug, Serialize, Deserialize, Job)]
-#[job(kind = "demo.digest", queue = "reports", output = String, timeout = "1m")]
-pub(super) struct Digest {
-    pub(super) hours: u32,
-}
-
-/// The first step of a workflow.
-#[derive(Debug, Serialize, Deserialize, Job)]
-#[job(kind = "demo.fetch", queue = "media", timeout = "1m")]
-pub(super) struct Fetch {
-    pub(super) album: String,
-}
-
-/// The last but one.
-#[derive(Debug, Serialize, Deserialize, Job)]
-#[job(kind = "demo.publish", queue = "media", output = String, timeout = "1m")]
-pub(super) struct Publish {
-    pub(super) album: String,
-}
-
-/// Adds the handlers of all sample jobs.
+/// Adds the handlers of all sample jobs, and a schedule that ticks often enough to be watched.
 pub(crate) fn handlers(worker: Worker<()>) -> Worker<()> {
-    let single = worker.handle(email).handle(resize).handle(webhook).handle(remind);
-    single.handle(import).handle(report).handle(digest).handle(fetch).handle(publish)
+    let digest_job = NewJob::new("demo.digest", "{}").queue("mail").tag("demo", "true");
+    let schedule = Schedule::cron("*/15 * * * * *").overlap(Overlap::Skip).job(digest_job);
+    let worker = worker.handle(email).handle(resize).handle(webhook).handle(remind);
+    worker.handle(import).handle(report).handle(digest).schedule("demo-digest", schedule)
 }
 
 async fn email(job: Email, ctx: Ctx) -> windlass::Result {
@@ -114,7 +104,17 @@ async fn remind(job: Reminder, ctx: Ctx) -> windlass::Result {
 
 async fn import(job: Import, ctx: Ctx) -> windlass::Result {
     work(&ctx, 200).await?;
+    if ctx.info().attempt > IMPORT_ATTEMPTS {
+        ctx.log(LogLevel::Info, format!("{}: the column is there now", job.file));
+        return Ok(());
+    }
+    ctx.log(LogLevel::Warn, format!("{}: 4 columns of 5", job.file));
     Err(format!("{}: column `total` is missing in line 1", job.file).into())
+}
+
+async fn digest(_: Digest, ctx: Ctx) -> windlass::Result {
+    ctx.log(LogLevel::Info, "nothing new since the last one");
+    work(&ctx, 400).await
 }
 
 async fn report(job: Report, ctx: Ctx) -> windlass::Result {
@@ -124,21 +124,6 @@ async fn report(job: Report, ctx: Ctx) -> windlass::Result {
         work(&ctx, 1500).await?;
     }
     Ok(())
-}
-
-async fn digest(job: Digest, ctx: Ctx) -> windlass::Result<String> {
-    work(&ctx, 700).await?;
-    Ok(format!("what the last {} h brought", job.hours))
-}
-
-async fn fetch(job: Fetch, ctx: Ctx) -> windlass::Result {
-    ctx.log(LogLevel::Info, format!("fetching {}", job.album));
-    work(&ctx, 1200).await
-}
-
-async fn publish(job: Publish, ctx: Ctx) -> windlass::Result<String> {
-    work(&ctx, 900).await?;
-    Ok(format!("https://example.org/{}", job.album.replace(' ', "-")))
 }
 
 /// Pretends to work, and stops when asked to.

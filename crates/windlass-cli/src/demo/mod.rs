@@ -1,9 +1,9 @@
 //! `serve --demo`: a sample workload that never ends, so that there is something to look at.
 //!
-//! Invariant: it only ever adds a few jobs a second, and only jobs whose type starts with `demo.`.
+//! Invariant: it only ever adds a few jobs a second, and only jobs whose type starts with `demo.`. What ends in the
+//! dead letters succeeds once somebody retries it.
 
 mod handlers;
-mod story;
 mod workload;
 
 use std::convert::Infallible;
@@ -16,14 +16,11 @@ pub(crate) use handlers::handlers;
 /// Jobs stored at once at the start: nobody wants to watch an empty list.
 const FIRST_JOBS: usize = 25;
 
-/// Among them, files that nobody can read: a group of dead letters within seconds.
-const FIRST_IMPORTS: usize = 3;
-
-/// Single jobs from one workflow to the next: about 20 s.
-const ALBUM_EVERY: u64 = 50;
-
 /// Shortest and longest pause between two jobs, in milliseconds: two to three jobs a second.
 const PAUSE_MS: std::ops::Range<u64> = 150..650;
+
+/// A workflow starts with the first jobs, and again after so many: about every half minute.
+const JOBS_PER_WORKFLOW: usize = 75;
 
 /// Pause after a failed enqueue: the trouble is the database's, and it needs no more load.
 const ERROR_PAUSE: Duration = Duration::from_secs(5);
@@ -41,18 +38,12 @@ pub(crate) async fn run(queue: Queue) -> Infallible {
 /// Ends with the first error only.
 async fn enqueue(queue: &Queue, rng: &mut fastrand::Rng) -> Result<Infallible, Error> {
     let first: Result<Vec<_>, Error> = (0..FIRST_JOBS).map(|_| workload::next_job(rng)).collect();
-    let mut first = first?;
-    for _ in 0..FIRST_IMPORTS {
-        first.push(workload::import(rng)?);
-    }
-    queue.enqueue_batch(first, true).await?;
-    story::declare(queue).await?;
-    for n in 0_u64.. {
-        if n % ALBUM_EVERY == 0 {
-            queue.start(story::album(rng)).await?;
+    queue.enqueue_batch(first?, true).await?;
+    loop {
+        queue.start(workload::next_workflow(rng)).await?;
+        for _ in 0..JOBS_PER_WORKFLOW {
+            tokio::time::sleep(Duration::from_millis(rng.u64(PAUSE_MS))).await;
+            queue.enqueue_new(workload::next_job(rng)?).await?;
         }
-        tokio::time::sleep(Duration::from_millis(rng.u64(PAUSE_MS))).await;
-        queue.enqueue_new(workload::next_job(rng)?).await?;
     }
-    std::future::pending().await
 }

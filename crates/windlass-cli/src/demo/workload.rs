@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use windlass::{Error, NewJob, Priority};
+use windlass::{Error, Flow, NewJob, Priority};
 
 use super::handlers::{Email, Import, Reminder, Report, Resize, Webhook};
 
@@ -11,23 +11,34 @@ const PEOPLE: [&str; 6] = ["ada", "grace", "edsger", "barbara", "donald", "radia
 const PICTURES: [&str; 4] = ["harbour", "winch", "anchor", "tide"];
 
 /// A random sample job; in a hundred: 45 e-mails, 20 pictures, 20 webhooks, 10 reminders, 3 imports
-/// that never succeed, 2 long reports.
+/// that fail until somebody retries them, 2 long reports.
 pub(super) fn next_job(rng: &mut Rng) -> Result<NewJob, Error> {
     let job = match rng.u8(0..100) {
         0..45 => email(rng)?,
         45..65 => resize(rng)?,
         65..85 => webhook(rng)?,
         85..95 => reminder(rng)?,
-        95..98 => return import(rng),
+        95..98 => NewJob::of(&Import { file: format!("orders-{}.csv", rng.u16(..)) })?,
         _ => NewJob::of(&Report { pages: rng.u32(8..16) })?.priority(Priority::BULK),
     };
     Ok(job.tag("demo", "true"))
 }
 
-/// A file that nobody can read.
-pub(super) fn import(rng: &mut Rng) -> Result<NewJob, Error> {
-    let job = NewJob::of(&Import { file: format!("orders-{}.csv", rng.u16(..)) })?;
-    Ok(job.tag("demo", "true"))
+/// An album: its pictures in every size, then a page of them, then a message to whom it belongs.
+pub(super) fn next_workflow(rng: &mut Rng) -> Flow {
+    let (album, number) = (one_of(rng, &PICTURES), rng.u16(..));
+    let mut flow = Flow::new(format!("album {album}"));
+    let small = flow.add(Resize { picture: format!("{album}-{number}.png"), width: 320 });
+    let medium = flow.add(Resize { picture: format!("{album}-{number}.png"), width: 640 });
+    let large = flow.add(Resize { picture: format!("{album}-{number}.png"), width: 1280 });
+    let page = flow.add_after(Report { pages: 2 }, [small, medium, large]);
+    let stored = flow
+        .add_after(Webhook { url: "https://example.org/albums".to_owned(), outages: 1 }, [page]);
+    flow.add_after(
+        Email { to: format!("{}@example.org", one_of(rng, &PEOPLE)), refusals: 0 },
+        [stored],
+    );
+    flow
 }
 
 /// One in eight is refused once by the mail server.

@@ -9,3 +9,4 @@ pub(crate) mod handlers;
 pub(crate) mod logging;
 pub(crate) mod opening;
 pub(crate) mod signals;
+pub(crate) mod telemetry;

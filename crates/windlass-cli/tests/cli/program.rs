@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Far beyond what anything here takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A folder of its own to run the binary in.
 pub(crate) struct Folder(TempDir);
@@ -119,9 +119,20 @@ impl Server {
 
     /// As `start`, on an address.
     pub(crate) fn start_on(folder: &Folder, http: &str, args: &[&str]) -> Self {
+        Self::launch(folder, http, args, &[])
+    }
+
+    /// As `start`, with these variables.
+    pub(crate) fn start_in(folder: &Folder, args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::launch(folder, "127.0.0.1:0", args, environment)
+    }
+
+    fn launch(folder: &Folder, http: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let args: Vec<&str> =
             ["serve", "--http", http].into_iter().chain(args.iter().copied()).collect();
-        let mut child = folder.command(&args).stdout(Stdio::null()).spawn().unwrap();
+        let mut command = folder.command(&args);
+        command.envs(environment.iter().copied());
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let lines = read_lines(child.stderr.take().unwrap());
         let mut server = Self { child, lines, url: String::new() };
         let line = server.until("listening on");

@@ -26,7 +26,7 @@ fn repository() -> PathBuf {
 
 /// Whether a program is there; says so when it is not.
 #[expect(clippy::print_stdout, reason = "a skipped test says so")]
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).status();
     let is_there = found.is_ok_and(|status| status.success());
     if !is_there {

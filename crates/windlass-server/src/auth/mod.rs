@@ -18,6 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use windlass::{Actor, JobId};
 
 use crate::app::Shared;
+use crate::dashboard;
 use crate::endpoints::{self, Endpoint, Permission, Reach};
 use crate::problem::Problem;
 use crate::request::RequestId;
@@ -62,7 +63,7 @@ async fn admit(app: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Proble
         return Ok(None);
     }
     let caller = app.keys.identify(app, parts).await?;
-    app.dashboard.choose_namespace(&caller, parts);
+    dashboard::choose_namespace(&caller, parts);
     let Some(endpoint) = endpoint else {
         return Err(nowhere(parts, route));
     };

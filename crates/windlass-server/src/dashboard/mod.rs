@@ -96,18 +96,18 @@ impl Dashboard {
     fn root(&self) -> String {
         format!("{}/ui", self.base)
     }
+}
 
-    /// Makes a page show the namespace that was chosen in this browser, where the caller may see it.
-    pub(crate) fn choose_namespace(&self, caller: &Caller, parts: &mut Parts) {
-        if !is_page_path(parts.uri.path()) || parts.headers.contains_key("windlass-namespace") {
-            return;
-        }
-        let chosen = cookie(&parts.headers, NAMESPACE_COOKIE).map(str::to_owned);
-        if let Some(name) = chosen.filter(|name| caller.allows_namespace(name))
-            && let Ok(value) = HeaderValue::from_str(&name)
-        {
-            parts.headers.insert("windlass-namespace", value);
-        }
+/// Makes a page show the namespace that was chosen in this browser, where the caller may see it.
+pub(crate) fn choose_namespace(caller: &Caller, parts: &mut Parts) {
+    if !is_page_path(parts.uri.path()) || parts.headers.contains_key("windlass-namespace") {
+        return;
+    }
+    let chosen = cookie(&parts.headers, NAMESPACE_COOKIE).map(str::to_owned);
+    if let Some(name) = chosen.filter(|name| caller.allows_namespace(name))
+        && let Ok(value) = HeaderValue::from_str(&name)
+    {
+        parts.headers.insert("windlass-namespace", value);
     }
 }
 

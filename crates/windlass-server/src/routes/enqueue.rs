@@ -1,6 +1,6 @@
 //! Storing jobs, one or many.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use windlass::protocol::{
     BatchReply, BatchRequest, RefusedObject, StoredJob, document, read_batch, read_job, read_lines,
 };
-use windlass::{Enqueued, Existing, JobId, JobRecord, Queue, TraceContext};
+use windlass::{Enqueued, Error, Existing, JobId, JobRecord, NewJob, Queue, TraceContext};
 
 use super::Answer;
 use super::job::tag;
@@ -17,6 +17,7 @@ use crate::app::Shared;
 use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, RequestBody, header_text, is_ndjson};
+use crate::traces::Open;
 
 /// Says why a job was not stored anew.
 const EXISTING: HeaderName = HeaderName::from_static("windlass-existing");
@@ -33,11 +34,16 @@ pub(crate) async fn enqueue(
     let key = header_text(&headers, "idempotency-key")?;
     let job = read_job(document(&body)?, key)?;
     caller.check_target(job.queue_name())?;
-    let job = match trace(&headers) {
+    let mut span = span(&app, &headers, job.queue_name(), 1);
+    let job = match span.as_ref().map(|span| span.context.clone()).or_else(|| trace(&headers)) {
         Some(trace) => job.trace(&trace),
         None => job,
     };
-    let enqueued = queue.enqueue_new(job).await?;
+    let enqueued = queue.enqueue_new(job).await.inspect_err(|error| failed(&mut span, error))?;
+    if let Some(span) = &mut span {
+        span.set("messaging.message.id", enqueued.id().to_string());
+    }
+    drop(span);
     let job = stored(&queue, enqueued.id()).await;
     check_existing(&caller, &job)?;
     let tag = match &job {
@@ -66,9 +72,20 @@ fn check_existing(caller: &Caller, job: &StoredJob) -> Result<(), Problem> {
     match job {
         StoredJob::Read(job) if !caller.allows_queue(&job.queue) => {
             let message = "a job in a queue that the key is not for has this key".to_owned();
-            Err(windlass::Error::Conflict { code: "conflict", message }.into())
+            Err(Error::Conflict { code: "conflict", message }.into())
         }
         StoredJob::Read(_) | StoredJob::Id(_) => Ok(()),
+    }
+}
+
+/// The span of storing jobs, if somebody is told of it.
+fn span(app: &Shared, headers: &HeaderMap, queue: &str, jobs: usize) -> Option<Open> {
+    app.traces.as_ref()?.enqueue(trace(headers).as_ref(), queue, jobs)
+}
+
+fn failed(span: &mut Option<Open>, error: &Error) {
+    if let Some(span) = span {
+        span.fail("refused", &error.to_string());
     }
 }
 
@@ -91,7 +108,13 @@ pub(crate) async fn enqueue_batch(
         pairs.none()?;
         read_batch(document(&body)?)?
     };
-    let batch = match trace(&headers) {
+    let queues: BTreeSet<&str> = batch.jobs.iter().flatten().map(NewJob::queue_name).collect();
+    let name = match queues.iter().next() {
+        Some(only) if queues.len() == 1 => *only,
+        _ => "several",
+    };
+    let mut span = span(&app, &headers, name, batch.jobs.len());
+    let batch = match span.as_ref().map(|span| span.context.clone()).or_else(|| trace(&headers)) {
         Some(trace) => batch.traced(&trace),
         None => batch,
     };
@@ -100,11 +123,13 @@ pub(crate) async fn enqueue_batch(
     }
     let replies = if batch.atomic {
         let jobs = batch.all().map_err(Problem::of_batch)?;
-        let replies = queue.enqueue_batch(jobs, true).await?;
+        let replies = queue.enqueue_batch(jobs, true).await;
+        let replies = replies.inspect_err(|error| failed(&mut span, error))?;
         replies.into_iter().map(|reply| reply.map_err(refused)).collect()
     } else {
         enqueue_each(&queue, batch).await?
     };
+    drop(span);
     let new = replies.iter().flatten().filter(|enqueued| enqueued.is_new()).count();
     app.observer.enqueued(new);
     let ids = replies.iter().flatten().map(Enqueued::id).collect();
@@ -157,7 +182,7 @@ async fn enqueue_each(
     Ok(each.collect())
 }
 
-fn refused(error: windlass::Error) -> RefusedObject {
+fn refused(error: Error) -> RefusedObject {
     Problem::from(error).into()
 }
 

@@ -29,6 +29,9 @@ const PAGES: [&str; 15] = [
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 const OURS: (&str, &str) = ("Sec-Fetch-Site", "same-origin");
 
+/// Fields of a form, or headers.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// A browser: what it keeps, and what pages told it.
 struct Browser<'a> {
     api: &'a Api,
@@ -64,12 +67,12 @@ impl<'a> Browser<'a> {
     }
 
     /// Sends a form as a page of ours would.
-    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+    async fn post(&self, path: &str, fields: Pairs<'_>) -> Reply {
         let token = self.token().await;
         self.post_as(path, &[fields, &[("token", &token)]].concat(), &[OURS]).await
     }
 
-    async fn post_as(&self, path: &str, fields: &[(&str, &str)], more: &[(&str, &str)]) -> Reply {
+    async fn post_as(&self, path: &str, fields: Pairs<'_>, more: Pairs<'_>) -> Reply {
         let pair = |(name, value): &(&str, &str)| format!("{name}={}", encoded(value));
         let body = fields.iter().map(pair).collect::<Vec<_>>().join("&");
         let headers = [&[FORM, ("Cookie", self.cookie.as_str())], more].concat();
@@ -242,7 +245,7 @@ async fn forms_of_other_sites_and_sessions_are_refused() {
     let token = browser.token().await;
     let path = format!("/ui/jobs/{id}/cancel");
     let origin = format!("http://{}", api.address);
-    let forged: [(&[(&str, &str)], &[(&str, &str)]); 6] = [
+    let forged: [(Pairs<'_>, Pairs<'_>); 6] = [
         (&[], &[OURS]),
         (&[("token", "0000")], &[OURS]),
         (&[("token", &token)], &[]),

@@ -3,7 +3,7 @@
 -- $1 worker_id  $2 nonce  $3 worker  $4 finished_at (one each)
 -- $5 job_id  $6 epoch  $7 attempt  $8 crashes  $9 snoozes  $10 started_at  $11 result (one per job)
 -- $12 state  $13 measure  $14 n per job (the state is that of all jobs; one row per measure)
--- returns: job_id, queue_id, kind_id of each lease that was ended
+-- returns: job_id, queue_id, kind_id, line of each lease that was ended
 -- index: primary key of lease, one probe per job; "is true" as in settle_take
 -- lock order: job_id
 -- differs: one journey to the server instead of six.
@@ -13,7 +13,7 @@ with ended as (
     and worker_id = ($1::bigint[])[1]
     and ((job_id, epoch::bigint) in (select * from unnest($5::bigint[], $6::bigint[]))) is true
     and not exists (select 1 from {prefix}worker w where w.id = ($1::bigint[])[1] and w.nonce <> ($2::bigint[])[1])
-  returning job_id, queue_id, kind_id
+  returning job_id, queue_id, kind_id, line
 ), written as (
   insert into {prefix}outcome (job_id, state, epoch, attempt, crashes, snoozes, worker_id, worker, started_at, finished_at, result)
   select p.job_id, ($12::bigint[])[1], p.epoch, p.attempt, p.crashes, p.snoozes, ($1::bigint[])[1], ($3::text[])[1], p.started_at, ($4::bigint[])[1], p.result
@@ -26,4 +26,4 @@ with ended as (
   from (select queue_id, kind_id, count(*) as jobs from ended group by queue_id, kind_id) c
   cross join unnest($13::bigint[], $14::bigint[]) as m (measure, n)
 )
-select job_id, queue_id, kind_id from ended
+select job_id, queue_id, kind_id, line from ended

@@ -32,9 +32,9 @@ impl Keys {
         Self { concurrency, rate, fairness }
     }
 
-    /// Whether there are keys among a job's metadata.
-    pub(crate) fn are_in(metadata: &BTreeMap<String, String>) -> bool {
-        !metadata.is_empty() && NAMES.iter().any(|name| metadata.contains_key(*name))
+    /// The concurrency key among a job's metadata.
+    pub(crate) fn concurrency_in(metadata: &BTreeMap<String, String>) -> Option<&str> {
+        metadata.get(NAMES[0]).map(String::as_str)
     }
 
     /// Whether there is a fairness key among a job's metadata.

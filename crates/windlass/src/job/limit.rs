@@ -178,6 +178,12 @@ impl Limit {
         self
     }
 
+    /// Whether it says how many jobs of any key run at a time, or in which order.
+    pub(crate) fn limits_runs(&self) -> bool {
+        let is_own = |own: &LimitOverride| own.concurrency.is_some();
+        self.ordered || self.concurrency.is_some() || self.overrides.values().any(is_own)
+    }
+
     /// Jobs with a key that may run at a time, if that is limited.
     pub(crate) fn concurrency_of(&self, key: Option<&str>) -> Option<u32> {
         if self.ordered {

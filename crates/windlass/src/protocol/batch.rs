@@ -111,6 +111,9 @@ pub struct BatchReply<'a> {
     pub results: Vec<BatchResult<'a>>,
 }
 
+/// A job of a batch: stored, or there before for this reason; or refused.
+pub type Placed = Result<(StoredJob, Option<Existing>), RefusedObject>;
+
 /// What became of one job of a batch.
 #[derive(Debug, Serialize)]
 pub struct BatchResult<'a> {
@@ -131,10 +134,7 @@ pub struct BatchResult<'a> {
 
 impl<'a> BatchReply<'a> {
     /// The answer for these jobs and refusals, in the order sent.
-    pub fn new(
-        jobs: &'a [Result<(StoredJob, Option<Existing>), RefusedObject>],
-        pressure: Option<f64>,
-    ) -> Self {
+    pub fn new(jobs: &'a [Placed], pressure: Option<f64>) -> Self {
         let accepted = jobs.iter().filter(|job| job.is_ok()).count();
         let results = jobs.iter().enumerate().map(|(index, job)| BatchResult {
             index,

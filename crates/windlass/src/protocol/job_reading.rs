@@ -1,6 +1,5 @@
 //! Jobs of the API as a client reads them. Members that this release does not know are left alone.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -169,7 +168,7 @@ fn leased(object: &mut Object<'_>, now: Timestamp) -> Option<LeasedJob> {
         created_at: object.get("created_at", instant)?,
         correlation_id: object.get("correlation_id", text),
         tags: object.strings("tags").unwrap_or_default(),
-        metadata: object.strings("metadata").unwrap_or_else(BTreeMap::new),
+        metadata: object.strings("metadata").unwrap_or_default(),
         origin: origin(object),
         payload: bytes(object, "payload").unwrap_or_else(|| b"null".to_vec()),
     };

@@ -38,7 +38,7 @@ mod values;
 mod worker_object;
 mod worker_request;
 
-pub use batch::{BatchReply, BatchRequest, BatchResult, read_batch, read_lines};
+pub use batch::{BatchReply, BatchRequest, BatchResult, Placed, read_batch, read_lines};
 pub use bundle_object::{BatchObject, WorkflowObject};
 pub(crate) use bundle_request::{callbacks_text, read_callbacks};
 pub use bundle_request::{

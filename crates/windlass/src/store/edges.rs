@@ -4,6 +4,7 @@
 //! Invariant: all of this is a hint. Whoever resolves or admits looks at everything once a second while any job
 //! waits.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -50,5 +51,38 @@ impl Edges {
 
     fn lock(&self) -> MutexGuard<'_, Vec<JobId>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lines that may have room, which this process has heard of.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(Mutex<BTreeSet<String>>);
+
+impl Lines {
+    /// More of them: true if there are any.
+    pub(crate) fn add(&self, lines: &[String]) -> bool {
+        if lines.is_empty() {
+            return false;
+        }
+        let mut all = self.lock();
+        let room = ENDED_MAX.saturating_sub(all.len());
+        all.extend(lines.iter().take(room).cloned());
+        true
+    }
+
+    /// Those since the last call, at most so many.
+    pub(crate) fn take(&self, limit: usize) -> Vec<String> {
+        let mut all = self.lock();
+        let mut taken = Vec::new();
+        while taken.len() < limit
+            && let Some(line) = all.pop_first()
+        {
+            taken.push(line);
+        }
+        taken
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

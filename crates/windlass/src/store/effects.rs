@@ -142,6 +142,7 @@ pub(crate) struct Effects {
     operations: bool,
     ended: Vec<JobId>,
     left: Vec<JobId>,
+    freed: Vec<String>,
     throttled: bool,
     keyed: bool,
     has_stopped: bool,
@@ -275,6 +276,11 @@ impl Effects {
     /// A job that may hold slots goes on without them, or without some of them.
     pub(crate) fn left(&mut self, job: JobId) {
         self.left.push(job);
+    }
+
+    /// A line may have room for one that waits in it.
+    pub(crate) fn freed(&mut self, line: String) {
+        self.freed.push(line);
     }
 
     /// A schedule was made or changed: other processes see it in the watch.
@@ -436,7 +442,8 @@ impl Effects {
         if self.throttled || self.keyed {
             shared.slots.set(true);
         }
-        if shared.slots.ended(&self.left) || self.throttled {
+        let may_have_room = shared.slots.any() && shared.lines.add(&self.freed);
+        if shared.slots.ended(&self.left) || self.throttled || may_have_room {
             signals.admitting.raise();
         }
         if self.schedules {

@@ -16,10 +16,8 @@ const IN_ORDER: i64 = 0;
 /// How long a slot is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {
-    /// While its job is ready: turns.
+    /// While its job is ready: turns, and places of jobs on their way to a lease, which holds them from then on.
     Ready,
-    /// While its job is ready or leased.
-    Run,
     /// Until its job ends: order.
     Life,
 }
@@ -29,7 +27,6 @@ impl Held {
     pub(crate) const fn code(self) -> i64 {
         match self {
             Self::Ready => 1,
-            Self::Run => 2,
             Self::Life => 3,
         }
     }
@@ -38,7 +35,6 @@ impl Held {
     pub(crate) const fn stands(code: i64, job: Whereabouts) -> bool {
         match code {
             1 => job.is_ready,
-            2 => job.is_ready || job.is_leased,
             _ => !job.is_over,
         }
     }
@@ -48,7 +44,6 @@ impl Held {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Whereabouts {
     pub(crate) is_ready: bool,
-    pub(crate) is_leased: bool,
     /// It has ended, or is gone.
     pub(crate) is_over: bool,
 }
@@ -66,11 +61,16 @@ pub(crate) enum Rule {
 
 /// The lines that a job has to pass, in the order in which they are asked.
 pub(crate) fn lines(keys: &Keys, namespace_id: i64, queue_id: i64, priority: i64) -> Vec<String> {
-    let concurrency = keys.concurrency.as_ref().map(|key| format!("c:{namespace_id}:{key}"));
+    let concurrency = keys.concurrency.as_ref().map(|key| concurrency_line(namespace_id, key));
     let rate = keys.rate.as_ref().map(|key| rate_line(namespace_id, key));
     let fairness = keys.fairness.as_ref().map(|key| format!("f:{queue_id}:{priority}:{key}"));
     // The rate last of those that take something for good, so that what passes it starts soon.
     [concurrency, fairness, rate].into_iter().flatten().collect()
+}
+
+/// The line of jobs with this concurrency key.
+pub(crate) fn concurrency_line(namespace_id: i64, key: &str) -> String {
+    format!("c:{namespace_id}:{key}")
 }
 
 /// The line of jobs with this rate key.
@@ -96,7 +96,7 @@ pub(crate) fn rule(line: &str, settings: &Settings) -> Rule {
             let limit = settings.limit(id, name);
             let most = limit.and_then(|limit| limit.concurrency_of(key)).map(i64::from);
             let is_ordered = limit.is_some_and(|limit| limit.ordered);
-            Rule::Slots { most, held: if is_ordered { Held::Life } else { Held::Run } }
+            Rule::Slots { most, held: if is_ordered { Held::Life } else { Held::Ready } }
         }
         "r" => {
             let rate = settings.limit(id, name).and_then(|limit| limit.rate_of(key));
@@ -142,8 +142,8 @@ mod tests {
         let lines = lines(&keys, 1, 7, 2);
 
         assert_eq!(lines, ["c:1:mail:a:b", "f:7:2:me", "r:1:host"]);
-        assert_eq!(rule(&lines[0], &settings), Rule::Slots { most: Some(3), held: Held::Run });
-        assert_eq!(rule("c:2:mail:a", &settings), Rule::Slots { most: None, held: Held::Run });
+        assert_eq!(rule(&lines[0], &settings), Rule::Slots { most: Some(3), held: Held::Ready });
+        assert_eq!(rule("c:2:mail:a", &settings), Rule::Slots { most: None, held: Held::Ready });
         assert_eq!(rule("c:1:steps", &settings), Rule::Slots { most: Some(1), held: Held::Life });
         assert_eq!(rule(&lines[2], &settings), Rule::Rate(None));
         assert_eq!(rule(&lines[1], &settings), Rule::Open);

@@ -113,6 +113,8 @@ pub(crate) struct Shared {
     pub(crate) members: edges::Edges,
     /// Jobs that hold slots.
     pub(crate) slots: edges::Edges,
+    /// Lines that may have room.
+    pub(crate) lines: edges::Lines,
     /// How long things took.
     pub(crate) times: times::Times,
     /// Whether anyone is told what happens.
@@ -183,6 +185,8 @@ pub(crate) trait Store:
     fn edges(&self) -> &edges::Edges;
     /// What this process knows of jobs that hold slots.
     fn slots(&self) -> &edges::Edges;
+    /// Lines that may have room.
+    fn lines(&self) -> &edges::Lines;
 
     /// Turns what applications left in the inbox into jobs; says how many rows it looked at.
     fn relay(&self, limit: usize) -> Reply<'_, usize>;

@@ -30,6 +30,7 @@ pub(crate) struct Settings {
     /// By namespace and name, with their versions.
     limits: HashMap<i64, BTreeMap<String, (i64, Limit)>>,
     limits_queues: bool,
+    limits_keys: bool,
 }
 
 /// Settings of one queue, with their version.
@@ -70,8 +71,10 @@ impl Settings {
         })? {
             limits.entry(namespace_id).or_default().insert(name, limit);
         }
+        let mut all = limits.values().flat_map(BTreeMap::values);
+        let limits_keys = all.any(|(_, limit)| limit.limits_runs());
         let namespaces = namespaces.into_iter().collect();
-        Ok(Self { version, queues, pauses, namespaces, limits, limits_queues })
+        Ok(Self { version, queues, pauses, namespaces, limits, limits_queues, limits_keys })
     }
 
     /// The number that the database had for them.
@@ -109,6 +112,11 @@ impl Settings {
     /// Whether any queue limits how many of its jobs run, or how often.
     pub(crate) const fn limits_queues(&self) -> bool {
         self.limits_queues
+    }
+
+    /// Whether any limit says how many jobs of a key run at a time, or in which order.
+    pub(crate) const fn limits_keys(&self) -> bool {
+        self.limits_keys
     }
 
     /// The settings of every queue that has any.
@@ -251,6 +259,12 @@ impl SettingsCache {
     /// Whether any queue is known to limit how many of its jobs run, or how often.
     pub(crate) fn limits_queues(&self) -> bool {
         self.lock().as_ref().is_some_and(|known| known.settings.limits_queues())
+    }
+
+    /// Whether claims of any jobs are known to count.
+    pub(crate) fn limits_claims(&self) -> bool {
+        let limits = |known: &Known| known.settings.limits_queues() || known.settings.limits_keys();
+        self.lock().as_ref().is_some_and(limits)
     }
 
     /// What is remembered, if that was compared with the database a moment ago. Otherwise the caller

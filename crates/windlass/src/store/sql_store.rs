@@ -329,6 +329,10 @@ impl<D: Driver> Store for SqlStore<D> {
         &self.driver.shared().slots
     }
 
+    fn lines(&self) -> &super::edges::Lines {
+        &self.driver.shared().lines
+    }
+
     fn relay(&self, limit: usize) -> Reply<'_, usize> {
         Box::pin(async move {
             let letters = self.driver.read(verb::Peek { limit }).await?;

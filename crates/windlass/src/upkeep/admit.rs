@@ -41,10 +41,12 @@ impl Round for Admit {
         let store = self.queue.store();
         let now = self.queue.clock().now();
         let left = store.slots().take(ROUND_MAX);
-        let more = left.len() == ROUND_MAX;
+        let freed = store.lines().take(ROUND_MAX);
+        let more = left.len() == ROUND_MAX || freed.len() == ROUND_MAX;
         let sweep = (self.is_urgent || now >= self.sweep_at).then(|| self.sweep.clone());
         let is_sweep = sweep.is_some();
-        let lines = std::mem::take(&mut self.lines);
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.extend(freed);
         let admitted = store.admit(left, lines, sweep, ROUND_MAX).await?;
         store.slots().set(admitted.any);
         if is_sweep {

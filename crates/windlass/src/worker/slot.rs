@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::{Instrument as _, Span};
+
 use super::context::{Attempt, Ctx};
 use super::dispatcher::{Slots, Waiting};
 use super::engine::Engine;
@@ -72,7 +74,7 @@ pub(super) async fn handle<S: Send + Sync + 'static>(
     let ctx = Ctx { state, attempt: Arc::clone(attempt), store };
     let work = (handler.run)(claimed.payload, ctx);
     let undecodable = handler.options.undecodable;
-    let work = Box::pin(async move { undecodable.apply(work.await) });
+    let work = Box::pin(async move { undecodable.apply(work.await) }.instrument(span(attempt)));
     let layers = engine.hooks.layers.iter().chain(&handler.options.layers);
     let work = layered(layers, &attempt.info, work);
     let ending = tokio::select! {
@@ -81,6 +83,21 @@ pub(super) async fn handle<S: Send + Sync + 'static>(
         () = engine.abort.cancelled() => return Ending::Release,
     };
     with_backoff(ending, attempt.info.attempt, handler.options.backoff.as_ref())
+}
+
+/// What handlers write to the log is part of: of a job without a trace nothing, which costs nothing.
+fn span(attempt: &Attempt) -> Span {
+    let info = &attempt.info;
+    match info.trace() {
+        None => Span::none(),
+        Some(trace) => tracing::info_span!(
+            "job",
+            job.id = %info.id,
+            job.kind = &*info.kind,
+            job.attempt = info.attempt,
+            traceparent = trace.traceparent(),
+        ),
+    }
 }
 
 /// Runs a handler until it ends, its time is over, or it ignored a request to stop for too long.

@@ -141,11 +141,17 @@ impl<S: Send + Sync + 'static> TestWorker<S> {
         self.catch_up().await?;
         let key = self.engine.identity.borrow().clone();
         self.turn += 1;
-        let claims = self.engine.store().claim(&key, &self.served, 1, self.turn).await?;
-        let Claims::Jobs { jobs, .. } = claims else {
-            return Err(Error::unavailable("the clock was moved during a claim"));
+        let claimed = loop {
+            let claims = self.engine.store().claim(&key, &self.served, 1, self.turn).await?;
+            let Claims::Jobs { jobs, more, .. } = claims else {
+                return Err(Error::unavailable("the clock was moved during a claim"));
+            };
+            match jobs.into_iter().next() {
+                Some(claimed) => break claimed,
+                None if more => {}
+                None => return Ok(None),
+            }
         };
-        let Some(claimed) = jobs.into_iter().next() else { return Ok(None) };
         let clock = self.engine.clock().clone();
         let info = JobInfo::of(&claimed);
         let attempt = Arc::new(Attempt::new(info, claimed.run.clone(), key, clock));

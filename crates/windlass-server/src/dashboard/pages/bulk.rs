@@ -123,7 +123,7 @@ pub(in crate::dashboard) async fn confirm(viewer: Viewer, form: Form) -> Answer 
         "reschedule" => json!({ "scheduled_at": missing["scheduled_at"] }),
         _ => json!({}),
     };
-    let request = read_operation(&document(action, (&query, &ids), params))?;
+    let request = read_operation(&document(action, (&query, &ids), &params))?;
     let preview = viewer.queue.preview_operation(&request.operation).await?;
     let content = ConfirmPage {
         base: Base::of(&viewer),
@@ -154,7 +154,7 @@ pub(in crate::dashboard) async fn start(viewer: Viewer, form: Form) -> Answer {
     }
     let params = params(action, &form);
     let query = form.text("q").unwrap_or_default();
-    let body = document(action, (query, &form.all("id")), Value::Object(params));
+    let body = document(action, (query, &form.all("id")), &Value::Object(params));
     let begun = viewer.queue.start_operation(read_operation(&body)?.operation).await?;
     see(&format!("{}/operations/{}?notice=started", viewer.root(), begun.id))
 }
@@ -179,7 +179,7 @@ fn params(action: &str, form: &Form) -> Map<String, Value> {
 }
 
 /// The request that the API would get.
-fn document(action: &str, (query, ids): (&str, &[&str]), params: Value) -> Vec<u8> {
+fn document(action: &str, (query, ids): (&str, &[&str]), params: &Value) -> Vec<u8> {
     let mut members = json!({ "action": action, "params": params });
     if ids.is_empty() {
         members["filter"] = Value::Object(Query::read(query).members());

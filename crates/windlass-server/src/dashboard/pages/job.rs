@@ -38,20 +38,15 @@ struct JobPage {
     may_see_logs: bool,
     payload: Option<String>,
     result: Option<String>,
-    blockers: Vec<(String, Vec<(&'static str, String)>, Option<Safe>)>,
+    blockers: Vec<Obstacle>,
     parents: Vec<Neighbour>,
     children: Vec<String>,
     raw: String,
     acts: Acts,
 }
 
-/// What may be done to it now.
-struct Acts {
-    retry: bool,
-    run: bool,
-    cancel: bool,
-    edit: bool,
-}
+/// What may be done to a job in this state.
+struct Acts(State);
 
 /// A fact about a job: markup of ours, or a text, with a link or without.
 enum Fact {
@@ -75,6 +70,13 @@ struct Line {
     attempt: u32,
     level: &'static str,
     text: String,
+}
+
+/// Something that keeps it from running.
+struct Obstacle {
+    message: String,
+    evidence: Vec<(&'static str, String)>,
+    until: Option<Safe>,
 }
 
 struct Neighbour {
@@ -114,33 +116,39 @@ pub(in crate::dashboard) async fn show(viewer: Viewer, Id(id): Id) -> Answer {
         may_see_logs,
         payload: may_see.then(|| content(&job.payload)),
         result: job.result.as_deref().filter(|_| may_see).map(content),
-        blockers: blockers.into_iter().map(told).collect(),
+        blockers: blockers.into_iter().map(Obstacle::from).collect(),
         parents: parents.iter().map(Neighbour::from).collect(),
         children: children.iter().take(NEIGHBOURS_MAX).map(ToString::to_string).collect(),
         raw: raw(&job, may_see),
-        acts: Acts::of(job.state),
+        acts: Acts(job.state),
         base,
     };
     viewer.page(&format!("Job {id}"), "jobs", &content).await
 }
 
 impl Acts {
-    const fn of(state: State) -> Self {
-        Self {
-            retry: matches!(
-                state,
-                State::Failed | State::DeadLetter | State::Cancelled | State::Completed
-            ),
-            run: matches!(state, State::Delayed | State::Retrying),
-            cancel: !state.is_terminal(),
-            edit: !matches!(state, State::Running),
-        }
+    const fn retry(&self) -> bool {
+        self.0.is_terminal()
+    }
+
+    const fn run(&self) -> bool {
+        matches!(self.0, State::Delayed | State::Retrying)
+    }
+
+    const fn cancel(&self) -> bool {
+        !self.0.is_terminal()
+    }
+
+    const fn edit(&self) -> bool {
+        !matches!(self.0, State::Running)
     }
 }
 
-fn told(blocker: Blocker) -> (String, Vec<(&'static str, String)>, Option<Safe>) {
-    let Blocker { message, evidence, until, .. } = blocker;
-    (message, evidence.into_iter().collect(), until.map(time))
+impl From<Blocker> for Obstacle {
+    fn from(blocker: Blocker) -> Self {
+        let Blocker { message, evidence, until, .. } = blocker;
+        Self { message, evidence: evidence.into_iter().collect(), until: until.map(time) }
+    }
 }
 
 fn tags(job: &JobRecord) -> Vec<(String, String, String)> {

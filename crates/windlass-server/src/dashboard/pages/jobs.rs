@@ -40,7 +40,6 @@ struct JobsPage {
     /// False when the page ends early because so many jobs were looked at.
     is_complete: bool,
     looked_at: String,
-    has_query: bool,
     problem: String,
 }
 
@@ -81,7 +80,6 @@ pub(in crate::dashboard) async fn list_jobs(viewer: Viewer) -> Answer {
         is_oldest_first,
         is_complete: page.is_none_or(|page| page.complete),
         looked_at: count(u64::try_from(viewer.app.looks.0).unwrap_or(0)),
-        has_query: !query.is_empty(),
         query: text,
         problem,
     };

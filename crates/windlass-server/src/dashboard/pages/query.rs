@@ -56,10 +56,6 @@ impl Query {
         &self.pairs
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
-
     /// The filter of an operation, as the API has it.
     pub(super) fn members(&self) -> Map<String, Value> {
         let mut members: Map<String, Value> = Map::new();
@@ -111,6 +107,6 @@ mod tests {
 
         assert_eq!(query.with_state(Some("running")), "state:running queue:mail text");
         assert_eq!(query.with_state(None), "queue:mail text");
-        assert!(Query::read("  ").is_empty());
+        assert!(Query::read("  ").pairs().is_empty());
     }
 }

@@ -65,9 +65,6 @@ pub(super) struct Job {
     pub(super) cancel_by: Option<Timestamp>,
     unique: Option<usize>,
     pub(super) key: Option<usize>,
-    /// It waits in the line of its key, and not among those that nobody has looked at.
-    pub(super) in_line: bool,
-    pub(super) has_slot: bool,
     pub(super) parents: Vec<(JobId, bool)>,
     /// Not before then, once its parents have ended.
     pub(super) run_at: Option<Timestamp>,
@@ -80,14 +77,6 @@ impl Job {
 
     pub(super) fn is_throttled(&self) -> bool {
         self.reason == Some(Reason::Throttled)
-    }
-
-    /// On its way into ready: with a key it has to be let in.
-    pub(super) fn enter(&mut self, place: u64) {
-        self.ready(place);
-        if self.key.is_some() {
-            (self.reason, self.in_line) = (Some(Reason::Throttled), false);
-        }
     }
 
     pub(super) fn scheduled_at(&self) -> Option<Timestamp> {
@@ -127,6 +116,8 @@ pub(super) struct Reference {
     paused: [Option<Timestamp>; KINDS.len()],
     /// When each worker's lease ends; none for one that left.
     pub(super) workers: Vec<Option<Timestamp>>,
+    /// Who holds a slot of which key without a lease, or held one when admission last looked.
+    pub(super) reserved: BTreeMap<JobId, usize>,
 }
 
 /// How an attempt ends in the model.
@@ -143,7 +134,8 @@ pub(super) enum End {
 impl Reference {
     pub(super) fn new(now: Timestamp) -> Self {
         let (jobs, deleted, workers) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { now, jobs, deleted, places: 0, paused: [None; KINDS.len()], workers }
+        let (paused, reserved) = ([None; KINDS.len()], BTreeMap::new());
+        Self { now, jobs, deleted, places: 0, paused, workers, reserved }
     }
 
     pub(super) const fn jobs(&self) -> &BTreeMap<JobId, Job> {
@@ -194,15 +186,13 @@ impl Reference {
             cancel_by: None,
             unique: wanted.unique.map(|(key, _)| key),
             key: wanted.key,
-            in_line: false,
-            has_slot: false,
             parents: wanted.parents.clone(),
             run_at: (!wanted.delay.is_zero()).then(|| self.now + wanted.delay),
         };
         match job.run_at {
             _ if !job.parents.is_empty() => job.reason = Some(Reason::Blocked),
             Some(run_at) => job.wait(Reason::Scheduled, run_at),
-            None => job.enter(place),
+            None => job.ready(place),
         }
         self.jobs.insert(id, job);
         id
@@ -219,7 +209,7 @@ impl Reference {
         self.workers[worker].is_some_and(|end| end > self.now)
     }
 
-    /// The jobs a claim returns, in order; the ones that are too late end.
+    /// The jobs a claim returns, in order; the ones that are too late end, and those whose key is full wait.
     pub(super) fn claim(&mut self, worker: usize, limit: usize) -> Vec<JobId> {
         if !self.is_alive(worker) {
             return Vec::new();
@@ -231,17 +221,25 @@ impl Reference {
             .map(|(id, job)| (job.priority, job.place, *id))
             .collect();
         ready.sort_unstable();
-        let mut claimed = Vec::new();
-        for (_, _, id) in ready.into_iter().take(limit) {
-            let now = self.now;
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
-            if job.start_by.is_some_and(|start_by| start_by < now) {
-                job.end(State::Failed, Some(Reason::Expired));
-                continue;
+        let (mut claimed, mut left) = (Vec::new(), limit);
+        for (_, _, id) in ready {
+            if left == 0 {
+                break;
             }
-            (job.state, job.reason, job.holder) = (State::Running, None, Some(worker));
-            job.attempt += 1;
-            claimed.push(id);
+            let now = self.now;
+            if self.job(id).start_by.is_some_and(|start_by| start_by < now) {
+                self.edit(id, |job| job.end(State::Failed, Some(Reason::Expired)));
+                left -= 1;
+            } else if self.passes(id) {
+                self.edit(id, |job| {
+                    (job.state, job.reason, job.holder) = (State::Running, None, Some(worker));
+                    job.attempt += 1;
+                });
+                claimed.push(id);
+                left -= 1;
+            } else {
+                self.edit(id, |job| job.reason = Some(Reason::Throttled));
+            }
         }
         claimed
     }
@@ -309,9 +307,11 @@ impl Reference {
 
     /// Back to where it stood when it was enqueued.
     fn come_back(&mut self, id: JobId) {
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.ready(job.born);
-        }
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.ready(job.born);
+        // It keeps its slot.
+        let key = job.key;
+        self.reserved.extend(key.map(|key| (id, key)));
     }
 
     /// Delayed jobs whose time has come, in the order of their times.
@@ -322,7 +322,7 @@ impl Reference {
         due.sort_unstable();
         for (_, id) in due {
             let place = self.place();
-            self.edit(id, |job| job.enter(place));
+            self.edit(id, |job| job.ready(place));
         }
     }
 
@@ -349,12 +349,14 @@ impl Reference {
                 job.end(State::Cancelled, Some(Reason::Request));
             } else if job.crashes >= MAX_CRASHES {
                 job.end(State::DeadLetter, Some(Reason::CrashLoop));
-            } else if job.crashes == 1 {
-                job.ready(job.born);
-            } else {
+            } else if job.crashes > 1 {
                 job.wait(Reason::Crashed, now + Duration::from_secs(5));
             }
         });
+        let job = self.job(id);
+        if job.state == State::Running {
+            self.come_back(id);
+        }
     }
 
     /// A worker that stops gives back what it holds.
@@ -403,7 +405,7 @@ impl Reference {
                 job.crashes = 0;
                 job.start_by = None;
             }
-            job.enter(place);
+            job.ready(place);
         });
         true
     }

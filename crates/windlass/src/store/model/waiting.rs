@@ -28,48 +28,43 @@ impl Reference {
                 (Some(state), _) => job.end(state, Some(Reason::Dependency)),
                 (None, _) if !job.parents.is_empty() => {}
                 (None, Some(run_at)) if run_at > now => job.wait(Reason::Scheduled, run_at),
-                (None, _) => job.enter(job.born),
+                (None, _) => job.ready(job.born),
             }
         }
     }
 
-    /// Jobs with keys come into ready, those first that wait in lines.
+    /// Whether a ready job may run; then it needs no other slot.
+    pub(super) fn passes(&mut self, id: JobId) -> bool {
+        let Some(key) = self.job(id).key else { return true };
+        let has_slot = self.reserved.remove(&id).is_some();
+        has_slot || (self.throttled(key).is_empty() && self.room(key) > 0)
+    }
+
+    /// Jobs that wait in lines come into ready, as far as slots are free.
     pub(super) fn admit(&mut self) {
-        for job in self.jobs.values_mut() {
-            job.has_slot &= job.is_ready() || job.state == State::Running;
-        }
+        let jobs = &self.jobs;
+        self.reserved.retain(|id, _| jobs.get(id).is_some_and(Job::is_ready));
         for key in 0..KEYS.len() {
-            let waiting = self.throttled(|job| job.in_line && job.key == Some(key));
             let room = self.room(key);
-            waiting.into_iter().take(room).for_each(|id| self.let_in(id));
-        }
-        for id in self.throttled(|job| !job.in_line) {
-            let Some(key) = self.job(id).key else { continue };
-            let is_behind = !self.throttled(|job| job.in_line && job.key == Some(key)).is_empty();
-            if is_behind || self.room(key) == 0 {
-                self.edit(id, |job| job.in_line = true);
-            } else {
-                self.let_in(id);
+            for id in self.throttled(key).into_iter().take(room) {
+                let place = self.place();
+                self.edit(id, |job| job.ready(place));
+                self.reserved.insert(id, key);
             }
         }
     }
 
     fn room(&self, key: usize) -> usize {
-        let taken = self.jobs.values().filter(|job| job.has_slot && job.key == Some(key));
-        MOST - taken.count()
+        let runs = |job: &&Job| job.state == State::Running && job.key == Some(key);
+        let running = self.jobs.values().filter(runs).count();
+        let reserved = self.reserved.values().filter(|of| **of == key).count();
+        MOST - running - reserved
     }
 
-    fn let_in(&mut self, id: JobId) {
-        let place = self.place();
-        self.edit(id, |job| {
-            job.ready(place);
-            job.has_slot = true;
-        });
-    }
-
-    /// Those of the throttled jobs, in their order.
-    fn throttled(&self, which: impl Fn(&Job) -> bool) -> Vec<JobId> {
-        let jobs = self.jobs.iter().filter(|(_, job)| job.is_throttled() && which(job));
+    /// The jobs that wait in the line of a key, in their order.
+    fn throttled(&self, key: usize) -> Vec<JobId> {
+        let waits = |job: &Job| job.is_throttled() && job.key == Some(key);
+        let jobs = self.jobs.iter().filter(|(_, job)| waits(job));
         let mut jobs: Vec<_> = jobs.map(|(id, job)| (job.priority, job.place, *id)).collect();
         jobs.sort_unstable();
         jobs.into_iter().map(|(_, _, id)| id).collect()

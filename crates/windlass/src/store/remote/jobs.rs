@@ -177,7 +177,7 @@ impl RemoteStore {
         let limit = query.limit.saturating_sub(1).clamp(1, 500);
         pairs.push(("limit", limit.to_string()));
         let request = self.wire.get(namespace, "jobs").query(&pairs);
-        let reply: PageReply = parsed(&*self.wire.answer(request).await?)?;
+        let reply: PageReply = parsed(&self.wire.answer(request).await?)?;
         let mut jobs = reply.jobs.iter().map(|json| record(json)).collect::<Result<Vec<_>, _>>()?;
         if !reply.complete {
             return Ok(Listed { jobs, stopped_at: reply.next_cursor });
@@ -200,7 +200,7 @@ impl RemoteStore {
             None => json!({ "force": force }),
         };
         let request = self.wire.post(namespace, &format!("jobs/{job}/cancel"), &body);
-        record(&*self.wire.answer(request).await?)
+        record(&self.wire.answer(request).await?)
     }
 
     pub(super) async fn retry_job(
@@ -218,7 +218,7 @@ impl RemoteStore {
             body["priority"] = priority.get().into();
         }
         let request = self.wire.post(namespace, &format!("jobs/{job}/retry"), &body);
-        record(&*self.wire.answer(request).await?)
+        record(&self.wire.answer(request).await?)
     }
 
     pub(super) async fn delete_job(
@@ -239,7 +239,7 @@ impl RemoteStore {
         job: JobId,
     ) -> Result<Vec<LogLine>, Error> {
         let request = self.wire.get(namespace, &format!("jobs/{job}/logs"));
-        let reply: LogReply = parsed(&*self.wire.answer(request).await?)?;
+        let reply: LogReply = parsed(&self.wire.answer(request).await?)?;
         let lines = reply.lines.iter().map(|json| read_log_line(json));
         lines.collect::<Result<_, _>>().map_err(|why| unreadable(&why))
     }
@@ -260,7 +260,7 @@ impl RemoteStore {
             payload.map_err(|error| Error::invalid("/payload", format!("is no JSON: {error}")))?;
         let path = format!("jobs/{job}/signals");
         let request = self.wire.post(namespace, &path, &Signal { name, payload });
-        let reply: SignalReply = parsed(&*self.wire.answer(request).await?)?;
+        let reply: SignalReply = parsed(&self.wire.answer(request).await?)?;
         Ok(reply.new)
     }
 
@@ -281,11 +281,11 @@ impl RemoteStore {
 /// How many jobs of these go into one request.
 fn fitting(jobs: &[Box<RawValue>]) -> usize {
     let mut bytes = 0;
-    let fits = |job: &&Box<RawValue>| {
-        bytes += job.get().len();
+    let fits = |size: &usize| {
+        bytes += size;
         bytes <= BATCH_BYTES_MAX
     };
-    jobs.iter().take_while(fits).count().max(1)
+    jobs.iter().map(|job| job.get().len()).take_while(fits).count().max(1)
 }
 
 fn conditions(query: &ListQuery) -> Vec<(&'static str, String)> {

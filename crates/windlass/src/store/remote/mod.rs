@@ -264,6 +264,10 @@ impl Store for RemoteStore {
         &self.shared.slots
     }
 
+    fn lines(&self) -> &edges::Lines {
+        &self.shared.lines
+    }
+
     fn is_remote(&self) -> bool {
         true
     }

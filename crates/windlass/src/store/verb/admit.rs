@@ -45,15 +45,15 @@ struct Candidate {
 }
 
 /// A slot of a line.
-struct Slot {
-    line: String,
-    n: i64,
-    job: i64,
+pub(super) struct Slot {
+    pub(super) line: String,
+    pub(super) n: i64,
+    pub(super) job: i64,
 }
 
 /// A slot with what its job makes of it.
-struct Seen {
-    slot: Slot,
+pub(super) struct Seen {
+    pub(super) slot: Slot,
     held: i64,
     job: Whereabouts,
 }
@@ -242,7 +242,7 @@ impl Admit {
             }
             let Some(book) = books.of(line) else { continue };
             let is_behind = book.is_waited && candidate.line != *line;
-            let answer = if is_behind { Answer::Wait } else { book.ask(job, self.now) };
+            let answer = if is_behind { Answer::Wait } else { book.ask(self.now) };
             match answer {
                 Answer::Pass => {}
                 Answer::Take(n, kept) => taken.push((Slot { line: line.clone(), n, job }, kept)),
@@ -270,19 +270,9 @@ impl Admit {
 
     async fn write<T: Tx>(&self, tx: &mut T, changes: Changes) -> Result<(), Error> {
         delete_slots(tx, changes.given_back.iter()).await?;
-        let mut slots = Batch::with_capacity(5, changes.taken.len());
-        for (slot, held) in &changes.taken {
-            slots.push([
-                slot.line.as_str().into(),
-                slot.n.into(),
-                slot.job.into(),
-                held.code().into(),
-                self.now.as_micros().into(),
-            ]);
-        }
-        if !slots.is_empty() {
-            tx.execute_each(Sql::SlotInsert, &slots).await?;
-        }
+        let taken = changes.taken.iter();
+        let taken = taken.map(|(slot, held)| (slot.line.as_str(), slot.n, slot.job, *held));
+        insert_slots(tx, taken, self.now).await?;
         let mut out = Batch::with_capacity(4, changes.out.len());
         for candidate in &changes.out {
             let entry = &candidate.entry;
@@ -391,8 +381,8 @@ impl Seen {
     fn read(row: &mut Row<'_>) -> Result<Self, Error> {
         let slot = Slot { line: row.text()?, n: row.int()?, job: row.int()? };
         let held = row.int()?;
-        let [is_ready, is_leased, is_over] = [row.int()? != 0, row.int()? != 0, row.int()? != 0];
-        Ok(Self { slot, held, job: Whereabouts { is_ready, is_leased, is_over } })
+        let [is_ready, is_over] = [row.int()? != 0, row.int()? != 0];
+        Ok(Self { slot, held, job: Whereabouts { is_ready, is_over } })
     }
 
     const fn stands(&self) -> bool {
@@ -406,7 +396,7 @@ fn is_beyond(slot: &Slot, settings: &Settings) -> bool {
 }
 
 /// The slots that jobs hold.
-async fn slots_of<T: Tx>(tx: &mut T, jobs: Vec<Param<'_>>) -> Result<Vec<Seen>, Error> {
+pub(super) async fn slots_of<T: Tx>(tx: &mut T, jobs: Vec<Param<'_>>) -> Result<Vec<Seen>, Error> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
@@ -423,7 +413,23 @@ async fn give_back<'a, T: Tx>(
     Ok(slots.into_iter().map(|slot| slot.line.clone()).collect())
 }
 
-async fn delete_slots<'a, T: Tx>(
+/// Takes slots: line, number, job, and how long each is held.
+pub(super) async fn insert_slots<'a, T: Tx>(
+    tx: &mut T,
+    slots: impl Iterator<Item = (&'a str, i64, i64, Held)>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut rows = Batch::with_capacity(5, 0);
+    for (line, n, job, held) in slots {
+        rows.push([line.into(), n.into(), job.into(), held.code().into(), now.as_micros().into()]);
+    }
+    if !rows.is_empty() {
+        tx.execute_each(Sql::SlotInsert, &rows).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete_slots<'a, T: Tx>(
     tx: &mut T,
     slots: impl Iterator<Item = &'a Slot>,
 ) -> Result<(), Error> {

@@ -65,22 +65,16 @@ impl Book {
     }
 
     /// Asks for a job to pass; what it takes is taken.
-    pub(super) fn ask(&mut self, job: i64, now: Timestamp) -> Answer {
+    pub(super) fn ask(&mut self, now: Timestamp) -> Answer {
         match &mut self.gate {
-            Gate::Slots { most: None, held, .. } => Answer::Take(job, *held),
-            Gate::Slots { most: Some(most), held, taken } => {
-                if count(taken.len()) >= *most {
-                    return Answer::Wait;
-                }
-                // The first gap: what is taken stands in order, and so does what is beyond the limit.
-                let gap = taken.iter().zip(0..).position(|(n, place)| *n != place);
-                let place = gap.unwrap_or(taken.len());
-                let n = count(place);
-                taken.insert(place, n);
-                Answer::Take(n, *held)
-            }
+            Gate::Slots { most: Some(most), held, taken } => match take_slot(taken, *most) {
+                Some(n) => Answer::Take(n, *held),
+                None => Answer::Wait,
+            },
             Gate::Rate { bucket, .. } if bucket.is_shut(now) => Answer::Wait,
-            Gate::Open | Gate::Rate { rate: None, .. } => Answer::Pass,
+            Gate::Open | Gate::Slots { most: None, .. } | Gate::Rate { rate: None, .. } => {
+                Answer::Pass
+            }
             Gate::Rate { rate: Some(rate), bucket } => {
                 let (passed, full_at) = rate.pass(bucket.full_at, nanos(now), 1);
                 bucket.full_at = full_at;
@@ -155,8 +149,11 @@ impl Books {
             self.all.insert(line.to_owned(), Book { gate, is_waited: false });
         }
         if !limited.is_empty() {
-            let rows = tx.query_each(Sql::SlotLine, &limited).await?;
-            self.put_slots(rows.read(|row| Ok((row.text()?, row.int()?)))?);
+            // Leases first: what comes back from one holds its slot until the next.
+            for sql in [Sql::LeaseSlots, Sql::SlotLine] {
+                let rows = tx.query_each(sql, &limited).await?;
+                self.put_slots(rows.read(|row| Ok((row.text()?, row.int()?)))?);
+            }
         }
         if !rated.is_empty() {
             let rows = tx.query_each(Sql::BucketGet, &rated).await?;
@@ -179,8 +176,7 @@ impl Books {
     fn put_slots(&mut self, slots: Vec<(String, i64)>) {
         for (line, n) in slots {
             if let Some(Book { gate: Gate::Slots { taken, .. }, .. }) = self.all.get_mut(&line) {
-                let place = taken.partition_point(|taken| *taken < n);
-                taken.insert(place, n);
+                put_slot(taken, n);
             }
         }
     }
@@ -233,6 +229,25 @@ impl Books {
             tx.execute_each(Sql::BucketPut, &rows).await?;
         }
         Ok(first)
+    }
+}
+
+/// Takes the first free slot of a line, of which the taken ones are given in order.
+pub(super) fn take_slot(taken: &mut Vec<i64>, most: i64) -> Option<i64> {
+    if count(taken.len()) >= most {
+        return None;
+    }
+    // The first gap: what is taken stands in order, and so does what is beyond the limit.
+    let gap = taken.iter().zip(0..).position(|(n, place)| *n != place);
+    let place = gap.unwrap_or(taken.len());
+    taken.insert(place, count(place));
+    Some(count(place))
+}
+
+/// Notes a slot that is taken. One that went from a lease to its job between two looks is seen twice.
+pub(super) fn put_slot(taken: &mut Vec<i64>, n: i64) {
+    if let Err(place) = taken.binary_search(&n) {
+        taken.insert(place, n);
     }
 }
 

@@ -8,9 +8,10 @@ use crate::core::{Event, Next, Reason, Settlement, State, cancelled};
 use crate::job::{FailureClass, JobId, Timestamp};
 use crate::store::driver::{Batch, Param, Tx};
 use crate::store::effects::Measure;
-use crate::store::line::rate_line;
+use crate::store::line::{Held, rate_line};
 use crate::store::rows::{JobRow, Room, read_unique};
 use crate::store::statements::Sql;
+use crate::store::verb::admit::insert_slots;
 use crate::store::verb::saved::list;
 use crate::store::verb::unique::release;
 use crate::store::{Part, Settled};
@@ -31,6 +32,8 @@ struct Freed {
     priority: i64,
     cancelling: bool,
     cancel_reason: Option<String>,
+    /// The slot that the lease held.
+    slot: Option<(String, i64)>,
 }
 
 /// Job, epoch and worker: the fence.
@@ -67,6 +70,7 @@ pub(super) async fn apply<T: Tx>(
     write_history(tx, &accepted, now).await?;
     write_ended(tx, &accepted, now).await?;
     write_waiting(tx, &accepted).await?;
+    free_slots(tx, &mut accepted, now).await?;
     slow_down(tx, &accepted).await?;
     let ended = accepted.iter().map(|(item, _)| &item.settlement);
     let ended = ended.filter(|settlement| matches!(settlement.next, Next::Ended { .. }));
@@ -128,6 +132,7 @@ async fn take<T: Tx>(tx: &mut T, fences: &[Fence]) -> Result<HashMap<LeaseKey, F
             priority: row.int()?,
             cancelling: row.opt_int()?.is_some(),
             cancel_reason: row.opt_text()?,
+            slot: row.opt_text()?.zip(row.opt_int()?),
         };
         Ok((key, freed))
     })?;
@@ -314,6 +319,30 @@ async fn write_waiting<T: Tx>(tx: &mut T, accepted: &[(Fenced<'_>, Freed)]) -> R
         tx.effects().delayed();
     }
     Ok(())
+}
+
+/// What comes back unused holds its slot until its next lease; other slots are free.
+async fn free_slots<T: Tx>(
+    tx: &mut T,
+    accepted: &mut [(Fenced<'_>, Freed)],
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut kept = Vec::new();
+    for (Fenced { settlement, .. }, lease) in accepted {
+        let Some((line, n)) = lease.slot.take() else { continue };
+        let job = settlement.job.as_i64();
+        match settlement.next {
+            // Where there is no limit the number is the job.
+            Next::Ready if n != job => kept.push((line, n, job)),
+            _ => tx.effects().freed(line),
+        }
+    }
+    if kept.is_empty() {
+        return Ok(());
+    }
+    tx.effects().keyed();
+    let kept = kept.iter().map(|(line, n, job)| (line.as_str(), *n, *job, Held::Ready));
+    insert_slots(tx, kept, now).await
 }
 
 /// Shuts the lines of rate keys that were said to be used too fast.

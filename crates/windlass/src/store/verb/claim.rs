@@ -9,10 +9,14 @@ use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Lane, Param, Row, Tx, Verb, Waits};
 use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
+use crate::store::line::concurrency_line;
 use crate::store::origin::Origin;
 use crate::store::rows::{instant, read_backoff, read_json, read_millis};
+use crate::store::settings::Settings;
 use crate::store::statements::Sql;
 use crate::store::verb::claim_allowance::Allowances;
+use crate::store::verb::claim_gate::{Gate, LOOKS_MAX, LOT};
+use crate::store::verb::enter::Entry;
 use crate::store::verb::unique::{Holding, release};
 use crate::store::{Claimed, Claims, Served, Shared, WorkerKey};
 use crate::{Error, sabotage};
@@ -41,12 +45,14 @@ pub(super) struct Waiting {
 }
 
 /// A row taken from the ready room.
-struct Taken {
-    pair: usize,
-    job: i64,
-    priority: i64,
+pub(super) struct Taken {
+    pub(super) pair: usize,
+    pub(super) job: i64,
+    pub(super) priority: i64,
     seq: i64,
     counts: Counts,
+    /// The slot that its lease will hold.
+    pub(super) slot: Option<(String, i64)>,
 }
 
 impl Verb for Claim {
@@ -66,7 +72,15 @@ impl Verb for Claim {
         let settings = self.shared.settings.at(tx, version).await?;
         let mut pairs = self.shared.catalog.pairs(tx, |pair| self.served.serves(pair)).await?;
         pairs.retain(|pair| !settings.is_paused(pair.queue_id, pair.kind_id, self.now));
-        let waiting = self.waiting(tx, &pairs).await?;
+        let mut waiting = self.waiting(tx, &pairs).await?;
+        let (mut gate, mut settings) = (None, settings);
+        if settings.limits_keys() && !waiting.is_empty() {
+            gate = Some(Gate::open(tx, self.now).await?);
+            // As they are under the lock: what was set before this holds.
+            settings = self.shared.settings.at(tx, None).await?;
+            let is_paused = |pair: &Pair| settings.is_paused(pair.queue_id, pair.kind_id, self.now);
+            waiting.retain(|lane| !is_paused(&pairs[lane.pair]));
+        }
         let queues = waiting.iter().map(|lane| pairs[lane.pair].queue_id).collect();
         let mut allowed = Allowances::of(tx, &settings, queues, self.now).await?;
         let mut taken = Vec::new();
@@ -76,15 +90,23 @@ impl Verb for Claim {
             let of_queue = waiting.iter().filter(|lane| pairs[lane.pair].queue_id == queue);
             let of_queue: Vec<Waiting> = of_queue.copied().collect();
             for group in self.groups(&of_queue) {
-                self.take_from(tx, &pairs, group, (&mut taken, most)).await?;
+                let gate = gate.as_mut().map(|gate| (gate, &*settings));
+                self.take_from(tx, &pairs, group, gate, (&mut taken, most)).await?;
             }
             allowed.charge(tx, queue, taken.len() - before).await?;
         }
+        let is_cut = gate.as_ref().is_some_and(|gate| gate.is_cut);
         if taken.is_empty() {
             let (jobs, next_at) = (Vec::new(), allowed.next());
-            return Ok(Claims::Jobs { jobs, more: false, next_at });
+            return Ok(Claims::Jobs { jobs, more: is_cut, next_at });
         }
-        self.lease(tx, &pairs, taken, allowed.next()).await
+        let bodies = match gate {
+            Some(gate) => gate.bodies,
+            None => unlimited(tx, &pairs, &mut taken).await?,
+        };
+        let more = is_cut || taken.len() >= self.limit;
+        let jobs = self.lease(tx, &pairs, taken, bodies).await?;
+        Ok(Claims::Jobs { jobs, more, next_at: allowed.next() })
     }
 
     async fn landed<T: Tx>(&self, reply: &Claims, tx: &mut T) -> Result<bool, Error> {
@@ -99,7 +121,7 @@ impl Verb for Claim {
     }
 
     fn waits(&self) -> Waits {
-        match self.shared.settings.limits_queues() {
+        match self.shared.settings.limits_claims() {
             true => Waits::Anything,
             false => Waits::Nothing,
         }
@@ -183,17 +205,45 @@ impl Claim {
         tx: &mut T,
         pairs: &[Pair],
         lanes: Vec<Waiting>,
+        gate: Option<(&mut Gate, &Settings)>,
         (taken, most): (&mut Vec<Taken>, usize),
     ) -> Result<(), Error> {
-        let left = most - taken.len();
-        if left == 0 {
+        let Some((gate, settings)) = gate else {
+            taken.extend(self.take(tx, pairs, &lanes, most - taken.len()).await?);
             return Ok(());
-        }
-        let counted = match lanes.as_slice() {
-            [only] => vec![(*only, left)],
-            _ => self.merge(tx, pairs, &lanes, left).await?,
         };
-        let first = taken.len();
+        let mut lot = 0;
+        for _ in 0..LOOKS_MAX {
+            let left = most - taken.len();
+            let wanted = if left == 0 { 0 } else { left.max(lot) };
+            let rows = self.take(tx, pairs, &lanes, wanted).await?;
+            let found = rows.len();
+            let waiting = gate.pass(tx, settings, pairs, rows, (taken, most)).await?;
+            if waiting == 0 || found < wanted {
+                return Ok(());
+            }
+            lot = LOT;
+        }
+        gate.is_cut = true;
+        Ok(())
+    }
+
+    /// Takes so many jobs of lanes that are merged with each other, in order.
+    async fn take<T: Tx>(
+        &self,
+        tx: &mut T,
+        pairs: &[Pair],
+        lanes: &[Waiting],
+        count: usize,
+    ) -> Result<Vec<Taken>, Error> {
+        let mut taken = Vec::new();
+        if count == 0 {
+            return Ok(taken);
+        }
+        let counted = match lanes {
+            [only] => vec![(*only, count)],
+            _ => self.merge(tx, pairs, lanes, count).await?,
+        };
         for (lane, count) in counted {
             let pair = &pairs[lane.pair];
             let params = lane_params(pair, lane, count);
@@ -205,8 +255,8 @@ impl Claim {
             }
             taken.extend(rows);
         }
-        taken[first..].sort_unstable_by_key(|row| self.order(row.priority, row.seq));
-        Ok(())
+        taken.sort_unstable_by_key(|row| self.order(row.priority, row.seq));
+        Ok(taken)
     }
 
     /// The claim order within a queue. With aging, a priority is a head start in time, so that the
@@ -249,26 +299,19 @@ impl Claim {
         tx: &mut T,
         pairs: &[Pair],
         taken: Vec<Taken>,
-        next_at: Option<Timestamp>,
-    ) -> Result<Claims, Error> {
-        let mut ids: Vec<i64> = taken.iter().map(|row| row.job).collect();
-        ids.sort_unstable();
-        let ids = Batch::of_rows(1, ids.into_iter().map(Param::Int).collect());
-        let rows = tx.query_each(Sql::ClaimJob, &ids).await?;
-        let mut jobs: HashMap<i64, JobPart> =
-            rows.read(|row| Ok((row.int()?, JobPart::read(row)?)))?.into_iter().collect();
-        let more = taken.len() >= self.limit;
-        let mut leases = Batch::with_capacity(10, taken.len());
+        mut bodies: HashMap<i64, JobPart>,
+    ) -> Result<Vec<Claimed>, Error> {
+        let mut leases = Batch::with_capacity(12, taken.len());
         let mut ended = Batch::with_capacity(13, 0);
         let mut claimed = Vec::with_capacity(taken.len());
         let mut freed = Vec::new();
-        for row in taken {
+        for row in &taken {
             let pair = &pairs[row.pair];
-            let job = jobs
+            let job = bodies
                 .remove(&row.job)
                 .ok_or_else(|| Error::bug(format!("ready job {} does not exist", row.job)))?;
             if let Some(next) = job.too_late(self.now) {
-                end(tx, &mut ended, pair, &row, &next, self.now);
+                end(tx, &mut ended, pair, row, &next, self.now);
                 let id = JobId::from_i64(row.job);
                 freed.extend(job.unique().map(|digest| (digest.to_owned(), id)));
                 tx.effects().left(id);
@@ -290,6 +333,8 @@ impl Claim {
                 counts.crashes.into(),
                 counts.snoozes.into(),
                 self.now.as_micros().into(),
+                row.slot.as_ref().map(|(line, _)| line.as_str()).into(),
+                row.slot.as_ref().map(|(_, n)| *n).into(),
             ]);
             let effects = tx.effects();
             let (id, of) = (JobId::from_i64(row.job), (pair.queue_id, pair.kind_id));
@@ -307,8 +352,37 @@ impl Claim {
             tx.execute_each(Sql::OutcomeInsert, &ended).await?;
         }
         release(tx, freed).await?;
-        Ok(Claims::Jobs { jobs: claimed, more, next_at })
+        Ok(claimed)
     }
+}
+
+/// What jobs are, besides their rows in the ready room.
+pub(super) async fn read_bodies<T: Tx>(
+    tx: &mut T,
+    rows: &[Taken],
+) -> Result<HashMap<i64, JobPart>, Error> {
+    let mut ids: Vec<i64> = rows.iter().map(|row| row.job).collect();
+    ids.sort_unstable();
+    let ids = Batch::of_rows(1, ids.into_iter().map(Param::Int).collect());
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = tx.query_each(Sql::ClaimJob, &ids).await?;
+    Ok(rows.read(|row| Ok((row.int()?, JobPart::read(row)?)))?.into_iter().collect())
+}
+
+/// Reads jobs of which no key is limited: their leases say which keys they have, for a limit that is set later.
+async fn unlimited<T: Tx>(
+    tx: &mut T,
+    pairs: &[Pair],
+    taken: &mut [Taken],
+) -> Result<HashMap<i64, JobPart>, Error> {
+    let bodies = read_bodies(tx, taken).await?;
+    for row in taken {
+        let line = bodies.get(&row.job).and_then(|body| body.line(pairs[row.pair].namespace_id));
+        row.slot = line.map(|line| (line, row.job));
+    }
+    Ok(bodies)
 }
 
 /// Queue, kind, priority, floor and limit.
@@ -329,7 +403,24 @@ fn read_taken(row: &mut Row<'_>, pair: usize) -> Result<Taken, Error> {
             crashes: row.count()?,
             snoozes: row.count()?,
         },
+        slot: None,
     })
+}
+
+impl Taken {
+    /// The job as it stood in the ready room.
+    pub(super) fn entry(&self, pairs: &[Pair]) -> Entry {
+        let pair = &pairs[self.pair];
+        Entry {
+            job: self.job,
+            queue_id: pair.queue_id,
+            kind_id: pair.kind_id,
+            priority: self.priority,
+            seq: self.seq,
+            counts: self.counts,
+            place: None,
+        }
+    }
 }
 
 /// Ends a job at the moment it would have been claimed.
@@ -406,12 +497,15 @@ impl JobPart {
         self.uniqueness.as_ref().and_then(Held::until_end)
     }
 
-    /// Tells that slots of its keys will be free once it ends, and of its fairness key now.
+    /// The line of its concurrency key.
+    pub(super) fn line(&self, namespace_id: i64) -> Option<String> {
+        Keys::concurrency_in(&self.metadata).map(|key| concurrency_line(namespace_id, key))
+    }
+
+    /// Tells that the slot of its fairness key is free now.
     pub(super) fn note_keys<T: Tx>(&self, tx: &mut T, job: i64) {
-        if Keys::are_in(&self.metadata) {
-            tx.effects().keyed();
-        }
         if Keys::has_fairness(&self.metadata) {
+            tx.effects().keyed();
             tx.effects().left(JobId::from_i64(job));
         }
     }

@@ -37,7 +37,7 @@ impl Claim {
             return Ok(None);
         }
         let Some(settings) = self.shared.settings.known() else { return Ok(None) };
-        if settings.limits_queues() {
+        if settings.limits_queues() || settings.limits_keys() {
             return Ok(None);
         }
         let pairs = self.shared.catalog.known(|pair| {
@@ -170,7 +170,7 @@ impl Claim {
             rows.read(|row| Ok((row.int()?, JobPart::read(row)?)))?.into_iter().collect();
         let more = leased.len() >= self.limit;
         let (mut jobs, mut late) = (Vec::with_capacity(leased.len()), Vec::new());
-        let mut started = Vec::new();
+        let (mut started, mut lines) = (Vec::new(), Vec::new());
         for row in leased {
             let pair = &pairs[lanes[row.lane].0.pair];
             let body = bodies
@@ -189,10 +189,18 @@ impl Claim {
             tx.effects().tell(EventName::JobStarted, id, of);
             tx.effects().waited(pair.queue_id, row.seq, self.now);
             started.extend(body.until_started(row.job));
+            lines.extend(body.line(pair.namespace_id).map(|line| (row.job, line)));
             body.note_keys(tx, row.job);
             jobs.push(body.claimed(row.job, counts, pair, self.now)?);
         }
         release(tx, started).await?;
+        if !lines.is_empty() {
+            let mut marked = Batch::with_capacity(2, lines.len());
+            for (job, line) in &lines {
+                marked.push([(*job).into(), line.as_str().into()]);
+            }
+            tx.query_whole(Sql::LeaseMark, &[&marked]).await?;
+        }
         if !late.is_empty() {
             let late = late.into_iter().map(|settlement| Fenced {
                 settlement,

@@ -67,8 +67,15 @@ pub(super) async fn complete<T: Tx>(
     } else {
         tx.query_whole(Sql::CompleteAll, &parts).await?
     };
-    let ended = ended.read(|row| Ok((JobId::from_i64(row.int()?), (row.int()?, row.int()?))))?;
-    let pairs: HashMap<JobId, (i64, i64)> = ended.into_iter().collect();
+    let ended = ended
+        .read(|row| Ok((JobId::from_i64(row.int()?), (row.int()?, row.int()?), row.opt_text()?)))?;
+    let mut pairs: HashMap<JobId, (i64, i64)> = HashMap::with_capacity(ended.len());
+    for (job, pair, line) in ended {
+        pairs.insert(job, pair);
+        if let Some(line) = line {
+            tx.effects().freed(line);
+        }
+    }
     for (job, pair) in &pairs {
         tx.effects().ended(*job);
         tx.effects().tell(EventName::JobCompleted, *job, *pair);

@@ -1,7 +1,9 @@
-//! Enter: the one way of jobs that wait for nothing else any more. Those without keys can be claimed; those
-//! with keys wait to be admitted, whatever the limits say at this moment.
+//! Enter: the one way of jobs that wait for nothing else any more. Those without keys can be claimed, and so can
+//! those with a concurrency key alone, for claims count what runs; the others wait to be admitted, whatever the
+//! limits say at this moment.
 //!
-//! Invariant: a job with keys comes into the ready room by admission, or back from a lease, and nowhere else.
+//! Invariant: a job with a rate or fairness key comes into the ready room by admission, or back from a lease, and
+//! nowhere else.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +11,7 @@ use crate::Error;
 use crate::core::Counts;
 use crate::job::Keys;
 use crate::store::driver::{Batch, Param, Tx};
-use crate::store::line::{NEW, lines, place};
+use crate::store::line::{Held, NEW, Rule, concurrency_line, place, rule};
 use crate::store::rows::{JobRow, read_json};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
@@ -27,7 +29,7 @@ pub(super) struct Entry {
     pub(super) priority: i64,
     pub(super) seq: i64,
     pub(super) counts: Counts,
-    /// Its place among those that nobody has looked at, if it has keys.
+    /// Its place among those that nobody has looked at, if it has to be admitted.
     pub(super) place: Option<i64>,
 }
 
@@ -81,7 +83,7 @@ impl Entry {
     }
 }
 
-/// The place of a job among those that nobody has looked at; none without keys.
+/// The place of a job among those that nobody has looked at; none if it need not be admitted.
 pub(super) fn first_place(
     keys: &Keys,
     namespace_id: i64,
@@ -91,11 +93,13 @@ pub(super) fn first_place(
     if keys.is_empty() {
         return None;
     }
-    let Some(settings) = settings.filter(|_| keys.concurrency.is_some()) else {
+    let (Some(settings), Some(key)) = (settings, &keys.concurrency) else {
         return Some(priority);
     };
-    let lines = lines(keys, namespace_id, 0, priority);
-    Some(lines.first().map_or(priority, |line| place(line, settings, priority)))
+    let line = concurrency_line(namespace_id, key);
+    let is_alone = keys.rate.is_none() && keys.fairness.is_none();
+    let is_ordered = matches!(rule(&line, settings), Rule::Slots { held: Held::Life, .. });
+    (is_ordered || !is_alone).then(|| place(&line, settings, priority))
 }
 
 /// Lets jobs in, and tells whoever waits for them.
@@ -128,8 +132,22 @@ pub(super) async fn enter<T: Tx>(tx: &mut T, entries: &[Entry]) -> Result<(), Er
     Ok(())
 }
 
-/// Of those of these jobs (with their priorities) that have keys: the places among those that nobody has
-/// looked at.
+/// Puts jobs back where they stood in the ready room.
+pub(super) async fn put_back<T: Tx>(tx: &mut T, entries: &[Entry]) -> Result<(), Error> {
+    let mut ready = Batch::with_capacity(READY_WIDTH, entries.len());
+    for entry in entries {
+        ready.push(entry.ready());
+        let lane = (entry.queue_id, entry.kind_id, entry.priority);
+        tx.effects().returned(lane, entry.seq);
+    }
+    if !ready.is_empty() {
+        tx.execute_each(Sql::ReadyInsert, &ready).await?;
+    }
+    Ok(())
+}
+
+/// Of those of these jobs (with their priorities) that have to be admitted: the places among those that nobody
+/// has looked at.
 pub(super) async fn places<T: Tx>(
     tx: &mut T,
     jobs: &[(i64, i64)],

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::core::Gcra;
 use crate::job::{Blocker, JobId, Timestamp};
 use crate::store::driver::{Param, Row, Tx};
-use crate::store::line::{NEW, Rule, lines, queue_line, rule};
+use crate::store::line::{NEW, Rule, concurrency_line, lines, queue_line, rule};
 use crate::store::rows::{JobRow, Room, instant};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
@@ -21,13 +21,41 @@ pub(super) async fn limits<T: Tx>(
     now: Timestamp,
 ) -> Result<Vec<Blocker>, Error> {
     let mut blockers = Vec::new();
-    if matches!(row.room, Room::Throttled { .. }) {
-        blockers.extend(lines_of(tx, row, settings, now).await?);
+    match row.room {
+        Room::Throttled { .. } => blockers.extend(lines_of(tx, row, settings, now).await?),
+        Room::Ready { .. } => blockers.extend(line_of_ready(tx, row, settings).await?),
+        _ => {}
     }
     if matches!(row.room, Room::Ready { .. } | Room::Throttled { .. }) {
         blockers.extend(queue(tx, row, settings, now).await?);
     }
     Ok(blockers)
+}
+
+/// The line in which the next claim would let a ready job wait.
+async fn line_of_ready<T: Tx>(
+    tx: &mut T,
+    row: &JobRow,
+    settings: &Settings,
+) -> Result<Option<Blocker>, Error> {
+    let Some(key) = &row.record.keys.concurrency else { return Ok(None) };
+    let line = concurrency_line(row.namespace_id, key);
+    let Rule::Slots { most: Some(most), .. } = rule(&line, settings) else { return Ok(None) };
+    let job = row.record.id.as_i64();
+    let full = slots(tx, (&line, job), most, row).await?;
+    let of_line = [line.as_str().into(), most.into()];
+    let holders = tx.query(Sql::SlotHolders, &of_line).await?.ints()?;
+    if full.is_some() || holders.contains(&job) {
+        return Ok(full);
+    }
+    let first = tx.query(Sql::ThrottledFirst, &[line.as_str().into()]).await?.first_int()?;
+    Ok(first.map(before))
+}
+
+/// That another job of its line comes first.
+fn before(job: i64) -> Blocker {
+    let job = JobId::from_i64(job);
+    Blocker::new("order", format!("job {job} is before it")).shown_by("job", &job)
 }
 
 /// The lines of a job that waits to be admitted.
@@ -53,11 +81,8 @@ async fn lines_of<T: Tx>(
     let at = at.first(|row| Ok((row.text()?, row.int()?, row.int()?)))?;
     if let Some((line, place, seq)) = at.filter(|(line, _, _)| line != NEW) {
         let params = [line.as_str().into(), place.into(), seq.into()];
-        let before = tx.query(Sql::ThrottledBefore, &params).await?.first_int()?;
-        blockers.extend(before.map(|before| {
-            let before = JobId::from_i64(before);
-            Blocker::new("order", format!("job {before} is before it")).shown_by("job", &before)
-        }));
+        let found = tx.query(Sql::ThrottledBefore, &params).await?.first_int()?;
+        blockers.extend(found.map(before));
     }
     if blockers.is_empty() {
         blockers.push(Blocker::new("admission", "it is about to be admitted".to_owned()));

@@ -12,6 +12,7 @@ mod cancel;
 mod cancel_members;
 mod claim;
 mod claim_allowance;
+mod claim_gate;
 mod claim_whole;
 mod complete;
 mod delete;
