@@ -1,4 +1,4 @@
-//! The orders API, and beside it the API of the queue, its metrics and probes.
+//! The orders API, and beside it the dashboard of the queue, its API, metrics and probes.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -12,7 +12,8 @@ use windlass_server::{Observer, Server};
 use crate::Shop;
 use crate::shop::{NewOrder, ShopError};
 
-/// All routes: `/orders` is ours; `/api/v1`, `/metrics`, `/live`, `/ready` and `/health` are the queue's.
+/// All routes: `/orders` is ours; the dashboard at `/ui/`, `/api/v1`, `/metrics`, `/live`, `/ready` and `/health` are
+/// the queue's.
 ///
 /// The queue's answer as on a loopback address, where no key is needed. Behind a proxy, or on another address, serve
 /// them with [`Server::serve`] on a port of their own, with keys.

@@ -82,6 +82,8 @@ async fn every_order_has_its_email(place: &Place, acknowledged: &BTreeSet<i64>) 
 async fn a_kill_between_order_and_email_loses_no_email() {
     let (place, http) = (Place::sqlite(), reqwest::Client::new());
     let mut taking = Orders::start(&place, 0);
+    let dashboard = http.get(format!("{}/ui/", taking.url)).send().await.unwrap();
+    assert_eq!(dashboard.status(), StatusCode::OK);
     let mut acknowledged = BTreeSet::new();
     for n in 0..10 {
         let (item, wanted) = if n % 5 == 4 { ("nothing", 409) } else { ("kettle", 201) };
