@@ -10,6 +10,7 @@ use windlass::remote::RemoteWorkers;
 use windlass::{Clock, Queue, Timestamp};
 
 use crate::auth::{KeyRing, Proxies, Refusals};
+use crate::dashboard::Dashboard;
 use crate::edge::HostRule;
 use crate::metrics::HttpLabels;
 use crate::observer::Observer;
@@ -28,6 +29,7 @@ pub(crate) struct App {
     pub(crate) keys: KeyRing,
     pub(crate) refusals: Refusals,
     pub(crate) proxies: Proxies,
+    pub(crate) dashboard: Dashboard,
     /// For a body, and another second for every 8 KiB of it.
     pub(crate) body_limit: Duration,
     pub(crate) version: String,

@@ -14,6 +14,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::app::{App, Shared};
+use crate::dashboard;
 use crate::facade;
 use crate::metrics::HttpLabels;
 use crate::problem::Problem;
@@ -44,13 +45,16 @@ pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let is_facade = facade::is_path(request.uri().path());
+    let uri = request.uri().clone();
+    let is_facade = facade::is_path(uri.path());
     let mut response = match checked(&app, &request) {
         Ok(()) => guarded(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        if is_facade {
+        if dashboard::is_page_path(uri.path()) {
+            dashboard::render(&app, (&method, &uri), (&problem, &id), &mut response);
+        } else if is_facade {
             problem.render_plain(method.as_str(), &mut response);
         } else {
             problem.render(&id, &mut response);

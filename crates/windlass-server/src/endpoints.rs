@@ -5,6 +5,8 @@
 
 use windlass::Role;
 
+use crate::dashboard::PAGES;
+
 use Permission::{
     Administer, Any, Contents, Open, Operate, Produce, ReadJobs, Results, View, Work,
 };
@@ -83,7 +85,7 @@ pub(crate) enum Reach {
     Server,
 }
 
-const fn on(
+pub(crate) const fn on(
     method: &'static str,
     path: &'static str,
     permission: Permission,
@@ -109,10 +111,15 @@ pub(crate) fn methods(path: &str) -> Option<String> {
 
 fn on_path(path: &str) -> impl Iterator<Item = &'static Endpoint> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    ENDPOINTS.iter().filter(move |endpoint| endpoint.path == path)
+    all().filter(move |endpoint| endpoint.path == path)
 }
 
-/// All of them. The order of the methods of a path is the order in which `Allow` names them.
+/// The endpoints of the API and the pages and forms of the dashboard.
+pub(crate) fn all() -> impl Iterator<Item = &'static Endpoint> {
+    ENDPOINTS.iter().chain(PAGES)
+}
+
+/// All of the API. The order of the methods of a path is the order in which `Allow` names them.
 pub(crate) const ENDPOINTS: &[Endpoint] = &[
     on("GET", "/api/v1", Any, Nothing, "this list"),
     on("GET", "/api/v1/openapi.json", Any, Nothing, "the description of this API"),
@@ -379,10 +386,12 @@ mod tests {
     #[test]
     fn the_table_and_the_router_have_the_same_routes() {
         let listed: BTreeSet<(String, String)> =
-            ENDPOINTS.iter().map(|it| (it.method.to_owned(), it.path.to_owned())).collect();
+            all().map(|it| (it.method.to_owned(), it.path.to_owned())).collect();
 
-        assert_eq!(listed.len(), ENDPOINTS.len(), "something is listed twice");
-        assert_eq!(routes(include_str!("router.rs")), listed);
+        assert_eq!(listed.len(), all().count(), "something is listed twice");
+        let mut found = routes(include_str!("router.rs"));
+        found.extend(routes(include_str!("dashboard/routes.rs")));
+        assert_eq!(found, listed);
     }
 
     #[test]
@@ -400,10 +409,12 @@ mod tests {
     }
 
     #[test]
-    fn only_two_routes_need_no_key() {
-        let open = ENDPOINTS.iter().filter(|endpoint| endpoint.permission == Open);
+    fn few_routes_need_no_key() {
+        let open = all().filter(|endpoint| endpoint.permission == Open);
 
-        assert_eq!(open.map(|endpoint| endpoint.path).collect::<Vec<_>>(), ["/ready", "/live"]);
+        let open: Vec<&str> = open.map(|endpoint| endpoint.path).collect();
+        let pages = ["", "/ui/login", "/ui/login", "/ui/assets/{name}"];
+        assert_eq!(open, [&["/ready", "/live"][..], &pages].concat());
     }
 
     #[test]

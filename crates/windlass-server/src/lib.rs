@@ -5,6 +5,7 @@
 
 mod app;
 mod auth;
+pub mod dashboard;
 mod delivery;
 mod edge;
 mod endpoints;

@@ -108,6 +108,24 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
+    /// Whether nobody is known to have sent the request.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The broken rules: where, and what is allowed.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.errors.iter().map(|rule| (rule.pointer.as_str(), rule.detail.as_str()))
+    }
+
     pub(crate) fn rate_limited(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
     }

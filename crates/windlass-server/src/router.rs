@@ -6,6 +6,7 @@ use axum::{Router, http::Uri};
 
 use crate::app::Shared;
 use crate::auth::gate;
+use crate::dashboard;
 use crate::edge::edge;
 use crate::facade::{self, queue as queue_facade, task, ticker};
 use crate::problem::Problem;
@@ -46,6 +47,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .merge(key_routes())
         .merge(observer_routes())
         .merge(facade_routes())
+        .merge(dashboard::routes(&app))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/live", get(health::live))

@@ -12,6 +12,7 @@ use windlass::Queue;
 
 use crate::app::{App, Door, Shared};
 use crate::auth::{KeyRing, Network, Proxies};
+use crate::dashboard::Dashboard;
 use crate::edge::HostRule;
 use crate::listen::{self, Limits, Tls};
 use crate::observer::Observer;
@@ -50,6 +51,8 @@ pub struct Server {
     tls: Option<Tls>,
     proxies: Proxies,
     keys_needed: Option<bool>,
+    /// Where the dashboard is mounted in another program.
+    base: String,
 }
 
 impl Server {
@@ -76,6 +79,7 @@ impl Server {
             tls: None,
             proxies: Proxies::default(),
             keys_needed: None,
+            base: String::new(),
         };
         (server, Opening(queue))
     }
@@ -173,6 +177,15 @@ impl Server {
         routes(self.app(true, CancellationToken::new()))
     }
 
+    /// What the requests of a dashboard inside another program share.
+    pub(crate) fn mounted(mut self, base: &str) -> Shared {
+        // Whoever reaches that program is not known to be somebody on this machine.
+        self.keys_needed = Some(self.keys_needed.unwrap_or(true));
+        self.base = base.trim_end_matches('/').to_owned();
+        let is_named = !self.hosts.is_empty() || self.keys_needed == Some(false);
+        self.app(is_named, CancellationToken::new())
+    }
+
     fn app(self, is_loopback: bool, stop: CancellationToken) -> Shared {
         let is_reached = !is_loopback || !self.proxies.0.is_empty();
         Arc::new(App {
@@ -180,6 +193,7 @@ impl Server {
             keys: KeyRing::new(self.keys_needed.unwrap_or(is_reached)),
             refusals: crate::auth::Refusals::default(),
             proxies: self.proxies,
+            dashboard: Dashboard::new(self.base, self.tls.is_some()),
             body_limit: self.limits.body,
             started: Instant::now(),
             queue: self.queue,

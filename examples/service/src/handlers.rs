@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::Instrument as _;
 use windlass::{CatchUp, Ctx, JobError, LogLevel, NewJob, Schedule, Timestamp, Worker};
 use windlass_server::Observer;
 
@@ -28,7 +27,7 @@ const DAY_US: i64 = 24 * 3600 * 1_000_000;
 /// How often lost jobs are looked for, as a part of the lease.
 const SWEEPS_PER_LEASE: u32 = 6;
 
-/// The worker of this process: handlers, the schedule of the report, traces, and what `/metrics` is to know.
+/// The worker of this process: handlers, the schedule of the report, and what `/metrics` is to know.
 ///
 /// # Errors
 /// When the schedule's job cannot be written.
@@ -51,12 +50,6 @@ pub fn worker(
         .lease(config.lease)
         .sweep(config.lease / SWEEPS_PER_LEASE)
         .on_event(move |event| observer.observe(event))
-        // Every line that a handler logs says which job it is about, and which trace it belongs to.
-        .wrap(async |info, next| {
-            let trace = info.trace().map(|trace| trace.traceparent().to_owned()).unwrap_or_default();
-            let span = tracing::info_span!("job", id = %info.id, kind = %info.kind, attempt = info.attempt, trace);
-            next.run().instrument(span).await
-        })
         .handle(email)
         .handle(notify)
         .handle(call_partner)
@@ -100,7 +93,9 @@ async fn call_partner(job: CallPartner, ctx: Ctx<Arc<App>>) -> windlass::Result<
 
 /// In steps: an attempt after a crash goes on behind what is done.
 async fn report_sales(_: Report, ctx: Ctx<Arc<App>>) -> windlass::Result<i64> {
-    let tick = ctx.info().schedule.as_ref().map_or(ctx.info().created_at, |schedule| schedule.tick);
+    // A report that is asked for by hand, without a schedule, is about the day before that.
+    let schedule = ctx.info().schedule.as_ref();
+    let tick = schedule.map_or_else(|| ctx.info().created_at, |schedule| schedule.tick);
     let day = day_before(tick);
     let shop = &ctx.state().shop;
 

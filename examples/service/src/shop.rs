@@ -186,7 +186,10 @@ impl Shop {
             }
             let jobs = jobs.into_iter().map(|job| {
                 let job = job.correlation_id(format!("order-{id}"));
-                trace.map_or(job.clone(), |trace| job.trace(trace))
+                match trace {
+                    Some(trace) => job.trace(trace),
+                    None => job,
+                }
             });
             self.queue.enqueue_batch_within(jobs.collect(), &mut tx).await?;
 

@@ -276,6 +276,7 @@ impl ServeArgs {
         };
         output::say(&format!("windlass {}", env!("CARGO_PKG_VERSION")));
         output::say(&format!("listening on  {url}"));
+        output::say(&format!("dashboard     {url}/ui/"));
         output::say(&format!("database      {}", redacted(database)));
         output::say(&format!("try           {next}"));
         if access.is_open {

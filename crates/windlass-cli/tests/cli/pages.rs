@@ -127,10 +127,8 @@ fn run(page: &str, blocks: &[Block]) -> Result<(), String> {
         return Ok(());
     }
     let said = std::fs::read_to_string(said).unwrap();
-    Err(format!(
-        "{page}: {}\n{said}",
-        ended.map_or("took too long".to_owned(), |it| it.to_string())
-    ))
+    let ended = ended.map_or_else(|| "took too long".to_owned(), |status| status.to_string());
+    Err(format!("{page}: {ended}\n{said}"))
 }
 
 /// A shell in a process group of its own, where the binary and the client for Python are found.

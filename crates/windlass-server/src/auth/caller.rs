@@ -18,15 +18,32 @@ pub(crate) struct Caller {
     /// None where no key is needed: somebody on this machine, who may do everything.
     key: Option<Arc<KeyRecord>>,
     ip: IpAddr,
+    /// Whether the request itself brought the key along, which no page of another site can make a browser do.
+    is_deliberate: bool,
 }
 
 impl Caller {
     pub(super) const fn local(ip: IpAddr) -> Self {
-        Self { key: None, ip }
+        Self { key: None, ip, is_deliberate: false }
     }
 
     pub(super) const fn with_key(key: Arc<KeyRecord>, ip: IpAddr) -> Self {
-        Self { key: Some(key), ip }
+        Self { key: Some(key), ip, is_deliberate: true }
+    }
+
+    /// The same caller, known by what a browser sends by itself.
+    pub(super) fn by_session(self) -> Self {
+        Self { is_deliberate: false, ..self }
+    }
+
+    /// Whether the request itself brought the key along.
+    pub(crate) const fn is_deliberate(&self) -> bool {
+        self.is_deliberate
+    }
+
+    /// Whether the caller signed in, and so can sign out.
+    pub(crate) const fn is_signed_in(&self) -> bool {
+        self.key.is_some() && !self.is_deliberate
     }
 
     /// The key's id; none where no key is needed.

@@ -4,6 +4,7 @@
 //! [`KNOWN_FOR`]; what is refused is never remembered.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::caller::Caller;
 use super::credentials::presented;
 use super::throttle::Throttle;
 use crate::app::App;
+use crate::dashboard;
 use crate::problem::Problem;
 
 /// How long a key that was good is taken to be good.
@@ -82,7 +84,34 @@ impl KeyRing {
         if !self.is_always_needed && !self.has_any(queue, now).await? {
             return Ok(Caller::local(ip));
         }
-        let Some(presented) = presented else { return Err(Problem::unauthorized()) };
+        if let Some(presented) = presented {
+            return self.check(app, presented, ip).await;
+        }
+        // Pages alone take the cookie: the API has nothing that a browser sends by itself.
+        let is_page = dashboard::is_page_path(parts.uri.path());
+        let session = is_page.then_some(&app.dashboard.sessions);
+        let Some(key) = session.and_then(|sessions| sessions.key_of(&parts.headers, now)) else {
+            return Err(Problem::unauthorized());
+        };
+        match self.check(app, &key.reveal(), ip).await {
+            Ok(caller) => Ok(caller.by_session()),
+            Err(problem) => {
+                if problem.is_unauthorized() {
+                    app.dashboard.sessions.end(&parts.headers);
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    /// Says whose key this is.
+    pub(crate) async fn check(
+        &self,
+        app: &App,
+        presented: &str,
+        ip: IpAddr,
+    ) -> Result<Caller, Problem> {
+        let (queue, now) = (app.queue()?, app.now());
         let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         if let Some(key) = self.recall(&digest, now) {
             return Ok(Caller::with_key(key, ip));

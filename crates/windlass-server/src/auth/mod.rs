@@ -21,6 +21,7 @@ use axum::response::{IntoResponse as _, Response};
 use windlass::{Actor, JobId};
 
 use crate::app::Shared;
+use crate::dashboard;
 use crate::endpoints::{self, Endpoint, Permission, Reach};
 use crate::problem::Problem;
 use crate::request::RequestId;
@@ -107,7 +108,7 @@ async fn admit(
     parts: &mut Parts,
 ) -> Result<Option<Caller>, (Option<Caller>, Problem)> {
     let route = parts.extensions.get::<MatchedPath>().cloned();
-    let route = route.as_ref().map(MatchedPath::as_str);
+    let route = route.as_ref().map(|route| app.dashboard.within(route.as_str()));
     let endpoint = route.and_then(|route| endpoints::find(parts.method.as_str(), route));
     if endpoint.is_some_and(|endpoint| endpoint.permission == Permission::Open) {
         return Ok(None);
@@ -118,6 +119,7 @@ async fn admit(
         return Ok(None);
     }
     let caller = app.keys.identify(app, parts).await.map_err(|problem| (None, problem))?;
+    dashboard::choose_namespace(&caller, parts);
     let Some(endpoint) = endpoint else {
         return Err((None, nowhere(parts, route)));
     };

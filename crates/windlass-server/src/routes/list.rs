@@ -48,7 +48,7 @@ pub(crate) async fn list(
 }
 
 /// Narrows the query to queues of the caller's key; says whether any is left.
-async fn narrow(
+pub(crate) async fn narrow(
     caller: &Caller,
     queue: &Queue,
     pairs: &mut Vec<(String, String)>,
@@ -67,7 +67,7 @@ fn foreign() -> (String, String) {
     ("state".to_owned(), "scheduled".to_owned())
 }
 
-fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
+pub(crate) fn filter(pairs: &[(String, String)]) -> Result<JobFilter, Problem> {
     let mut filter = JobFilter::new();
     for (index, (name, value)) in pairs.iter().enumerate() {
         let is_again = pairs[..index].iter().any(|(earlier, _)| earlier == name);

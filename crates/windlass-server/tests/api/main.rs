@@ -7,6 +7,7 @@ mod bad_input;
 mod batch;
 mod bundles;
 mod client;
+mod dashboard;
 mod door;
 mod edge;
 mod enqueue;

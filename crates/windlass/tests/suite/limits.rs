@@ -14,6 +14,8 @@ every_backend!(
     keys_do_not_hold_each_other_up,
     a_key_without_a_limit_is_not_limited,
     a_limit_holds_for_jobs_that_wait_already,
+    jobs_that_run_count_for_a_limit_that_is_set_later,
+    many_jobs_of_a_full_key_are_in_nobodys_way,
     a_raised_limit_lets_more_in,
     a_lowered_limit_lets_nobody_in_until_there_are_fewer,
     a_deleted_limit_lets_everybody_in,
@@ -136,6 +138,41 @@ async fn a_limit_holds_for_jobs_that_wait_already(t: &Harness) {
     all_complete(t, &ids).await;
     worker.stop().await;
     idle.stop().await;
+}
+
+async fn jobs_that_run_count_for_a_limit_that_is_set_later(t: &Harness) {
+    let running = jobs(t, "host", 2).await;
+    let script = Script::new(vec![Act::Wait; 3]);
+    let worker = t.start(&script).await;
+    script.started(2).await;
+
+    limit(t, "host", Limit::concurrency(2)).await;
+    let next = jobs(t, "host", 1).await;
+
+    stands(t, next[0], State::Pending, Reason::Throttled).await;
+    script.release();
+    script.started(3).await;
+    (0..2).for_each(|_| script.release());
+    all_complete(t, &[running, next].concat()).await;
+    worker.stop().await;
+}
+
+async fn many_jobs_of_a_full_key_are_in_nobodys_way(t: &Harness) {
+    limit(t, "host", Limit::concurrency(1)).await;
+    let job = |_| NewJob::new("mail", "1").concurrency_key("host");
+    let stored = t.queue.enqueue_batch((0..700).map(job).collect(), true).await.expect("stored");
+    let ids: Vec<JobId> = stored.into_iter().map(|job| job.expect("a valid job").id()).collect();
+    let other = t.job("mail").await;
+    let script = Script::new([Act::Wait]);
+
+    let worker = t.worker(&script).concurrency(2).start().await.expect("a worker");
+
+    t.reaches(other, State::Completed).await;
+    stands(t, ids[1], State::Pending, Reason::Throttled).await;
+    stands(t, ids[699], State::Pending, Reason::Throttled).await;
+    assert_eq!(count(t, &ids, State::Running).await, 1);
+    script.release();
+    worker.stop().await;
 }
 
 async fn nothing(_: Vec<u8>, _: windlass::Ctx<()>) -> windlass::Result<Vec<u8>> {

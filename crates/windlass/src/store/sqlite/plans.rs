@@ -31,6 +31,8 @@ fn hot_statements_use_their_index() {
         Sql::ClaimJob,
         Sql::ClaimWorker,
         Sql::SettleTake,
+        Sql::LeaseSlots,
+        Sql::ThrottledFirst,
         Sql::PromoteTake,
         Sql::DelayedNext,
         Sql::ExpiryTake,

@@ -1,0 +1,330 @@
+//! Queues: the list, one queue, its pause and its settings.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use serde_json::{Map, Value, json};
+use windlass::protocol::{QueueObject, read_new_queue, read_pause, read_queue_patch};
+use windlass::{
+    KindStats, PauseRecord, PauseScope, QueueRecord, SeriesPoint, SeriesQuery, State, Stats,
+    Timestamp,
+};
+
+use super::Base;
+use crate::dashboard::draw::{Bar, bars, spark};
+use crate::dashboard::forms::Form;
+use crate::dashboard::page::{Viewer, see};
+use crate::dashboard::text::{Safe, count, encoded, maybe_time, short, time};
+use crate::problem::Problem;
+use crate::request::Name;
+use crate::routes::Answer;
+
+/// Pairs of queue and type whose oldest job is looked at.
+const PAIRS_MAX: usize = 500;
+
+/// Queues on a page.
+const PAGE: usize = 100;
+
+#[derive(Template)]
+#[template(path = "queues.html")]
+struct QueuesPage {
+    base: Base,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "queue.html")]
+struct QueuePage {
+    base: Base,
+    name: String,
+    query: String,
+    pause: Option<Pause>,
+    states: Vec<(State, Safe, String, String)>,
+    oldest: Safe,
+    throughput: Safe,
+    kinds: Vec<Kind>,
+    workers: Vec<(String, u64)>,
+    settings: Settings,
+    version: i64,
+    waiting: u64,
+}
+
+struct Row {
+    name: String,
+    pause: Option<Pause>,
+    pending: String,
+    running: String,
+    later: String,
+    dead: String,
+    limits: String,
+    oldest: Safe,
+    spark: Safe,
+}
+
+/// A pause, as pages tell it.
+pub(super) struct Pause {
+    pub(super) since: Safe,
+    pub(super) until: Option<Safe>,
+    pub(super) reason: String,
+    pub(super) by: String,
+}
+
+struct Kind {
+    name: String,
+    pending: String,
+    running: String,
+    completed: String,
+    failed: String,
+    dead: String,
+}
+
+/// The settings as the fields of a form.
+#[derive(Default)]
+struct Settings {
+    concurrency: String,
+    rate_count: String,
+    rate_per: String,
+    rate_burst: String,
+    retries: String,
+    retry_delay: String,
+    ttl: String,
+    max_depth: String,
+    retention: Vec<(String, String)>,
+}
+
+impl From<&PauseRecord> for Pause {
+    fn from(pause: &PauseRecord) -> Self {
+        Self {
+            since: time(pause.since),
+            until: pause.until.map(time),
+            reason: pause.reason.clone().unwrap_or_default(),
+            by: pause.by.clone().unwrap_or_default(),
+        }
+    }
+}
+
+pub(in crate::dashboard) async fn list(viewer: Viewer) -> Answer {
+    let after = viewer.parameter("after").unwrap_or_default();
+    let mut found = viewer.queue.queues(&after).await?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next = found.last().filter(|_| more).map(|last| encoded(&last.name));
+    found.retain(|queue| viewer.caller.allows_queue(&queue.name));
+    let stats = viewer.queue.stats().await?;
+    let series = SeriesQuery { by_queue: true, ..SeriesQuery::default() };
+    let series = viewer.queue.series(&series).await?;
+    let mut oldest: HashMap<String, Timestamp> = HashMap::new();
+    for (queue, _, since) in viewer.queue.oldest_by_kind(PAIRS_MAX).await? {
+        let known = oldest.entry(queue).or_insert(since);
+        *known = since.min(*known);
+    }
+    let row = |queue: &QueueRecord| {
+        let ended = |point: &SeriesPoint| point.completed + point.failed + point.dead;
+        let points = series.queues.get(&queue.name);
+        let curve: Vec<u64> =
+            points.map_or_else(|| vec![0, 0], |points| points.iter().map(ended).collect());
+        let of = |state| in_state(&stats, &queue.name, state);
+        Row {
+            name: queue.name.clone(),
+            pause: queue.paused.as_ref().map(Pause::from),
+            pending: short(of(State::Pending)),
+            running: short(of(State::Running)),
+            later: short(of(State::Delayed) + of(State::Retrying)),
+            dead: short(of(State::DeadLetter)),
+            limits: limits(queue),
+            oldest: maybe_time(oldest.get(&queue.name).copied()),
+            spark: spark(&curve),
+        }
+    };
+    let rows = found.iter().map(row).collect();
+    let content = QueuesPage { base: Base::of(&viewer), rows, next };
+    viewer.page("Queues", "queues", &content).await
+}
+
+fn in_state(stats: &Stats, queue: &str, state: State) -> u64 {
+    let kinds = stats.kinds.iter().filter(|kind| kind.queue == queue);
+    kinds.map(|kind| kind.jobs.get(&state).copied().unwrap_or(0)).sum()
+}
+
+/// Its limits in a few words.
+fn limits(queue: &QueueRecord) -> String {
+    let settings = &queue.settings;
+    let rate = settings
+        .rate
+        .map(|rate| format!("{} per {}", rate.count, windlass::format_duration(rate.per)));
+    let parts = [
+        settings.concurrency.map(|max| format!("{max} at a time")),
+        rate,
+        settings.max_depth.map(|max| format!("{} deep", count(u64::from(max)))),
+        settings.fair.as_ref().map(|_| "fair".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+pub(in crate::dashboard) async fn show(viewer: Viewer, Name(name): Name) -> Answer {
+    let record = viewer.queue.queue(&name).await?;
+    let stats = viewer.queue.stats().await?;
+    let oldest = viewer.queue.oldest_pending(&name).await?;
+    let asked = SeriesQuery { queues: vec![name.clone()], ..SeriesQuery::default() };
+    let points = viewer.queue.series(&asked).await?.points;
+    let bar = |point: &SeriesPoint| Bar {
+        at: point.at(),
+        parts: [point.completed, point.failed, point.dead],
+    };
+    let serves =
+        |worker: &&windlass::WorkerStats| worker.queues.is_empty() || worker.queues.contains(&name);
+    let state = |state: State| {
+        let query = encoded(&format!("state:{state} queue:{name}"));
+        let n = in_state(&stats, &name, state);
+        (state, crate::dashboard::text::badge(state), count(n), query)
+    };
+    let waiting = [State::Pending, State::Delayed, State::Retrying];
+    let content = QueuePage {
+        base: Base::of(&viewer),
+        query: encoded(&format!("queue:{name}")),
+        pause: record.paused.as_ref().map(Pause::from),
+        states: State::ALL.into_iter().map(state).collect(),
+        oldest: maybe_time(oldest),
+        throughput: bars("Jobs that ended", &points.iter().map(bar).collect::<Vec<_>>()),
+        kinds: stats.kinds.iter().filter(|kind| kind.queue == name).map(Kind::from).collect(),
+        workers: stats
+            .workers
+            .iter()
+            .filter(serves)
+            .map(|worker| (worker.name.clone(), worker.slots))
+            .collect(),
+        settings: Settings::of(&record),
+        version: record.version,
+        waiting: waiting.into_iter().map(|state| in_state(&stats, &name, state)).sum(),
+        name: name.clone(),
+    };
+    viewer.page(&format!("Queue {name}"), "queues", &content).await
+}
+
+impl From<&KindStats> for Kind {
+    fn from(kind: &KindStats) -> Self {
+        let of = |state| count(kind.jobs.get(&state).copied().unwrap_or(0));
+        Self {
+            name: kind.kind.clone(),
+            pending: of(State::Pending),
+            running: of(State::Running),
+            completed: count(kind.completions),
+            failed: count(kind.failed_attempts),
+            dead: of(State::DeadLetter),
+        }
+    }
+}
+
+impl Settings {
+    fn of(queue: &QueueRecord) -> Self {
+        let object = serde_json::to_value(QueueObject::from(queue)).unwrap_or_default();
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let kept = object["retention"].as_object().into_iter().flatten();
+        let kept = kept.map(|(state, value)| {
+            let value = if value.is_null() { "forever".to_owned() } else { text(value) };
+            (state.clone(), value)
+        });
+        Self {
+            concurrency: text(&object["concurrency"]),
+            rate_count: text(&object["rate"]["count"]),
+            rate_per: text(&object["rate"]["per"]),
+            rate_burst: text(&object["rate"]["burst"]),
+            retries: text(&object["retries"]),
+            retry_delay: text(&object["retry_delay"]),
+            ttl: text(&object["ttl"]),
+            max_depth: text(&object["max_depth"]),
+            retention: kept.collect(),
+        }
+    }
+}
+
+pub(in crate::dashboard) async fn create(viewer: Viewer, form: Form) -> Answer {
+    let body = Value::Object(form.members(&["name"])).to_string();
+    let (name, settings) = read_new_queue(body.as_bytes())?;
+    viewer.caller.check_target(&name)?;
+    viewer.queue.create_queue(&name, settings).await?;
+    back(&viewer, &name, "created")
+}
+
+pub(in crate::dashboard) async fn pause(viewer: Viewer, Name(name): Name, form: Form) -> Answer {
+    let body = Value::Object(form.members(&["reason", "until"])).to_string();
+    let (options, _) = read_pause(body.as_bytes())?;
+    viewer.queue.pause(PauseScope::Queue(name.clone()), options).await?;
+    back(&viewer, &name, "paused")
+}
+
+pub(in crate::dashboard) async fn resume(viewer: Viewer, Name(name): Name) -> Answer {
+    viewer.queue.resume(PauseScope::Queue(name.clone())).await?;
+    back(&viewer, &name, "resumed")
+}
+
+pub(in crate::dashboard) async fn configure(
+    viewer: Viewer,
+    Name(name): Name,
+    form: Form,
+) -> Answer {
+    let found = viewer.queue.queue(&name).await?;
+    let body = settings(&form).to_string();
+    let patch = read_queue_patch(body.as_bytes())?;
+    let version = form.text("version").and_then(|text| text.parse().ok());
+    let version = version.unwrap_or(found.version);
+    viewer.queue.configure_queue(&name, patch.apply(found.settings), Some(version)).await?;
+    back(&viewer, &name, "changed")
+}
+
+/// The form as a change: a field that is empty takes its default again.
+fn settings(form: &Form) -> Value {
+    let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
+    let text = |name: &str| or_null(form.text(name).map(Value::from));
+    let mut rate = Value::Null;
+    if form.is_on("rate_count") || form.is_on("rate_per") {
+        let mut members = form.members(&["rate_per"]);
+        let mut put = |name: &str, value: Option<Value>| {
+            members.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        put("count", form.number("rate_count"));
+        put("burst", form.number("rate_burst"));
+        if let Some(per) = members.remove("rate_per") {
+            members.insert("per".to_owned(), per);
+        }
+        rate = Value::Object(members);
+    }
+    let mut changes = json!({
+        "concurrency": or_null(form.number("concurrency")),
+        "rate": rate,
+        "retries": or_null(form.number("retries")),
+        "ttl": text("ttl"),
+        "max_depth": or_null(form.number("max_depth")),
+    });
+    if let Some(delay) = form.text("retry_delay") {
+        changes["retry_delay"] = delay.into();
+    }
+    let mut retention = Map::new();
+    for state in State::ALL.into_iter().filter(|state| state.is_terminal()) {
+        let kept = form.text(&format!("keep_{state}"));
+        let kept = kept.map(|text| if text == "forever" { Value::Null } else { text.into() });
+        retention.extend(kept.map(|kept| (state.to_string(), kept)));
+    }
+    changes["retention"] = Value::Object(retention);
+    changes
+}
+
+pub(in crate::dashboard) async fn purge(viewer: Viewer, Name(name): Name, form: Form) -> Answer {
+    if form.text("confirm") != Some(&name) {
+        return Err(Problem::unreadable(format!(
+            "confirm: type {name}, the queue's name, to go on"
+        )));
+    }
+    let waiting = [State::Pending, State::Delayed, State::Retrying];
+    viewer.queue.purge_queue(&name, &waiting).await?;
+    back(&viewer, &name, "purged")
+}
+
+fn back(viewer: &Viewer, name: &str, notice: &str) -> Answer {
+    see(&format!("{}/queues/{}?notice={notice}", viewer.root(), encoded(name)))
+}
