@@ -7,7 +7,8 @@ import { serve } from "./lib/server.js";
 
 let server, browser, job;
 before(async () => {
-  [server, browser] = await Promise.all([serve({ roles: ["admin", "operator", "viewer"] }), launch()]);
+  server = await serve({ roles: ["admin", "operator", "viewer"] });
+  browser = await launch();
   job = await server.api("/jobs", { body: { type: "echo", payload: { secret: "tangerine" }, delay: "1h" } });
 });
 after(async () => {

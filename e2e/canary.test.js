@@ -9,7 +9,8 @@ const CANARY = `"'><script>globalThis.hit=1</script><img src=canary onerror="glo
 
 let server, browser;
 before(async () => {
-  [server, browser] = await Promise.all([serve(), launch()]);
+  server = await serve();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

@@ -6,7 +6,8 @@ import { serve, until } from "./lib/server.js";
 
 let server, browser;
 before(async () => {
-  [server, browser] = await Promise.all([serve(), launch()]);
+  server = await serve();
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();

@@ -7,7 +7,8 @@ import { serve, until } from "./lib/server.js";
 
 let server, browser;
 before(async () => {
-  [server, browser] = await Promise.all([serve({ args: ["--demo"] }), launch()]);
+  server = await serve({ args: ["--demo"] });
+  browser = await launch();
   await until(async () => (await server.api("/stats")).queue.completed > 20, "jobs of the demonstration");
   // Nothing moves while it is looked at: pages are read, not raced with.
 });

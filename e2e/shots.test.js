@@ -24,7 +24,6 @@ test("pictures", { skip: folder ? false : "no folder is named", timeout: HISTORY
     const shots = [
       ["overview-light", "light", "/?range=15m"],
       ["overview-dark", "dark", "/?range=15m"],
-      ["jobs", "light", "/jobs"],
       ["job", "light", `/jobs/${job.id}`],
       ["workflow", "dark", `/workflows/${workflow.id}`],
     ];

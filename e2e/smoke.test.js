@@ -10,7 +10,8 @@ const FIRST_VIEW_REQUESTS_MAX = 6;
 
 let server, browser;
 before(async () => {
-  [server, browser] = await Promise.all([serve({ args: ["--demo"] }), launch()]);
+  server = await serve({ args: ["--demo"] });
+  browser = await launch();
   await until(async () => (await server.api("/stats")).queue.completed > 5, "jobs of the demonstration");
 });
 after(async () => {

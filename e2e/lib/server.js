@@ -40,6 +40,7 @@ export async function serve({ args = [], roles = [] } = {}) {
       if (found) resolve(found[1]);
       if (found) clearTimeout(late);
     });
+    child.on("error", reject);
     child.on("exit", (code) => reject(new Error(`the server ended with ${code}:\n${said.join("\n")}`)));
   });
   const stop = async () => {

@@ -7,7 +7,7 @@ use windlass_servers::Kind;
 use crate::Failure;
 use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
 use crate::db::with_servers;
-use crate::{bench, commands, sabotage, schemathesis, tidy};
+use crate::{bench, commands, e2e, sabotage, schemathesis, tidy};
 
 /// Enough kills to meet every named crash point more than once, and still a minute or so.
 const TORTURE_CYCLES: &str = "50";
@@ -41,6 +41,7 @@ const CHECKS: &[Check] =
 
 const STEPS: &[Step] = &[
     ("test", |env| commands::test_with(&[], env)),
+    ("browser", |_| e2e::run(&["--smoke".to_owned()])),
     ("torture", torture),
     ("torture of servers", torture_of_servers),
     ("torture checks", torture_checks),
@@ -49,6 +50,7 @@ const STEPS: &[Step] = &[
 const FULL_STEPS: &[Step] = &[
     ("deny", |_| deny()),
     ("schemathesis", |_| schemathesis::run(&[])),
+    ("browser, all of it", |_| e2e::run(&[])),
     ("pooled", commands::pooled),
     ("idle", idle),
     ("sabotage", sabotage::run_with),

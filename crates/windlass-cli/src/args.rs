@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Audit(cmd::audit::AuditArgs),
     /// Show how many jobs there are and how they fare
     Stats(cmd::stats::StatsArgs),
+    /// Show how jobs fare, again and again on one screen
+    Top(cmd::top::TopArgs),
     /// Follow what happens
     Events(Box<cmd::events::EventsArgs>),
     /// Create, change and inspect the tables of a database
@@ -73,6 +75,10 @@ pub(crate) enum Command {
     Backup(cmd::backup::CopyArgs),
     /// Make an SQLite database out of such a copy
     Restore(cmd::backup::CopyArgs),
+    /// Write the jobs, queues and schedules of a namespace into a file, for any other database
+    Export(cmd::transfer::ExportArgs),
+    /// Store what such a file holds, each job once
+    Import(cmd::transfer::ImportArgs),
     /// Check a database
     Doctor(cmd::doctor::DoctorArgs),
     /// Say whether a server is up, for what starts and restarts it

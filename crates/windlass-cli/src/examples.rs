@@ -131,6 +131,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("audit", &["windlass audit list"]),
     ("audit list", &["windlass audit list --target mail"]),
     ("stats", &["windlass stats", "windlass stats --watch --every 2s"]),
+    ("top", &["windlass top --every 5s"]),
     ("events", &["windlass events --follow --queue mail"]),
     ("db", &["windlass db status"]),
     ("db migrate", &["windlass db migrate --database postgres://jobs@db.example/jobs"]),
@@ -140,6 +141,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("db vacuum", &["windlass db vacuum"]),
     ("db sql", &["windlass db sql --database mysql://jobs@db.example/jobs --after 12"]),
     ("backup", &["windlass backup jobs-monday.db"]),
+    ("export", &["windlass export jobs.ndjson", "windlass export - --namespace shop"]),
+    (
+        "import",
+        &[
+            "windlass import jobs.ndjson --database postgres://app@db/app",
+            "windlass import jobs.ndjson --dry-run",
+        ],
+    ),
     ("restore", &["windlass restore jobs-monday.db --database sqlite:./data/windlass.db"]),
     ("doctor", &["windlass doctor --deep"]),
     ("health", &["windlass health", "windlass health --live"]),

@@ -115,14 +115,12 @@
       if (!old) { fresh.push(row); continue; }
       if (last.get(row.id) === text) continue;
       last.set(row.id, text);
-      const box = old.querySelector('input[name="id"]');
-      const made = document.importNode(row, true);
-      const own = made.querySelector('input[name="id"]');
-      if (box && own) own.checked = box.checked;
-      if (old.classList.contains("at")) made.classList.add("at");
-      if (old.contains(document.activeElement)) continue;
-      old.replaceWith(made);
-      tellTimes(made);
+      // Cell by cell: the row, its box and what has the focus stay.
+      const cells = [...document.importNode(row, true).children];
+      [...old.children].forEach((cell, index) => {
+        if (!cell.contains(document.activeElement) && !cell.querySelector("input")) cell.replaceWith(cells[index]);
+      });
+      tellTimes(old);
     }
     if (mine.size === 0 && fresh.length) { showNew(next); return; }
     const news = $("news");
@@ -150,14 +148,18 @@
   };
   $("news")?.addEventListener("click", () => { if (waiting) showNew(waiting); });
   let spoken = 0;
+  let skipped = "";
   const frame = (text) => {
-    const next = new DOMParser().parseFromString(`<table>${""}</table>${text}`, "text/html");
+    const next = new DOMParser().parseFromString(text, "text/html");
     let changed = 0;
+    skipped = "";
     for (const region of all("[data-live][id]", next)) {
       const mine = $(region.id);
       if (!mine) continue;
       if (region.dataset.live === "rows") { putRows(mine, region); continue; }
-      if (last.get(region.id) === region.innerHTML || isBusy(mine)) continue;
+      if (last.get(region.id) === region.innerHTML) continue;
+      // What somebody is at is changed when they have left it.
+      if (isBusy(mine)) { skipped = text; continue; }
       last.set(region.id, region.innerHTML);
       mine.replaceChildren(...[...region.childNodes].map((one) => document.importNode(one, true)));
       tellTimes(mine);
@@ -170,6 +172,7 @@
     }
     html.dataset.frames = String(Number(html.dataset.frames ?? 0) + (changed ? 1 : 0));
   };
+  setInterval(() => { if (skipped) frame(skipped); }, 2000);
   const shut = () => { source?.close(); source = null; };
   const open = () => {
     shut();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use windlass::remote::RemoteWorkers;
 use windlass::{Clock, Queue, Timestamp};
 
-use crate::auth::{KeyRing, Proxies};
+use crate::auth::{KeyRing, Proxies, Refusals};
 use crate::dashboard::Dashboard;
 use crate::edge::HostRule;
 use crate::metrics::HttpLabels;
@@ -27,6 +27,7 @@ pub(crate) struct App {
     pub(crate) observer: Observer,
     pub(crate) hosts: HostRule,
     pub(crate) keys: KeyRing,
+    pub(crate) refusals: Refusals,
     pub(crate) proxies: Proxies,
     pub(crate) dashboard: Dashboard,
     /// For a body, and another second for every 8 KiB of it.

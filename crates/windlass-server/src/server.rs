@@ -191,6 +191,7 @@ impl Server {
         Arc::new(App {
             hosts: HostRule::new(is_loopback, self.hosts),
             keys: KeyRing::new(self.keys_needed.unwrap_or(is_reached)),
+            refusals: crate::auth::Refusals::default(),
             proxies: self.proxies,
             dashboard: Dashboard::new(self.base, self.tls.is_some()),
             body_limit: self.limits.body,

@@ -24,9 +24,9 @@ pub use error::{Error, FieldError};
 pub use job::*;
 pub use queue::{
     DeadGroup, DeadGroups, Drained, Enqueue, EnqueueBuffer, Enqueued, EventFilter, EventStream,
-    JobFilter, KindStats, Observed, Opened, OperationPreview, Page, Queue, QueueBuilder,
-    QueueEvent, Rates, Request, Series, SeriesPoint, SeriesQuery, Started, Stats, Took,
-    WorkerStats,
+    ExportLine, Imported, JobFilter, KindStats, Observed, Opened, OperationPreview, Page, Queue,
+    QueueBuilder, QueueEvent, Rates, Request, Series, SeriesPoint, SeriesQuery, Started, Stats,
+    Took, WorkerStats,
 };
 pub use runtime::Clock;
 /// For the command line, which asks servers for more than a [`Queue`] does.

@@ -132,7 +132,7 @@ impl Database {
 }
 
 /// Makes the folder of a file that may be made.
-fn make_folder(url: &str) -> Result<(), Failure> {
+pub(crate) fn make_folder(url: &str) -> Result<(), Failure> {
     let path = url.strip_prefix("sqlite:").map(|path| path.strip_prefix("//").unwrap_or(path));
     let Some(folder) = path.and_then(|path| Path::new(path).parent()) else { return Ok(()) };
     std::fs::create_dir_all(folder).map_err(|error| {

@@ -26,7 +26,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::Object;
 pub(crate) use bundles::{BundlePage, Steering};
 use database::Database;
-pub(crate) use database::refuse_missing;
+pub(crate) use database::{make_folder, refuse_missing};
 pub(crate) use events::{EventRequest, Told};
 pub(crate) use facade::Facade;
 pub(crate) use http::Server;

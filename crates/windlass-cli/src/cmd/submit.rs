@@ -7,6 +7,7 @@ use windlass::{BatchId, JobId, Priority, Timestamp, format_duration};
 
 use crate::args::{ClientArgs, When, duration, pair, priority, when};
 use crate::client::{JobRequest, Missing, Payload, Target};
+use crate::cmd::follow::follow;
 use crate::cmd::wait::wait_for;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -90,11 +91,15 @@ pub(crate) struct SubmitArgs {
     tag: Vec<(String, String)>,
 
     /// Wait until the job has ended; exits 9 unless it completed
-    #[arg(short, long)]
+    #[arg(short, long, group = "waiting")]
     wait: bool,
 
+    /// The same, and tell on stderr what becomes of it until then: states, progress, log
+    #[arg(short, long, group = "waiting")]
+    follow: bool,
+
     /// Longest wait
-    #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "10m", requires = "wait")]
+    #[arg(long, value_name = "SPAN", value_parser = duration, default_value = "10m", requires = "waiting")]
     wait_timeout: Duration,
 
     #[command(flatten)]
@@ -102,12 +107,14 @@ pub(crate) struct SubmitArgs {
 }
 
 pub(crate) async fn run(args: SubmitArgs) -> Result<(), Failure> {
-    let (format, wait) = (args.client.output, args.wait.then_some(args.wait_timeout));
+    let (format, is_followed) = (args.client.output, args.follow);
+    let wait = (args.wait || args.follow).then_some(args.wait_timeout);
     let request = request(&args)?;
     let target = Target::open(&args.client, Missing::Create).await?;
     let job = target.submit(request).await;
     let done = match (job, wait) {
         (Ok(job), Some(timeout)) => match job.text("id").parse::<JobId>() {
+            Ok(id) if is_followed => follow(&target, id, timeout, format).await,
             Ok(id) => wait_for(&target, id, timeout, format).await,
             Err(why) => Err(Failure::new(Exit::Failure, format!("the answer has no id: {why}"))),
         },

@@ -27,5 +27,6 @@ mod server;
 mod stopping;
 mod telemetry;
 mod tls;
+mod transfer;
 mod worker_run;
 mod workers;

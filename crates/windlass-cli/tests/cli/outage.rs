@@ -10,7 +10,7 @@ use crate::program::{Folder, Server, eventually};
 
 /// A database server of this test's own; none, visibly, where the programs are not installed.
 #[expect(clippy::print_stderr, reason = "a skip that is seen")]
-fn database(kind: Kind) -> Option<(Database, TemporaryFolder)> {
+pub(crate) fn database(kind: Kind) -> Option<(Database, TemporaryFolder)> {
     if find(kind).is_none() {
         assert!(std::env::var_os("CI").is_none(), "{kind} is not installed (cargo xtask db up)");
         eprintln!("skipped: {kind} is not installed (cargo xtask db up)");

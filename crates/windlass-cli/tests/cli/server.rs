@@ -156,3 +156,31 @@ fn a_port_in_use_is_refused_before_the_database_is_touched() {
     assert!(second.stderr.contains(&format!("cannot listen on {address}")), "{second:?}");
     assert!(!folder.path().join("second.db").exists());
 }
+
+#[test]
+fn a_job_is_followed_to_its_end_and_shown_on_top() {
+    let folder = Folder::new();
+    let server = Server::start(&folder, &[]);
+
+    let done = folder.run(&[
+        "submit",
+        "echo",
+        "-p",
+        "7",
+        "--follow",
+        "-o",
+        "json",
+        "--server",
+        &server.url,
+    ]);
+    let failed =
+        folder.run(&["submit", "fail", "--max-attempts", "1", "-f", "--server", &server.url]);
+    let top = folder.ok(&["top", "--limit", "1", "--server", &server.url]);
+
+    let job: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!((done.code, &job["result"]), (0, &7.into()), "{done:?}");
+    assert!(done.stderr.contains("is completed"), "{done:?}");
+    assert_eq!(failed.code, 9, "{failed:?}");
+    assert!(failed.stderr.contains("is dead_letter (exhausted), attempt 1"), "{failed:?}");
+    assert!(top.contains("RUNNING") && top.contains("completed 1"), "{top}");
+}

@@ -46,6 +46,11 @@ impl Caller {
         self.key.is_some() && !self.is_deliberate
     }
 
+    /// The key's id; none where no key is needed.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        self.key.as_ref().map(|key| key.id.as_str())
+    }
+
     /// The key's id, or `local`.
     pub(crate) fn name(&self) -> &str {
         self.key.as_ref().map_or("local", |key| &key.id)

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::http::request::Parts;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 use windlass::{KeyRecord, Queue, Timestamp};
 
 use super::addresses::Peer;
@@ -39,6 +40,8 @@ pub(crate) struct KeyRing {
     is_always_needed: bool,
     known: Mutex<Known>,
     throttle: Throttle,
+    /// Told of each change of keys.
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +57,9 @@ struct Known {
 
 impl KeyRing {
     pub(crate) fn new(is_always_needed: bool) -> Self {
-        Self { is_always_needed, known: Mutex::default(), throttle: Throttle::default() }
+        let (known, throttle, changes) =
+            (Mutex::default(), Throttle::default(), watch::Sender::new(0));
+        Self { is_always_needed, known, throttle, changes }
     }
 
     /// Forgets everything: a key was made, rotated or revoked.
@@ -62,6 +67,13 @@ impl KeyRing {
         let mut known = self.known();
         let turn = known.turn + 1;
         *known = Known { turn, has_any: known.has_any, ..Known::default() };
+        drop(known);
+        self.changes.send_replace(turn);
+    }
+
+    /// Hears of changes of keys in this process.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// Says who sent a request. Whatever is wrong with a key is answered in one way.

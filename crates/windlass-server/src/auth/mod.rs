@@ -7,12 +7,15 @@ mod caller;
 mod credentials;
 mod key_ring;
 mod redact;
+mod refusals;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod throttle;
 
 use axum::extract::{FromRequestParts as _, MatchedPath, Path, Request, State};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use windlass::{Actor, JobId};
@@ -26,6 +29,8 @@ pub use addresses::Network;
 pub(crate) use addresses::{Peer, Proxies};
 pub(crate) use caller::Caller;
 pub(crate) use key_ring::KeyRing;
+pub(crate) use refusals::Refusals;
+pub(crate) use standing::Standing;
 pub(crate) use throttle::group;
 
 /// Lets a request through to its handler, as the work of whoever sent it, or refuses it.
@@ -33,24 +38,75 @@ pub(crate) async fn gate(State(app): State<Shared>, request: Request, next: Next
     let (mut parts, body) = request.into_parts();
     let caller = match admit(&app, &mut parts).await {
         Ok(caller) => caller,
-        Err(problem) => return problem.into_response(),
+        Err((caller, problem)) => {
+            if let Some(refused) = caller.and_then(|caller| Attempted::of(&caller, &parts))
+                && problem.is_forbidden()
+            {
+                refused.note(&app).await;
+            }
+            return problem.into_response();
+        }
     };
     let Some(caller) = caller else { return next.run(Request::from_parts(parts, body)).await };
-    let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-    let actor = Actor {
-        name: caller.name().to_owned(),
-        role: caller.role().as_str().to_owned(),
-        ip: Some(caller.ip().to_string()),
-        request_id,
-    };
     let sees_payloads = caller.role().sees_payloads();
+    let (actor, attempted) = (actor(&caller, &parts), Attempted::of(&caller, &parts));
     parts.extensions.insert(caller);
     let response = actor.doing(next.run(Request::from_parts(parts, body))).await;
+    if let Some(refused) = attempted.filter(|_| response.status() == StatusCode::FORBIDDEN) {
+        refused.note(&app).await;
+    }
     if sees_payloads { response } else { redact::without_payloads(response).await }
 }
 
+/// Who does what follows.
+fn actor(caller: &Caller, parts: &Parts) -> Actor {
+    Actor {
+        name: caller.name().to_owned(),
+        role: caller.role().as_str().to_owned(),
+        ip: Some(caller.ip().to_string()),
+        request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()),
+    }
+}
+
+/// A request that would change something, by somebody who is known.
+struct Attempted {
+    caller: Caller,
+    actor: Actor,
+    target: String,
+    headers: HeaderMap,
+}
+
+impl Attempted {
+    fn of(caller: &Caller, parts: &Parts) -> Option<Self> {
+        let route = parts.extensions.get::<MatchedPath>()?;
+        let is_change = !matches!(parts.method, Method::GET | Method::HEAD);
+        is_change.then(|| Self {
+            caller: caller.clone(),
+            actor: actor(caller, parts),
+            target: format!("{} {}", parts.method, route.as_str()),
+            headers: parts.headers.clone(),
+        })
+    }
+
+    /// Leaves a line in the audit.
+    async fn note(self, app: &Shared) {
+        let Self { caller, actor, target, headers } = self;
+        let queue = caller.queue_of(app, &headers).ok().or_else(|| app.queue().ok().cloned());
+        let Some(queue) = queue else { return };
+        if !app.refusals.is_news(caller.name(), &target, app.now()) {
+            return;
+        }
+        if let Err(error) = actor.doing(queue.note_refused(&target, "")).await {
+            tracing::warn!(%error, target, "a refusal was not written down");
+        }
+    }
+}
+
 /// Who sent the request, if it has to be known.
-async fn admit(app: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Problem> {
+async fn admit(
+    app: &Shared,
+    parts: &mut Parts,
+) -> Result<Option<Caller>, (Option<Caller>, Problem)> {
     let route = parts.extensions.get::<MatchedPath>().cloned();
     let route = route.as_ref().map(|route| app.dashboard.within(route.as_str()));
     let endpoint = route.and_then(|route| endpoints::find(parts.method.as_str(), route));
@@ -62,17 +118,19 @@ async fn admit(app: &Shared, parts: &mut Parts) -> Result<Option<Caller>, Proble
         // Before the database is open nobody is known, and there is nothing to hide.
         return Ok(None);
     }
-    let caller = app.keys.identify(app, parts).await?;
+    let caller = app.keys.identify(app, parts).await.map_err(|problem| (None, problem))?;
     dashboard::choose_namespace(&caller, parts);
     let Some(endpoint) = endpoint else {
-        return Err(nowhere(parts, route));
+        return Err((None, nowhere(parts, route)));
     };
     if !endpoint.permission.allows(caller.role()) {
-        let role = caller.role();
-        return Err(Problem::forbidden(format!("a key with the role {role} may not do this")));
+        let detail = format!("a key with the role {} may not do this", caller.role());
+        return Err((Some(caller), Problem::forbidden(detail)));
     }
-    within_reach(app, parts, &caller, endpoint).await?;
-    Ok(Some(caller))
+    match within_reach(app, parts, &caller, endpoint).await {
+        Ok(()) => Ok(Some(caller)),
+        Err(problem) => Err((Some(caller), problem)),
+    }
 }
 
 fn nowhere(parts: &Parts, route: Option<&str>) -> Problem {

@@ -28,8 +28,8 @@ const EVERY: Duration = Duration::from_millis(700);
 /// Frames in a row without a change, after which a client is told that the server is still there.
 const QUIET_MAX: u32 = 20;
 
-/// Pages that are remembered; those that nobody looks at are forgotten.
-const PAGES_MAX: usize = 1000;
+/// Pages that are remembered; beyond it those that nobody looks at are forgotten.
+const PAGES_MAX: usize = 100;
 
 /// Marks the request for the content of a page alone.
 #[derive(Debug, Clone, Copy)]

@@ -14,9 +14,13 @@ use super::text::encoded;
 use super::{NAMESPACE_COOKIE, is_encrypted, peer};
 use crate::app::{App, Shared};
 use crate::auth::Peer;
+use crate::endpoints::Permission;
 use crate::problem::Problem;
 use crate::request::header_text;
 use crate::routes::Answer;
+
+/// Where one gets to without having been anywhere.
+const FIRST: &str = "/ui/";
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -68,8 +72,8 @@ pub(super) async fn sign_in(State(app): State<Shared>, mut request: Request) -> 
     let ip = app.proxies.client(Peer::of(&parts.extensions), &parts.headers);
     let text = form.text("key").unwrap_or_default();
     let checked = app.keys.check(&app, text, ip).await;
-    let key = match (checked, ApiKey::parse(text)) {
-        (Ok(_), Some(key)) => key,
+    let (caller, key) = match (checked, ApiKey::parse(text)) {
+        (Ok(caller), Some(key)) => (caller, key),
         (Err(problem), _) if !problem.is_unauthorized() => return Err(problem),
         _ => {
             let page = written(&LoginPage {
@@ -82,6 +86,12 @@ pub(super) async fn sign_in(State(app): State<Shared>, mut request: Request) -> 
             })?;
             return Ok((StatusCode::UNAUTHORIZED, page).into_response());
         }
+    };
+    // Who stores jobs sees jobs, and not how everything stands.
+    let is_first = next == FIRST;
+    let next = match is_first && !Permission::View.allows(caller.role()) {
+        true => "/ui/jobs".to_owned(),
+        false => next,
     };
     // A session that somebody else may have planted ends here.
     app.dashboard.sessions.end(&parts.headers);
@@ -124,7 +134,7 @@ fn inside(app: &App, wanted: Option<&str>) -> String {
             && !path.starts_with("/ui/login")
             && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
     };
-    wanted.filter(is_ours).unwrap_or("/ui/").to_owned()
+    wanted.filter(is_ours).unwrap_or(FIRST).to_owned()
 }
 
 fn with_cookie(mut response: Response, cookie: &str) -> Answer {

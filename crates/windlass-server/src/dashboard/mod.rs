@@ -26,6 +26,8 @@ mod pages;
 mod routes;
 mod sessions;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use axum::Router;

@@ -17,9 +17,8 @@ use windlass::{Error, Queue, ScheduleRecord, Timestamp};
 
 use super::Span;
 use super::tickers::{TickerObject, all};
-use crate::app::App;
 use crate::app::Shared;
-use crate::auth::Caller;
+use crate::auth::{Caller, Standing};
 use crate::request::{Namespaced, Pairs};
 use crate::routes::Answer;
 
@@ -40,7 +39,7 @@ pub(crate) async fn stream(
     stream_of(&app, &caller, queue).await
 }
 
-pub(super) async fn stream_of(app: &App, caller: &Caller, queue: Queue) -> Answer {
+pub(super) async fn stream_of(app: &Shared, caller: &Caller, queue: Queue) -> Answer {
     let known = ticks(&all(&queue).await?);
     let said_at = queue.clock().now();
     let feed = Feed {
@@ -49,6 +48,7 @@ pub(super) async fn stream_of(app: &App, caller: &Caller, queue: Queue) -> Answe
         waiting: VecDeque::from([PING.to_owned()]),
         shows_payloads: caller.role().sees_payloads(),
         stop: app.stop.clone(),
+        standing: Standing::new(app, caller),
         queue,
     };
     let body = unfold(feed, async |mut feed| {
@@ -73,6 +73,7 @@ fn ticks(tickers: &[ScheduleRecord]) -> BTreeMap<String, Timestamp> {
 struct Feed {
     queue: Queue,
     stop: CancellationToken,
+    standing: Standing,
     known: BTreeMap<String, Timestamp>,
     waiting: VecDeque<String>,
     said_at: Timestamp,
@@ -90,6 +91,9 @@ impl Feed {
             }
             let slept = clock.sleep(LOOK_EVERY);
             self.stop.run_until_cancelled(slept).await?;
+            if self.standing.is_over().await {
+                return None;
+            }
             if let Err(error) = self.look().await {
                 tracing::warn!(%error, "a stream of ticks ends");
                 return None;

@@ -19,6 +19,7 @@ use windlass::{EventFilter, EventStream, Observed, Queue};
 
 use super::Answer;
 use crate::app::Shared;
+use crate::auth::{Caller, Standing};
 use crate::problem::Problem;
 use crate::request::{Namespaced, Pairs, header_text, unknown_parameter};
 
@@ -30,13 +31,14 @@ const CHUNK_BYTES: usize = 32 << 10;
 
 pub(crate) async fn events(
     State(app): State<Shared>,
-    Namespaced(queue): Namespaced,
+    (caller, Namespaced(queue)): (Caller, Namespaced),
     headers: HeaderMap,
     Pairs(pairs): Pairs,
 ) -> Answer {
     let filter = filter(&pairs, &headers)?;
     let stream = queue.events(filter).await?;
-    let feed = Feed { stream, queue, stop: app.stop.clone(), is_new: true };
+    let standing = Standing::new(&app, &caller);
+    let feed = Feed { stream, queue, stop: app.stop.clone(), standing, is_new: true };
     let body = unfold(feed, async |mut feed| {
         let text = feed.next().await?;
         Some((Ok::<_, Infallible>(text), feed))
@@ -55,6 +57,7 @@ struct Feed {
     stream: EventStream,
     queue: Queue,
     stop: CancellationToken,
+    standing: Standing,
     is_new: bool,
 }
 
@@ -65,11 +68,19 @@ impl Feed {
             return Some(self.greeting());
         }
         let clock = self.queue.clock().clone();
-        let first = tokio::select! {
-            biased;
-            () = self.stop.cancelled() => return None,
-            observed = self.stream.next() => observed?,
-            () = clock.sleep(COMMENT_EVERY) => return Some(": nothing new\n\n".to_owned()),
+        let quiet = clock.sleep(COMMENT_EVERY);
+        tokio::pin!(quiet);
+        let first = loop {
+            if self.standing.is_over().await {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                observed = self.stream.next() => break observed?,
+                () = &mut quiet => return Some(": nothing new\n\n".to_owned()),
+                () = self.standing.due(&clock) => {}
+            }
         };
         let mut text = String::new();
         write(&mut text, &first);

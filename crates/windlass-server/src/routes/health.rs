@@ -7,11 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
-use windlass::{Stats, Timestamp};
+use windlass::{Error, Stats, Timestamp};
 
 use super::Answer;
 use crate::app::{App, Shared};
-use crate::problem::Problem;
 
 /// A database that takes longer to count than this does not serve requests either.
 const STORE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -51,7 +50,7 @@ impl Component {
 pub(crate) async fn health(State(app): State<Shared>) -> Response {
     let counted = counted(&app).await;
     let components = Components {
-        store: store(&app, &counted),
+        store: store(&counted),
         scheduler: upkeep(&app, |name| name == "promote"),
         workers: workers(counted.as_ref().ok()),
         upkeep: upkeep(&app, |_| true),
@@ -80,19 +79,24 @@ pub(crate) async fn live() -> Response {
     Json(serde_json::json!({ "alive": true })).into_response()
 }
 
-/// The counts, which are cheap to read and prove that the database answers.
-async fn counted(app: &App) -> Result<Stats, Problem> {
-    match tokio::time::timeout(STORE_ANSWERS_WITHIN, app.queue()?.stats()).await {
-        Ok(stats) => Ok(stats?),
-        Err(_) => Err(Problem::unavailable("the database does not answer")),
+/// The counts, which are cheap to read and prove that the database answers; or what is wrong with it.
+async fn counted(app: &App) -> Result<Stats, &'static str> {
+    let Ok(queue) = app.queue() else { return Err("not open yet") };
+    match tokio::time::timeout(STORE_ANSWERS_WITHIN, queue.stats()).await {
+        Ok(Ok(stats)) => Ok(stats),
+        Ok(Err(Error::Closed)) => Err("closed"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the database does not answer");
+            Err("does not answer")
+        }
+        Err(_) => Err("does not answer"),
     }
 }
 
-fn store(app: &App, counted: &Result<Stats, Problem>) -> Component {
+fn store(counted: &Result<Stats, &'static str>) -> Component {
     match counted {
         Ok(_) => Component::new(true, "answers"),
-        Err(_) if app.queue().is_err() => Component::new(false, "not open yet"),
-        Err(_) => Component::new(false, "does not answer"),
+        Err(why) => Component::new(false, *why),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::client::Api;
 
 const JOB: &str = r#"{"type":"t","payload":"p-canary"}"#;
 
-async fn made(api: &Api, body: &str, by: Option<&str>) -> (String, String) {
+pub(crate) async fn made(api: &Api, body: &str, by: Option<&str>) -> (String, String) {
     let headers: Vec<(&str, &str)> = by.map(|key| ("X-API-Key", key)).into_iter().collect();
     let reply = api.send("POST", "/api/v1/keys", &headers, body.as_bytes()).await;
     assert_eq!(reply.status, 201, "{reply:?}");
@@ -224,4 +224,82 @@ async fn every_answer_tells_browsers_to_keep_off() {
         assert!(policy.contains("frame-ancestors 'none'"));
         assert_eq!(reply.header("access-control-allow-origin"), None);
     }
+}
+
+#[tokio::test]
+async fn a_worker_whose_key_is_bound_to_queues_stays_in_them() {
+    let api = Api::start().await;
+    let (_, admin) = made(&api, r#"{"role":"admin"}"#, None).await;
+    let bound = r#"{"role":"worker","queues":["mail.*"]}"#;
+    let (_, key) = made(&api, bound, Some(&admin)).await;
+    let post = async |key: &str, path: &str, body: &str| {
+        let path = format!("/api/v1{path}");
+        api.send("POST", &path, &[("X-API-Key", key)], body.as_bytes()).await
+    };
+    for queue in ["mail.de", "sms"] {
+        let job = format!(r#"{{"type":"t","queue":"{queue}"}}"#);
+        assert_eq!(post(&admin, "/jobs", &job).await.status, 201);
+    }
+    let foreign = post(&admin, "/jobs/claim", r#"{"queues":["sms"]}"#).await.json();
+    let (other, token) = (&foreign["jobs"][0]["id"], &foreign["jobs"][0]["lease"]["token"]);
+    let other = other.as_str().expect("an id");
+
+    for body in ["{}", r#"{"queues":["sms"]}"#, r#"{"queues":["mail.de","sms"]}"#] {
+        for path in ["/workers", "/jobs/claim"] {
+            assert_eq!(post(&key, path, body).await.status, 403, "{path} {body}");
+        }
+    }
+    let worker = post(&key, "/workers", r#"{"queues":["mail.de"]}"#).await.json();
+    let worker = format!("/workers/{}", worker["worker_id"].as_str().expect("an id"));
+    let claim = format!("{worker}/claim");
+    for body in ["{}", r#"{"queues":["sms"]}"#] {
+        assert_eq!(post(&key, &claim, body).await.status, 403, "{body}");
+    }
+    let mine = post(&key, &claim, r#"{"queues":["mail.de"],"limit":9}"#).await.json();
+    let jobs = mine["jobs"].as_array().expect("a list");
+    assert_eq!((jobs.len(), &jobs[0]["queue"]), (1, &"mail.de".into()), "{mine}");
+    let held = format!(r#"{{"token":{token}}}"#);
+    for action in ["complete", "fail", "release", "logs"] {
+        let reply = post(&key, &format!("/jobs/{other}/{action}"), &held).await;
+        assert_eq!(reply.status, 404, "{action}: {reply:?}");
+    }
+    let (id, token) = (&jobs[0]["id"], &jobs[0]["lease"]["token"]);
+    let item = |queue: &str| {
+        format!(
+            r#"{{"items":[{{"id":{id},"token":{token},"outcome":"complete","enqueue":[{{"type":"t","queue":"{queue}"}}]}}]}}"#
+        )
+    };
+    let settle = format!("{worker}/settle");
+    let outside = post(&key, &settle, &item("sms")).await.json();
+    assert_eq!(outside["items"][0]["status"], "invalid", "{outside}");
+    let inside = post(&key, &settle, &item("mail.fr")).await.json();
+    assert_eq!(inside["items"][0]["status"], "applied", "{inside}");
+}
+
+#[tokio::test]
+async fn refused_changes_are_in_the_audit_once_a_minute() {
+    let (api, clock) = Api::over_clock().await;
+    let (_, admin) = made(&api, r#"{"role":"admin"}"#, None).await;
+    let (id, viewer) = made(&api, r#"{"role":"viewer"}"#, Some(&admin)).await;
+    let bound = r#"{"role":"worker","queues":["mail"]}"#;
+    let (_, worker) = made(&api, bound, Some(&admin)).await;
+    let send = async |method: &str, key: &str, path: &str| {
+        api.send(method, path, &[("X-API-Key", key)], b"{}").await.status
+    };
+
+    for _ in 0..3 {
+        assert_eq!(send("POST", &viewer, "/api/v1/jobs").await, 403);
+    }
+    clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(send("POST", &viewer, "/api/v1/jobs").await, 403);
+    assert_eq!(send("POST", &worker, "/api/v1/workers").await, 403);
+    assert_eq!(send("GET", &worker, "/api/v1/jobs").await, 403);
+
+    let path = "/api/v1/audit?everywhere=true&action=request.refused";
+    let audit = api.send("GET", path, &[("X-API-Key", &admin)], b"").await.json();
+    let lines = audit["audit"].as_array().expect("a list");
+    let targets: Vec<&str> = lines.iter().filter_map(|line| line["target"].as_str()).collect();
+    let (jobs, workers) = ("POST /api/v1/jobs", "POST /api/v1/workers");
+    assert_eq!(targets, [workers, jobs, jobs], "{audit}");
+    assert_eq!((&lines[2]["actor"], &lines[2]["role"]), (&id.into(), &"viewer".into()));
 }

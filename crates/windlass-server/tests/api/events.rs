@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use windlass::{Clock, NewJob, Queue, Timestamp};
 
+use crate::access::made;
 use crate::client::Api;
 
 /// Real time a test may wait for something that should happen at once.
@@ -28,6 +29,11 @@ impl Follower {
     async fn ask(&mut self, api: &Api, path: &str, headers: &str) {
         let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", api.address);
         self.connection.write_all(head.as_bytes()).await.expect("the server reads the head");
+    }
+
+    /// Reads until the stream ends: with a chunk of no bytes.
+    async fn end(&mut self) {
+        self.until("\r\n0\r\n\r\n").await;
     }
 
     /// Reads until `wanted` has come, and returns what came up to its end.
@@ -192,4 +198,27 @@ async fn a_job_tells_what_happened_to_it() {
     assert_eq!((&events[0]["id"], &events[2]["reason"]), (&1.into(), &"permanent".into()));
     assert!(events[2]["actor"].is_string() && events[2]["at"].is_string());
     api.get("/api/v1/jobs/1/events").await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_key() {
+    let (api, clock) = Api::over_clock().await;
+    let beside = api.beside().await;
+    let open = &mut Follower::start(&api, "/api/v1/events", "").await;
+    let (_, admin) = made(&api, r#"{"role":"admin"}"#, None).await;
+    let (id, key) = made(&api, r#"{"role":"viewer"}"#, Some(&admin)).await;
+    let header = format!("X-API-Key: {key}\r\n");
+    let mut here = Follower::start(&api, "/api/v1/events", &header).await;
+    let mut there = Follower::start(&beside, "/api/v1/events", &header).await;
+    let path = format!("/api/v1/keys/{id}");
+
+    let revoked = api.send("DELETE", &path, &[("X-API-Key", &admin)], b"").await;
+
+    assert_eq!(revoked.status, 204);
+    here.end().await;
+    // It was opened when nobody needed a key.
+    open.end().await;
+    // The other server looks once in a while.
+    clock.advance(Duration::from_secs(15));
+    there.end().await;
 }

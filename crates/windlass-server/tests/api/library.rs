@@ -20,7 +20,7 @@ async fn behind(api: &Api) -> Queue {
 }
 
 async fn reaches(queue: &Queue, id: windlass::JobId, state: State) {
-    let job = queue.wait(id, DEADLINE).await.unwrap();
+    let job = queue.wait(id, DEADLINE).await.expect("the job is waited for");
     assert_eq!(job.state, state, "{job:?}");
 }
 
@@ -163,9 +163,9 @@ async fn gated(
         queue.worker().lease(Duration::from_secs(1)).handle_raw("t", move |payload, ctx: Ctx| {
             let (open, tell) = (Arc::clone(&open), tell.clone());
             async move {
-                tell.send("started").unwrap();
+                tell.send("started").expect("somebody listens");
                 tokio::select! {
-                    () = ctx.cancelled() => tell.send("stopped").unwrap(),
+                    () = ctx.cancelled() => tell.send("stopped").expect("somebody listens"),
                     () = open.notified() => {}
                 }
                 windlass::Ok(payload)
@@ -177,9 +177,9 @@ async fn gated(
             Event::Lost(_) => "lost",
             _ => return,
         };
-        events.send(word).unwrap();
+        events.send(word).expect("somebody listens");
     });
-    (worker.start().await.unwrap(), told, gate)
+    (worker.start().await.expect("the worker registers"), told, gate)
 }
 
 #[tokio::test]

@@ -206,3 +206,18 @@ async fn a_time_series_tells_how_jobs_fared() {
         reply.problem(400, "invalid_request");
     }
 }
+
+#[tokio::test]
+async fn a_closed_database_is_said_to_be_closed() {
+    let api = Api::start().await;
+    assert_eq!(api.get("/health").await.status, 200);
+
+    api.queue.close().await;
+
+    let health = api.get("/health").await;
+    assert_eq!(health.status, 503, "{health:?}");
+    let store = &health.json()["components"]["store"];
+    assert_eq!(store, &serde_json::json!({ "healthy": false, "message": "closed" }));
+    assert_eq!(api.get("/ready").await.status, 503);
+    assert_eq!(api.get("/live").await.status, 200);
+}

@@ -258,7 +258,7 @@ pub fn json_or_base64(bytes: Option<&[u8]>) -> (Option<&RawValue>, Option<String
 }
 
 #[derive(Debug, Serialize)]
-struct Attempt<'a> {
+pub(super) struct Attempt<'a> {
     attempt: u32,
     epoch: i64,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,22 +11,13 @@ use super::unique_request::read_unique;
 use super::values::{
     Read, base64, batch_id, count, duration, instant, job_id, number, priority, text, workflow_id,
 };
-use crate::core::{Counts, Run};
 use crate::job::{
-    Backoff, Dependency, Held, JobId, JobRecord, Keys, LogLine, Priority, TickOf, Timestamp,
+    AttemptRecord, Backoff, Dependency, Held, JobId, JobRecord, Keys, Priority, TickOf,
 };
-use crate::store::{Claimed, Origin};
-
-/// A claimed job, its token, and its checkpoint.
-#[derive(Debug)]
-pub(crate) struct LeasedJob {
-    pub(crate) claimed: Claimed,
-    pub(crate) token: String,
-    pub(crate) checkpoint: Option<Vec<u8>>,
-}
+use crate::store::Origin;
 
 /// Reads the members of an object, as far as they are wanted.
-fn reading<T>(
+pub(super) fn reading<T>(
     json: &RawValue,
     read: impl FnOnce(&mut Object<'_>) -> Option<T>,
 ) -> Result<T, String> {
@@ -34,7 +25,7 @@ fn reading<T>(
     read(&mut object).ok_or_else(|| "an object lacks what every one has".to_owned())
 }
 
-fn known<T: for<'a> Deserialize<'a>>(json: &RawValue) -> Read<T> {
+pub(super) fn known<T: for<'a> Deserialize<'a>>(json: &RawValue) -> Read<T> {
     serde_json::from_str(json.get()).map_err(|error| error.to_string())
 }
 
@@ -42,21 +33,21 @@ fn word<T: std::str::FromStr<Err = String>>(json: &RawValue) -> Read<T> {
     text(json)?.parse()
 }
 
-fn number_up(json: &RawValue) -> Read<u32> {
+pub(super) fn number_up(json: &RawValue) -> Read<u32> {
     count(json, 0..=u32::MAX)
 }
 
 /// Bytes as they were: JSON as it stands, or what is in base64 beside it.
-fn bytes(object: &mut Object<'_>, name: &str) -> Option<Vec<u8>> {
+pub(super) fn bytes(object: &mut Object<'_>, name: &str) -> Option<Vec<u8>> {
     let json = object.raw(name).map(|json| json.get().as_bytes().to_vec());
     object.get(&format!("{name}_base64"), base64).or(json)
 }
 
-fn millis(object: &mut Object<'_>, name: &str) -> Option<Duration> {
+pub(super) fn millis(object: &mut Object<'_>, name: &str) -> Option<Duration> {
     object.get(name, duration)
 }
 
-fn origin(object: &mut Object<'_>) -> Origin {
+pub(super) fn origin(object: &mut Object<'_>) -> Origin {
     let schedule = object.object("schedule", |inner| {
         Some(TickOf { schedule: inner.get("name", text)?, tick: inner.get("tick", instant)? })
     });
@@ -129,60 +120,19 @@ fn job(object: &mut Object<'_>) -> Option<JobRecord> {
     })
 }
 
-/// Reads a job of the answer to a claim that came at `now`.
-pub(crate) fn read_leased_job(json: &RawValue, now: Timestamp) -> Result<LeasedJob, String> {
-    reading(json, |object| leased(object, now))
-}
-
-fn leased(object: &mut Object<'_>, now: Timestamp) -> Option<LeasedJob> {
-    let lease = object.object("lease", |lease| {
-        Some((lease.get("token", text)?, lease.get("epoch", known::<i64>)?))
-    });
-    let (token, epoch) = lease.flatten()?;
-    let counts = Counts {
-        epoch,
-        attempt: object.get("attempt", number_up)?,
-        crashes: object.get("crashes", number_up).unwrap_or(0),
-        snoozes: object.get("snoozes", number_up).unwrap_or(0),
-    };
-    let run = Run {
-        job: object.get("id", job_id)?,
-        counts,
-        max_attempts: object.get("max_attempts", number_up)?,
-        // What follows from an end is decided by the server.
-        max_crashes: u32::MAX,
-        backoff: Backoff::default(),
-        start_by: None,
-        deadline: object.get("deadline", instant),
-        started_at: now,
-        unique: None,
-        has_keys: false,
-    };
-    let claimed = Claimed {
-        run,
-        kind: object.get("type", text)?.into(),
-        queue: object.get("queue", text)?.into(),
-        namespace: object.get("namespace", text)?.into(),
-        priority: object.get("priority", priority).unwrap_or(Priority::NORMAL),
-        timeout: millis(object, "timeout_ms")?,
-        created_at: object.get("created_at", instant)?,
-        correlation_id: object.get("correlation_id", text),
-        tags: object.strings("tags").unwrap_or_default(),
-        metadata: object.strings("metadata").unwrap_or_default(),
-        origin: origin(object),
-        payload: bytes(object, "payload").unwrap_or_else(|| b"null".to_vec()),
-    };
-    let checkpoint = bytes(object, "checkpoint").filter(|data| data != b"null");
-    Some(LeasedJob { claimed, token, checkpoint })
-}
-
-/// Reads a line of a job's log.
-pub(crate) fn read_log_line(json: &RawValue) -> Result<LogLine, String> {
+/// Reads an attempt of a job.
+pub(crate) fn read_attempt(json: &RawValue) -> Result<AttemptRecord, String> {
     reading(json, |object| {
-        let (at, attempt) = (object.get("at", instant)?, object.get("attempt", number_up)?);
-        let level = object.get("level", text)?;
-        let level = crate::job::LogLevel::ALL.into_iter().find(|it| it.as_str() == level)?;
-        Some(LogLine::new(at, attempt, level, object.get("text", text)?))
+        Some(AttemptRecord {
+            attempt: object.get("attempt", number_up)?,
+            epoch: object.get("epoch", known::<i64>)?,
+            worker: object.get("worker", text),
+            started_at: object.get("started_at", instant),
+            finished_at: object.get("finished_at", instant),
+            class: object.get("class", text)?,
+            message: object.get("message", text),
+            backtrace: object.get("backtrace", text),
+        })
     })
 }
 

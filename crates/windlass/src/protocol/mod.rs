@@ -13,10 +13,11 @@ mod explain_object;
 mod handler_objects;
 mod history_object;
 mod job_object;
-#[cfg(feature = "remote")]
 mod job_reading;
 mod job_request;
 mod key_request;
+#[cfg(feature = "remote")]
+mod leased_job;
 mod limit_request;
 mod members;
 #[cfg(feature = "remote")]
@@ -33,6 +34,7 @@ mod schedule_request;
 mod series_object;
 mod settle_request;
 mod stats_object;
+mod transfer_object;
 mod unique_request;
 mod values;
 mod worker_object;
@@ -51,10 +53,12 @@ pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use history_object::HistoryObject;
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob, json_or_base64};
 #[cfg(feature = "remote")]
-pub(crate) use job_reading::{LeasedJob, read_job_object, read_leased_job, read_log_line};
+pub(crate) use job_reading::read_job_object;
 pub(crate) use job_request::read_row;
 pub use job_request::{read_edit, read_job};
 pub use key_request::{AuditObject, KeyObject, read_new_key, read_rotation};
+#[cfg(feature = "remote")]
+pub(crate) use leased_job::{LeasedJob, read_leased_job, read_log_line};
 pub use limit_request::{LimitObject, read_limit};
 #[cfg(feature = "remote")]
 pub(crate) use new_job_object::new_job_json;
@@ -80,6 +84,7 @@ pub use schedule_request::{
 pub use series_object::SeriesObject;
 pub use settle_request::{OutcomeWord, SettleItem, read_outcome, read_settle};
 pub use stats_object::{LatencyObject, ObservedStats, RatesObject, SpreadObject, StatsObject};
+pub(crate) use transfer_object::{Line, job_line, queue_line, read_line, schedule_line};
 pub use worker_object::{
     ClaimObject, ExtendObject, HeartbeatObject, RegisteredObject, SettledObject, WorkerObject,
 };

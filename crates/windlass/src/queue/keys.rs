@@ -115,6 +115,15 @@ impl Queue {
         self.store().note_use(id, every).await
     }
 
+    /// Leaves a line in the audit of a request that was refused to the actor at work
+    /// ([`Actor::doing`](crate::Actor::doing)): what was asked for, and what stood against it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn note_refused(&self, target: &str, detail: &str) -> Result<(), Error> {
+        self.store().note_refused(&self.namespace, target, detail).await
+    }
+
     /// Reads lines of the audit, the latest first.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod operate;
 mod replies;
 mod schedules;
 mod series;
+mod transfer;
 mod workers;
 
 use std::fmt;
@@ -28,6 +29,7 @@ pub use enqueue::{Enqueue, Enqueued};
 use events::Feed;
 pub(crate) use schedules::check_schedule;
 pub use series::{Rates, Series, SeriesPoint, SeriesQuery, Took};
+pub use transfer::{ExportLine, Imported};
 
 pub use operate::{DeadGroup, DeadGroups, OperationPreview};
 pub use replies::{Opened, Request};

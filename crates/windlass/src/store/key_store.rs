@@ -21,6 +21,8 @@ pub(crate) trait KeyStore {
     fn revoke_key(&self, id: &str) -> Reply<'_, KeyRecord>;
     /// Notes that a key is used, unless that was noted within `every`.
     fn note_use(&self, id: &str, every: Duration) -> Reply<'_, ()>;
+    /// Leaves a line of a request that was refused.
+    fn note_refused(&self, namespace: &Arc<str>, target: &str, detail: &str) -> Reply<'_, ()>;
     fn audit(&self, namespace: &Arc<str>, filter: AuditFilter) -> Reply<'_, Vec<AuditRecord>>;
 }
 
@@ -43,6 +45,11 @@ impl<D: Driver> KeyStore for SqlStore<D> {
     fn add_key(&self, key: ApiKey, new: NewKey, is_first: bool) -> Reply<'_, Option<KeyRecord>> {
         let by = Actor::current().map_or_else(|| Actor::local().name, |actor| actor.name.clone());
         Box::pin(self.act(verb::AddKey { key, new, by, is_first, now: self.now() }))
+    }
+
+    fn note_refused(&self, namespace: &Arc<str>, target: &str, detail: &str) -> Reply<'_, ()> {
+        let (namespace, target) = (Arc::clone(namespace), target.to_owned());
+        Box::pin(self.act(verb::NoteRefused { namespace, target, detail: detail.to_owned() }))
     }
 
     fn find_key(&self, id: &str) -> Reply<'_, Option<KeyRow>> {

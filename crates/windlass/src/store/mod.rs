@@ -49,6 +49,7 @@ mod statements;
 #[cfg(feature = "testing")]
 mod test_faults;
 mod times;
+mod transfer_store;
 mod types;
 mod verb;
 mod waits;
@@ -80,7 +81,6 @@ pub use operation::{
     Operation, OperationFailure, OperationId, OperationRecord, OperationState, OperationTarget,
 };
 pub(crate) use operation_store::OperationStore;
-#[cfg(feature = "remote")]
 pub(crate) use origin::Origin;
 pub(crate) use queue_store::QueueStore;
 pub use reply_store::KeptReply;
@@ -88,6 +88,7 @@ pub(crate) use reply_store::{OpenedRequest, ReplyStore, RequestKey};
 pub(crate) use schedule_store::{Declared, ScheduleStore};
 #[cfg(feature = "testing")]
 pub(crate) use test_faults::TestFaults;
+pub(crate) use transfer_store::TransferStore;
 pub(crate) use types::{
     Admitted, Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, KnownWorker,
     Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Report,
@@ -95,7 +96,9 @@ pub(crate) use types::{
     WorkerOrigin, WorkerPage,
 };
 pub use types::{Existing, RetryOptions};
-pub(crate) use verb::{BundleRow, Happened, Minute, Minutes, Scope, Sort, Which, minute_of};
+pub(crate) use verb::{
+    BundleRow, Happened, Minute, Minutes, Restored, Scope, Sort, Transferred, Which, minute_of,
+};
 pub(crate) use worker_store::WorkerStore;
 
 /// What the users of one database in one process have in common.
@@ -138,6 +141,7 @@ pub(crate) trait Store:
     + MinuteStore
     + KeyStore
     + ReplyStore
+    + TransferStore
     + Send
     + Sync
     + 'static

@@ -68,7 +68,7 @@ impl<D: Driver> WorkerStore for SqlStore<D> {
         state: WorkerState,
     ) -> Reply<'_, WorkerRecord> {
         let (namespace, shared) = (Arc::clone(namespace), self.shared());
-        Box::pin(self.driver().write(verb::AskWorker { namespace, id, state, shared }))
+        Box::pin(self.act(verb::AskWorker { namespace, id, state, shared }))
     }
 
     fn renew_workers(&self, workers: Vec<(i64, i64)>) -> Reply<'_, u64> {

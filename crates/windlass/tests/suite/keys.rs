@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use windlass::{
     Actor, ApiKey, AuditFilter, AuditRecord, Error, NewKey, PauseOptions, PauseScope, Queue,
-    QueueSettings, Role,
+    QueueSettings, Role, WorkerState,
 };
 use windlass_testkit::{Harness, every_backend};
 
@@ -15,6 +15,7 @@ every_backend!(
     keys_are_listed_with_what_they_allow,
     what_somebody_does_is_in_the_audit,
     the_audit_is_read_page_by_page_and_filtered,
+    who_asked_a_worker_to_stop_is_in_the_audit,
 );
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -177,4 +178,22 @@ async fn the_audit_is_read_page_by_page_and_filtered(t: &Harness) {
     assert_eq!(lines(&t.queue, filter).await.len(), 2);
     let other = t.queue.in_namespace("other").expect("a name");
     assert_eq!(lines(&other, AuditFilter::default()).await, []);
+}
+
+async fn who_asked_a_worker_to_stop_is_in_the_audit(t: &Harness) {
+    let worker = t.queue.worker().handle_raw("mail", async |payload, _| windlass::Ok(payload));
+    let worker = worker.start().await.expect("a worker");
+    let id = worker.id();
+
+    let asked = async {
+        t.queue.ask_worker(id, WorkerState::Quiet).await.expect("asked");
+        t.queue.ask_worker(id, WorkerState::Terminate).await.expect("asked");
+    };
+    actor("abc").doing(asked).await;
+
+    let seen = lines(&t.queue, AuditFilter::default()).await;
+    let seen: Vec<(&str, &str)> = seen.iter().map(|it| (&*it.action, &*it.target)).collect();
+    let id = id.to_string();
+    assert_eq!(seen, [("worker.terminate", &*id), ("worker.quiet", &*id)]);
+    worker.stop().await;
 }

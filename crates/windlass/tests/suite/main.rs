@@ -57,6 +57,7 @@ mod steps;
 mod testing;
 mod texts;
 mod trace;
+mod transfer;
 mod typed;
 mod unique;
 mod within;

@@ -42,7 +42,6 @@ struct AboutPage {
     up: String,
     namespace: String,
     role: &'static str,
-    caller: String,
 }
 
 struct Line {
@@ -203,7 +202,6 @@ pub(in crate::dashboard) async fn about(viewer: Viewer) -> Answer {
         up: span(viewer.app.uptime()),
         namespace: viewer.queue.namespace().to_owned(),
         role: viewer.caller.role().as_str(),
-        caller: viewer.caller.name().to_owned(),
     };
     viewer.page("About", "about", &content).await
 }

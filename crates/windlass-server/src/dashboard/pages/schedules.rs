@@ -60,7 +60,7 @@ struct FormPage {
 struct Preview {
     spec: String,
     timezone: String,
-    ticks: Vec<Safe>,
+    ticks: Vec<String>,
     problem: String,
 }
 
@@ -360,8 +360,15 @@ fn ticks(viewer: &Viewer) -> Result<Preview, Problem> {
     let told = told.map_err(|_| Problem::internal())?;
     let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
     let (spec, timezone) = (text("spec"), text("timezone"));
-    let ticks = ticks.into_iter().map(time).collect();
+    // Not how far away they are: whoever writes a schedule wants to see hours.
+    let ticks = ticks.into_iter().map(clock).collect();
     Ok(Preview { spec, timezone, ticks, problem: String::new() })
+}
+
+/// An instant to the second.
+fn clock(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.get(..19).unwrap_or(&text).replace('T', " ")
 }
 
 fn back(viewer: &Viewer, name: &str, notice: &str) -> Answer {

@@ -22,9 +22,9 @@ use crate::store::{
     Admitted, BundleRow, BundleStore, Claims, Declared, EventStore, Expected, Fence, Found,
     Happened, KeptReply, KeyStore, KnownWorker, LimitStore, ListQuery, MinuteStore, Minutes,
     OpenedRequest, Operation, OperationId, OperationRecord, OperationStore, Pruned, PurgeBatch,
-    Purged, QueuePage, QueueStore, Reply, ReplyStore, Report, RequestKey, RetryOptions,
-    ScheduleStore, Scope, Served, Settled, Shared, Sort, Sweep, Taker, Which, WorkerKey,
-    WorkerPage, WorkerStore, edges,
+    Purged, QueuePage, QueueStore, Reply, ReplyStore, Report, RequestKey, Restored, RetryOptions,
+    ScheduleStore, Scope, Served, Settled, Shared, Sort, Sweep, Taker, TransferStore, Transferred,
+    Which, WorkerKey, WorkerPage, WorkerStore, edges,
 };
 
 /// Verbs that are refused with these words.
@@ -185,7 +185,15 @@ impl KeyStore for RemoteStore {
         fn revoke_key(&str) -> KeyRecord;
         fn note_use(&str, Duration) -> ();
         "the audit":
+        fn note_refused(&Arc<str>, &str, &str) -> ();
         fn audit(&Arc<str>, AuditFilter) -> Vec<AuditRecord>;
+    }
+}
+
+impl TransferStore for RemoteStore {
+    refuses! {
+        "an import":
+        fn restore(&Arc<str>, &str, Vec<Transferred>) -> Vec<Restored>;
     }
 }
 

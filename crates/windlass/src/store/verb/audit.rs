@@ -74,6 +74,27 @@ impl<V: Verb> Verb for Audited<V> {
     }
 }
 
+/// Nothing but a line: somebody asked for what they may not do.
+#[derive(Debug)]
+pub(crate) struct NoteRefused {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) target: String,
+    pub(crate) detail: String,
+}
+
+impl Verb for NoteRefused {
+    type Reply = ();
+
+    async fn run<T: Tx>(&self, _: &mut T) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn act(&self) -> Option<Act> {
+        let act = Act::new(&self.namespace, "request.refused", self.target.as_str());
+        Some(act.detail(self.detail.as_str()))
+    }
+}
+
 /// Reads lines, the latest first.
 #[derive(Debug)]
 pub(crate) struct ListAudit {

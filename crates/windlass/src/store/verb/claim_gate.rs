@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use super::admit::{Slot, delete_slots, slots_of};
 use super::admit_books::{put_slot, take_slot};
-use super::claim::{JobPart, Taken, read_bodies};
+use super::claim::{Taken, read_bodies};
 use super::enter::{Entry, THROTTLED_WIDTH};
+use super::job_part::JobPart;
 use crate::Error;
 use crate::job::Timestamp;
 use crate::store::catalog::Pair;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::apply::{Fenced, apply};
-use super::claim::{Claim, JobPart, Waiting};
+use super::claim::{Claim, Waiting};
+use super::job_part::JobPart;
 use super::unique::release;
 use crate::core::{Counts, Settlement, State};
 use crate::job::{EventName, JobId};

@@ -11,7 +11,7 @@ use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::rows::{JobRow, Room};
 use crate::store::statements::Sql;
 use crate::store::verb::cancel::leave_room;
-use crate::store::verb::claim::too_late;
+use crate::store::verb::job_part::too_late;
 
 /// A job that runs past its limit is looked at again after this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);

@@ -9,9 +9,9 @@ use crate::store::driver::{Batch, Param, Tx, Verb};
 use crate::store::rows::{JobRow, Room};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
-use crate::store::verb::claim::too_late;
 use crate::store::verb::explain_limits::limits;
 use crate::store::verb::inspect::is_served;
+use crate::store::verb::job_part::too_late;
 use crate::store::verb::locate;
 
 /// Parents that are named.

@@ -33,6 +33,7 @@ mod fold;
 mod gather;
 mod hand_out;
 mod inspect;
+mod job_part;
 mod limits;
 mod list;
 mod log;
@@ -57,6 +58,7 @@ mod reply;
 mod report;
 mod rescue;
 mod resolve;
+mod restore;
 mod retry;
 mod saved;
 mod schedules;
@@ -76,7 +78,7 @@ pub(crate) use admit::Admit;
 pub(crate) use api_keys::{
     AddKey, FindKey, HasKeys, KeyRow, ListKeys, NoteUse, RevokeKey, RotateKey,
 };
-pub(crate) use audit::{Audited, Line, ListAudit};
+pub(crate) use audit::{Audited, Line, ListAudit, NoteRefused};
 pub(crate) use bundle::{
     BundleRow, CommitBatch, Made, NewBundle, OpenBatch, ReadBundles, Sort, Which,
 };
@@ -126,6 +128,7 @@ pub(crate) use reply::{CloseRequest, Effect, OpenRequest};
 pub(crate) use report::ReportAll;
 pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
+pub(crate) use restore::{Restore, Restored, Transferred};
 pub(crate) use retry::Retry;
 pub(crate) use saved::{ReadCheckpoints, ReadSaved, Save};
 pub(crate) use schedules::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::job::{JobId, Timestamp, WorkerId, WorkerRecord, WorkerState};
+use crate::job::{Act, JobId, Timestamp, WorkerId, WorkerRecord, WorkerState};
 use crate::store::driver::{Batch, Lane, Row, Tx, Verb, Waits};
 use crate::store::rows::{Room, read_json, read_millis};
 use crate::store::statements::Sql;
@@ -139,6 +139,15 @@ impl Verb for AskWorker {
         tx.execute(Sql::WorkerAsk, &params).await?;
         tx.effects().cancelling();
         Ok(WorkerRecord { state: self.state, ..worker })
+    }
+
+    fn act(&self) -> Option<Act> {
+        let action = match self.state {
+            WorkerState::Run => return None,
+            WorkerState::Quiet => "worker.quiet",
+            WorkerState::Terminate => "worker.terminate",
+        };
+        Some(Act::new(&self.namespace, action, self.id.to_string()))
     }
 }
 
