@@ -1,6 +1,6 @@
 //! The dashboard: pages over the same calls as the API, behind the same gate.
 //!
-//! A [`Server`](crate::Server) has it at `/ui/`. A program of your own mounts it with [`router`]:
+//! A [`Server`] has it at `/ui/`. A program of your own mounts it with [`router`]:
 //!
 //! ```no_run
 //! # async fn run(queue: windlass::Queue) {
