@@ -41,7 +41,7 @@ const CHECKS: &[Check] =
 
 const STEPS: &[Step] = &[
     ("test", |env| commands::test_with(&[], env)),
-    ("browser", |_| e2e::run(&["--smoke".to_owned()])),
+    ("browser", |_| e2e::smoke()),
     ("torture", torture),
     ("torture of servers", torture_of_servers),
     ("torture checks", torture_checks),

@@ -123,7 +123,7 @@ fn known_url(kind: Kind, on_disk: bool) -> Option<String> {
     given.or_else(|| Some(shared_server(kind, on_disk)?.url()))
 }
 
-pub(crate) fn is_ci() -> bool {
+fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| value == "true")
 }
 
