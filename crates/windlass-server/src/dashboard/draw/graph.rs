@@ -150,7 +150,7 @@ fn boxed(body: &mut String, node: &Node, (x, y): (usize, usize)) {
     // Writing to a string cannot fail.
     let _ = write!(
         body,
-        r##"<a href="{}" class="node s-{state}" aria-label="{name} {kind}, {word}"><rect x="{x}" y="{y}" width="{WIDE}" height="{TALL}" rx="7"/><rect class="strip" x="{x}" y="{y}" width="6" height="{TALL}" rx="3"/><text x="{}" y="{}">{name}</text><text class="kind" x="{}" y="{}">{kind}</text><svg x="{}" y="{}" width="14" height="14"><use href="#i-{state}"/></svg></a>"##,
+        r##"<a href="{}" class="node s-{state}" aria-label="{name} {kind}, {word}"><rect x="{x}" y="{y}" width="{WIDE}" height="{TALL}" rx="7"/><rect class="strip" x="{x}" y="{y}" width="6" height="{TALL}" rx="3"/><text x="{}" y="{}">{name}</text> <text class="kind" x="{}" y="{}">{kind}</text><svg x="{}" y="{}" width="14" height="14"><use href="#i-{state}"/></svg></a>"##,
         escaped(&node.link),
         x + 16,
         y + 19,
