@@ -23,7 +23,7 @@ async fn request_ids_are_echoed_or_made() {
 async fn unknown_paths_and_wrong_methods_are_problems() {
     let api = Api::start().await;
 
-    for path in ["/", "/api", "/api/v2", "/api/v1/jobs/1/run-now", "/api/v1/jobs/", "/metrics/x"] {
+    for path in ["/x", "/api", "/api/v2", "/api/v1/jobs/1/run-now", "/api/v1/jobs/", "/metrics/x"] {
         api.get(path).await.problem(404, "not_found");
     }
     for (method, path, allow) in [
