@@ -21,6 +21,7 @@ const CHROMIUM: &str = "chromium";
 /// Runs the tests; arguments but `--smoke` and `--shots` go to Node's test runner.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     prepare()?;
+    cargo(&["build", "-q", "-p", "windlass-cli"], &[])?;
     in_browser(args)
 }
 
@@ -30,6 +31,8 @@ pub(crate) fn smoke() -> Result<(), Failure> {
         println!("skipped: {missing}");
         return Ok(());
     }
+    // The binary that the tests have built, with their features.
+    cargo(&["test", "-q", "--workspace", "--no-run"], &[])?;
     in_browser(&["--smoke".to_owned()])
 }
 
@@ -39,7 +42,6 @@ fn prepare() -> Result<(), Failure> {
 }
 
 fn in_browser(args: &[String]) -> Result<(), Failure> {
-    cargo(&["build", "-q", "-p", "windlass-cli"], &[])?;
     let is = |flag: &str| args.iter().any(|arg| arg == flag);
     let mut command = Command::new("node");
     command.args(["--test", "--test-concurrency=1"]).current_dir(folder());
