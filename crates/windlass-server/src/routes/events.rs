@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse as _;
 use futures_util::stream::unfold;
 use serde_json::json;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use windlass::{EventFilter, EventStream, Observed, Queue};
 
@@ -25,6 +26,11 @@ use crate::request::{Namespaced, Pairs, header_text, unknown_parameter};
 
 /// Between two comments on a stream that is quiet: proxies close what says nothing for a minute.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
+
+/// Least time between two writes to a client. What comes after a quiet spell goes out at once; on a busy
+/// stream what happens meanwhile goes out together, or thousands of clients would each cost a wake-up and a
+/// system call per event.
+const WRITE_EVERY: Duration = Duration::from_millis(50);
 
 /// Bytes that are written at once, roughly, when many events are there.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -38,7 +44,8 @@ pub(crate) async fn events(
     let filter = filter(&pairs, &headers)?;
     let stream = queue.events(filter).await?;
     let standing = Standing::new(&app, &caller);
-    let feed = Feed { stream, queue, stop: app.stop.clone(), standing, is_new: true };
+    let stop = app.stop.clone();
+    let feed = Feed { stream, queue, stop, standing, is_new: true, may_write: Instant::now() };
     let body = unfold(feed, async |mut feed| {
         let text = feed.next().await?;
         Some((Ok::<_, Infallible>(text), feed))
@@ -59,6 +66,7 @@ struct Feed {
     stop: CancellationToken,
     standing: Standing,
     is_new: bool,
+    may_write: Instant,
 }
 
 impl Feed {
@@ -82,6 +90,11 @@ impl Feed {
                 () = self.standing.due(&clock) => {}
             }
         };
+        tokio::select! {
+            () = self.stop.cancelled() => return None,
+            () = sleep_until(self.may_write) => {}
+        }
+        self.may_write = Instant::now() + WRITE_EVERY;
         let mut text = String::new();
         write(&mut text, &first);
         while text.len() < CHUNK_BYTES

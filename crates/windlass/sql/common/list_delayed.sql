@@ -1,6 +1,7 @@
 -- Ids of jobs in the delayed room.
 -- {filter}: reasons of d, keyset, conditions on j, order, limit      returns: id
+--   `cross join`: SQLite would walk all jobs of a queue that is asked for, and sort what it finds.
 -- index: delayed_job
 select d.job_id from {prefix}delayed d
-join {prefix}job j on j.id = d.job_id
-where 1 = 1 {filter}
+cross join {prefix}job j
+where j.id = d.job_id {filter}

@@ -1,6 +1,6 @@
 //! What people change of jobs that are stored: one at a time, or many in an operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Queue;
 use crate::job::{JobEdit, JobId, JobRecord, JobRef, Timestamp};
@@ -16,7 +16,7 @@ const PREVIEW_PAGE: usize = 10_000;
 const SAMPLE_MAX: usize = 10;
 
 /// Dead letters that are looked at for groups, the latest first.
-const DEAD_MAX: usize = 20_000;
+const DEAD_MAX: usize = 5_000;
 
 /// Jobs that an operation would be done to.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct OperationPreview {
 pub struct DeadGroups {
     /// The groups.
     pub groups: Vec<DeadGroup>,
-    /// Whether all dead letters were looked at; otherwise only the latest 20,000.
+    /// Whether all dead letters were looked at; otherwise only the latest 5,000.
     pub complete: bool,
 }
 
@@ -177,8 +177,11 @@ impl Queue {
     pub async fn dead_groups(&self) -> Result<DeadGroups, Error> {
         let dead = self.store().dead(&self.namespace, DEAD_MAX).await?;
         let mut groups: BTreeMap<String, DeadGroup> = BTreeMap::new();
+        let mut known = HashMap::new();
         for letter in dead.letters {
-            let fingerprint = letter.fingerprint();
+            // Many say the same word for word.
+            let said = (letter.kind.clone(), letter.class.clone(), letter.message.clone());
+            let fingerprint = known.entry(said).or_insert_with(|| letter.fingerprint()).clone();
             match groups.get_mut(&fingerprint) {
                 Some(group) => group.add(letter),
                 None => drop(groups.insert(fingerprint.clone(), letter.into_group(fingerprint))),

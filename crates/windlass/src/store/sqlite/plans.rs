@@ -141,6 +141,21 @@ fn pages_of_pending_jobs_probe_each_lane_and_never_walk_the_room() {
 }
 
 #[test]
+fn the_room_of_a_state_is_walked_and_not_the_jobs_of_a_queue() {
+    let connection = Connection::open_in_memory().unwrap();
+    migrate(&connection, Timestamp::from_micros(0), true).unwrap();
+
+    for state in crate::State::ALL {
+        let query =
+            ListQuery { states: vec![state], queues: vec!["a".to_owned()], ..ListQuery::default() };
+        for plan in list_plans(&connection, &query) {
+            assert!(!plan.contains("TEMP B-TREE"), "{state} sorts:\n{plan}");
+            assert!(!plan.starts_with("SEARCH j"), "{state} begins with the jobs:\n{plan}");
+        }
+    }
+}
+
+#[test]
 fn what_no_index_answers_is_never_left_to_a_statement() {
     let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let at = Some(Timestamp::from_micros(1_800_000_000_000_000));
