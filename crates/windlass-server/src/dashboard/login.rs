@@ -9,7 +9,7 @@ use windlass::{ApiKey, Queue};
 use super::assets::{self, Links};
 use super::forms::Form;
 use super::page::{Viewer, see, theme, written};
-use super::sessions::set_cookie;
+use super::sessions::{end, set_cookie};
 use super::text::encoded;
 use super::{NAMESPACE_COOKIE, is_encrypted, peer};
 use crate::app::{App, Shared};
@@ -72,8 +72,12 @@ pub(super) async fn sign_in(State(app): State<Shared>, mut request: Request) -> 
     let ip = app.proxies.client(Peer::of(&parts.extensions), &parts.headers);
     let text = form.text("key").unwrap_or_default();
     let checked = app.keys.check(&app, text, ip).await;
-    let (caller, key) = match (checked, ApiKey::parse(text)) {
-        (Ok(caller), Some(key)) => (caller, key),
+    let opened = match (&checked, ApiKey::parse(text)) {
+        (Ok(_), Some(key)) => app.queue()?.open_session(&key).await?,
+        _ => None,
+    };
+    let (caller, id) = match (checked, opened) {
+        (Ok(caller), Some(id)) => (caller, id),
         (Err(problem), _) if !problem.is_unauthorized() => return Err(problem),
         _ => {
             let page = written(&LoginPage {
@@ -94,8 +98,7 @@ pub(super) async fn sign_in(State(app): State<Shared>, mut request: Request) -> 
         false => next,
     };
     // A session that somebody else may have planted ends here.
-    app.dashboard.sessions.end(&parts.headers);
-    let id = app.dashboard.sessions.open_for(key, app.now())?;
+    end(&app, &parts.headers).await?;
     let is_secure = is_encrypted(&app, peer(&parts), &parts.headers);
     let response = see(&format!("{}{next}", app.dashboard.base))?;
     with_cookie(response, &set_cookie(Some(&id), is_secure))
@@ -104,7 +107,7 @@ pub(super) async fn sign_in(State(app): State<Shared>, mut request: Request) -> 
 /// Ends the session.
 pub(super) async fn sign_out(State(app): State<Shared>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    app.dashboard.sessions.end(&parts.headers);
+    end(&app, &parts.headers).await?;
     let is_secure = is_encrypted(&app, peer(&parts), &parts.headers);
     let response = see(&format!("{}/login", app.dashboard.root()))?;
     with_cookie(response, &set_cookie(None, is_secure))

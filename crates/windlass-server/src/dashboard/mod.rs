@@ -41,7 +41,8 @@ use crate::auth::{Caller, Peer, gate};
 use crate::edge::edge;
 pub(crate) use page::render;
 pub(crate) use routes::routes;
-use sessions::{Sessions, cookie};
+pub(crate) use sessions::session_of;
+use sessions::{Tokens, cookie};
 pub(crate) use table::PAGES;
 
 /// Remembers which namespace a browser looks at.
@@ -80,13 +81,13 @@ pub(crate) struct Dashboard {
     /// Where it is mounted: empty, or a path without a slash at its end.
     base: String,
     is_tls: bool,
-    pub(crate) sessions: Sessions,
+    tokens: Tokens,
     frames: live::Frames,
 }
 
 impl Dashboard {
     pub(crate) fn new(base: String, is_tls: bool) -> Self {
-        Self { base, is_tls, sessions: Sessions::default(), frames: live::Frames::default() }
+        Self { base, is_tls, tokens: Tokens::default(), frames: live::Frames::default() }
     }
 
     /// A route without the path that the dashboard is mounted at.

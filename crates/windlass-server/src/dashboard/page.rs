@@ -94,7 +94,8 @@ impl Viewer {
         if self.is_fragment {
             return String::new();
         }
-        self.app.dashboard.sessions.token(&self.headers, self.queue.namespace())
+        let session = self.caller.session(&self.headers);
+        self.app.dashboard.tokens.token(session, self.queue.namespace())
     }
 
     /// The parameters in the address.

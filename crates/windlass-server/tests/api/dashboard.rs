@@ -1,5 +1,7 @@
 //! The dashboard as browsers see it: pages, their headers, what they escape, and what they refuse.
 
+use std::time::Duration;
+
 use windlass::{NewKey, Queue, Role};
 
 use crate::client::{Api, Reply};
@@ -306,6 +308,45 @@ async fn a_session_lives_with_its_key() {
         assert_eq!(admin.post(&path, &[]).await.status, 303);
     }
     assert_eq!(viewer.get("/ui/jobs").await.status, 303);
+}
+
+#[tokio::test]
+async fn a_session_counts_on_every_server_of_its_database() {
+    let (api, clock) = Api::over_clock().await;
+    let other = api.beside().await;
+    let admin = Browser::with_key(&api, Role::Admin).await;
+    let viewer = Browser::with_key(&api, Role::Viewer).await;
+    let there =
+        |browser: &Browser<'_>| Browser { cookie: browser.cookie.clone(), ..Browser::new(&other) };
+    let (admin_there, viewer_there) = (there(&admin), there(&viewer));
+    assert_eq!(admin_there.get("/ui/keys").await.status, 200);
+    assert_eq!(viewer_there.get("/ui/jobs").await.status, 200);
+    // A form of a page of one server is sent to the other.
+    let fields = [("name", "mail"), ("token", &*admin.token().await)];
+    assert_eq!(admin_there.post_as("/ui/queues", &fields, &[OURS]).await.status, 303);
+
+    let keys = api.queue.keys("").await.expect("keys");
+    let key = keys.iter().find(|key| key.role == Role::Viewer).expect("the viewer's");
+    assert_eq!(admin.post(&format!("/ui/keys/{}/revoke", key.id), &[]).await.status, 303);
+    assert_eq!(viewer.get("/ui/jobs").await.status, 303, "at once");
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(viewer_there.get("/ui/jobs").await.status, 303, "after half a minute");
+
+    let again = Browser::with_key(&api, Role::Admin).await;
+    assert_eq!(admin_there.post("/ui/logout", &[]).await.status, 303);
+    assert_eq!(admin_there.get("/ui/keys").await.status, 303);
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(admin.get("/ui/keys").await.status, 303);
+    // What names a session is no key, and the other way round.
+    let id = again.cookie.split('=').nth(1).expect("a value").to_owned();
+    let as_key = [("Authorization", &*format!("Bearer {id}"))];
+    assert_eq!(again.get("/ui/keys").await.status, 200);
+    api.send("GET", "/api/v1/jobs", &as_key, b"").await.problem(401, "unauthorized");
+    let (cookie, api) = (again.cookie.clone(), api.again().await);
+    let again = Browser { cookie, ..Browser::new(&api) };
+    assert_eq!(again.get("/ui/keys").await.status, 200, "over a restart");
+    clock.advance(Duration::from_secs(12 * 3600));
+    assert_eq!(again.get("/ui/keys").await.status, 303);
 }
 
 #[tokio::test]

@@ -42,6 +42,11 @@ fn hot_statements_use_their_index() {
         Sql::ScheduleDue,
         Sql::ScheduleNext,
         Sql::TickEdge,
+        Sql::SessionGet,
+        Sql::SessionOfKey,
+        Sql::SessionEdge,
+        Sql::SessionTrim,
+        Sql::SessionEndOfKey,
     ] {
         let plan = plan(&connection, sql);
         assert!(!plan.contains("TEMP B-TREE"), "{sql:?} sorts:\n{plan}");

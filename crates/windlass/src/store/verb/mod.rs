@@ -62,6 +62,7 @@ mod restore;
 mod retry;
 mod saved;
 mod schedules;
+mod sessions;
 mod settle;
 mod signal;
 mod submit;
@@ -134,6 +135,7 @@ pub(crate) use saved::{ReadCheckpoints, ReadSaved, Save};
 pub(crate) use schedules::{
     ListSchedules, ListTicks, PauseSchedule, PutSchedule, RemoveSchedule, ScheduleRow,
 };
+pub(crate) use sessions::{EndSession, FindSession, OpenSession};
 pub(crate) use settle::Settle;
 pub(crate) use signal::Signal;
 pub(crate) use submit::Submit;
