@@ -10,11 +10,12 @@ use crate::client::{Api, Reply};
 const CANARY: &str = "<script>alert(1)</script>";
 
 /// Pages of a namespace without ids in their address.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/ui/",
     "/ui/?range=24h",
     "/ui/jobs",
     "/ui/queues",
+    "/ui/queue-form",
     "/ui/types",
     "/ui/schedules",
     "/ui/schedule-form",
@@ -452,15 +453,22 @@ async fn queues_and_schedules_are_steered_by_forms() {
     let paused = [("reason", "the server moves")];
     assert_eq!(browser.post("/ui/queues/mail/pause", &paused).await.status, 303);
     assert!(browser.get("/ui/queues/mail").await.text().contains("the server moves"));
-    let settings =
-        [("concurrency", "3"), ("rate_count", "5"), ("rate_per", "1m"), ("keep_failed", "forever")];
+    let settings = [
+        ("concurrency", "3"),
+        ("rate.count", "5"),
+        ("rate.per", "1m"),
+        ("retention.failed", "forever"),
+        ("backoff.strategy", "list"),
+        ("backoff.delays", "10s, 1m"),
+        ("fair", "on"),
+        ("fair.window", "7"),
+    ];
     assert_eq!(browser.post("/ui/queues/mail/settings", &settings).await.status, 303);
     let queue = api.get("/api/v1/queues/mail").await.json();
     assert_eq!((&queue["concurrency"], &queue["rate"]["count"]), (&3.into(), &5.into()));
     assert_eq!(queue["retention"]["failed"], serde_json::Value::Null);
-    let wrong = browser.post("/ui/queues/mail/settings", &[("concurrency", "many")]).await;
-    assert_eq!(wrong.status, 422);
-    assert!(wrong.text().contains("/concurrency"), "{}", wrong.text());
+    assert_eq!(queue["backoff"]["delays"], serde_json::json!(["10s", "1m"]));
+    assert_eq!(queue["fair"]["window"], 7);
     assert_eq!(browser.post("/ui/queues/mail/resume", &[]).await.status, 303);
     assert_eq!(browser.post("/ui/queues/mail/purge", &[("confirm", "other")]).await.status, 400);
 
@@ -487,6 +495,54 @@ async fn queues_and_schedules_are_steered_by_forms() {
     let made = browser.post("/ui/schedules/nightly/trigger", &[]).await;
     assert!(made.header("location").is_some_and(|place| place.starts_with("/ui/jobs/")));
     assert_eq!(browser.post("/ui/schedules/nightly/delete", &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_queue_is_said_at_its_field() {
+    let api = Api::start().await;
+    let browser = Browser::new(&api);
+    assert_eq!(browser.get("/ui/queue-form").await.status, 200);
+    let new = [("name", "mail"), ("concurrency", "many"), ("backoff.delays", "10s, soon")];
+    let refused = browser.post("/ui/queues", &new).await;
+    assert_eq!(refused.status, 422);
+    let text = refused.text();
+    for part in [
+        "id=\"concurrency-error\"",
+        "id=\"backoff.delays-error\"",
+        "value=\"many\"",
+        "value=\"10s, soon\"",
+        "name=\"name\" value=\"mail\"",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let new = [("name", "mail"), ("concurrency", "2"), ("ttl", "1h")];
+    let made = browser.post("/ui/queues", &new).await;
+    assert_eq!(made.header("location"), Some("/ui/queues/mail?notice=created"));
+    let again = browser.post("/ui/queues", &new).await;
+    assert_eq!(again.status, 422);
+    assert!(again.text().contains("id=\"name-error\""), "{}", again.text());
+
+    // Two people at once: the second one sees that, and what they wrote.
+    let version = |page: &str| {
+        let rest = page.split("name=\"version\" value=\"").nth(1).expect("a version");
+        rest.split('"').next().expect("an end").to_owned()
+    };
+    let seen = version(&browser.get("/ui/queues/mail").await.text());
+    let first = [("concurrency", "3"), ("version", &*seen)];
+    assert_eq!(browser.post("/ui/queues/mail/settings", &first).await.status, 303);
+    let second = [("concurrency", "4"), ("version", &*seen)];
+    let met = browser.post("/ui/queues/mail/settings", &second).await;
+    assert_eq!(met.status, 409);
+    let page = met.text();
+    assert!(page.contains("id=\"conflict\"") && page.contains("value=\"4\""), "{page}");
+    let now = version(&page);
+    let wrong = [("concurrency", "0"), ("version", &*now)];
+    let wrong = browser.post("/ui/queues/mail/settings", &wrong).await;
+    assert_eq!((wrong.status, version(&wrong.text())), (422, now.clone()));
+    let over = [("concurrency", "4"), ("version", &*now)];
+    assert_eq!(browser.post("/ui/queues/mail/settings", &over).await.status, 303);
+    let queue = api.get("/api/v1/queues/mail").await.json();
+    assert_eq!((&queue["concurrency"], &queue["ttl"]), (&4.into(), &serde_json::Value::Null));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ pub(super) mod job_forms;
 pub(super) mod jobs;
 pub(super) mod overview;
 mod query;
+pub(super) mod queue_form;
 pub(super) mod queues;
 mod rows;
 pub(super) mod schedules;
