@@ -498,6 +498,25 @@ async fn queues_and_schedules_are_steered_by_forms() {
 }
 
 #[tokio::test]
+async fn the_overview_says_what_stands_out() {
+    let api = Api::start().await;
+    let browser = Browser::new(&api);
+    let quiet = browser.get("/ui/").await.text();
+    assert!(quiet.contains("Nothing stands out"), "{quiet}");
+    assert!(quiet.contains("<dt>oldest job</dt>") && quiet.contains("<dt>upkeep</dt>"));
+
+    api.enqueue(r#"{"type":"a","queue":"q","payload":1}"#).await;
+    let pause = [("reason", "the server moves")];
+    api.enqueue(r#"{"type":"b","queue":"still","payload":1}"#).await;
+    assert_eq!(browser.post("/ui/queues/still/pause", &pause).await.status, 303);
+    let page = browser.get("/ui/").await.text();
+
+    assert!(page.contains("No worker runs the type a in the queue q"), "{page}");
+    assert!(page.contains("The queue still is paused: the server moves."), "{page}");
+    assert!(!page.contains("the type b"), "a paused queue waits for nobody: {page}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_queue_is_said_at_its_field() {
     let api = Api::start().await;
     let browser = Browser::new(&api);

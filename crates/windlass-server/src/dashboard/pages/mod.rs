@@ -4,6 +4,7 @@ pub(super) mod access;
 pub(super) mod bulk;
 pub(super) mod bundles;
 pub(super) mod catalog;
+mod findings;
 pub(super) mod job;
 pub(super) mod job_forms;
 pub(super) mod jobs;
