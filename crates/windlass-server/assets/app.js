@@ -75,6 +75,14 @@
   }, true);
   all("[data-submit]").forEach((one) => one.addEventListener("change", () => one.form.requestSubmit()));
 
+  // The query bar offers words one after the other: each offer begins with what stands before the last word.
+  const offers = all("#words option").map((one) => [one, one.value]);
+  $("query")?.addEventListener("input", (event) => {
+    const text = event.target.value;
+    const before = text.slice(0, text.lastIndexOf(" ") + 1);
+    offers.forEach(([one, word]) => { one.value = before + word; });
+  });
+
   // Selection
   const picks = () => all('#rows input[name="id"]');
   const showPicked = () => {

@@ -498,6 +498,30 @@ async fn queues_and_schedules_are_steered_by_forms() {
 }
 
 #[tokio::test]
+async fn fields_offer_the_names_that_there_are() {
+    let api = Api::start().await;
+    let browser = Browser::new(&api);
+    let job = r#"{"type":"mail.send","queue":"q","payload":1,"tags":{"customer":"42"}}"#;
+    let id = api.enqueue(job).await;
+
+    let page = browser.get("/ui/jobs").await.text();
+    for word in ["state:dead_letter", "queue:q", "type:mail.send", "tag:customer:"] {
+        assert!(page.contains(&format!("<option value=\"{word}\">")), "{word}: {page}");
+    }
+    let asked = [("action", "move"), ("what", "all"), ("q", "queue:q")];
+    let confirm = browser.post("/ui/operations/confirm", &asked).await.text();
+    let edit = browser.get(&format!("/ui/jobs/{id}/edit")).await.text();
+    let schedule = browser.get("/ui/schedule-form").await.text();
+    for page in [&confirm, &edit, &schedule] {
+        assert!(
+            page.contains("list=\"queues\"") && page.contains("<option value=\"q\">"),
+            "{page}"
+        );
+    }
+    assert!(schedule.contains("<option value=\"mail.send\">"));
+}
+
+#[tokio::test]
 async fn the_overview_says_what_stands_out() {
     let api = Api::start().await;
     let browser = Browser::new(&api);

@@ -8,6 +8,7 @@ mod findings;
 pub(super) mod job;
 pub(super) mod job_forms;
 pub(super) mod jobs;
+mod names;
 pub(super) mod overview;
 mod query;
 pub(super) mod queue_form;
