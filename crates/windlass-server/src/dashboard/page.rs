@@ -12,8 +12,8 @@ use super::assets::{self, Links};
 use super::live::Fragment;
 use super::sessions::cookie;
 use super::text::encoded;
-use super::{PAGE_HEADERS, is_encrypted, peer};
-use crate::app::{App, Shared};
+use super::{PAGE_HEADERS, Place, is_encrypted, peer};
+use crate::app::Shared;
 use crate::auth::Caller;
 use crate::endpoints::Permission;
 use crate::problem::Problem;
@@ -49,6 +49,7 @@ pub(super) struct Viewer {
     pub(super) queue: Queue,
     headers: HeaderMap,
     uri: Uri,
+    place: Place,
     is_fragment: bool,
 }
 
@@ -62,6 +63,7 @@ impl FromRequestParts<Shared> for Viewer {
             app: Shared::clone(app),
             caller,
             queue,
+            place: Place::of(app, &parts.extensions, &parts.headers),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
             is_fragment: parts.extensions.get::<Fragment>().is_some(),
@@ -72,7 +74,7 @@ impl FromRequestParts<Shared> for Viewer {
 impl Viewer {
     /// The path of the first page, which all links begin with.
     pub(super) fn root(&self) -> String {
-        self.app.dashboard.root()
+        self.place.root()
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -249,12 +251,12 @@ fn headed(headers: &mut HeaderMap) {
 
 /// Shows what went wrong as a page, or leads to where one signs in.
 pub(crate) fn render(
-    app: &App,
+    place: &Place,
     (method, uri): (&Method, &Uri),
     (problem, request_id): (&Problem, &str),
     response: &mut Response,
 ) {
-    let root = app.dashboard.root();
+    let root = place.root();
     headed(response.headers_mut());
     if problem.is_unauthorized() && *method == Method::GET {
         let wanted = uri.path_and_query().map_or("", |it| it.as_str());

@@ -498,6 +498,42 @@ async fn queues_and_schedules_are_steered_by_forms() {
 }
 
 #[tokio::test]
+async fn it_is_shown_below_the_path_of_a_proxy() {
+    let below = |path: &str| path.parse().expect("a path");
+    let api = Api::start_with(|server| server.base_path(below("/jobs"))).await;
+    for asked in ["/jobs/ui/", "/ui/"] {
+        let page = api.get(asked).await;
+        let text = page.text();
+        assert_eq!(page.status, 200, "{asked}");
+        assert!(text.contains("href=\"/jobs/ui/queues\""), "{asked}: {text}");
+        assert!(!text.contains("\"/ui/"), "{asked}: {text}");
+    }
+    let root = api.get("/jobs").await;
+    assert_eq!((root.status, root.header("location")), (303, Some("/jobs/ui/")));
+    assert_eq!(api.get("/jobs/api/v1/jobs").await.status, 200);
+    assert_eq!(api.get("/jobsite/ui/").await.status, 404);
+    let told = [("X-Forwarded-Prefix", "/evil")];
+    let page = api.send("GET", "/ui/", &told, b"").await.text();
+    assert!(
+        page.contains("\"/jobs/ui/queues\"") && !page.contains("/evil"),
+        "nobody's word counts"
+    );
+
+    let trusted = "127.0.0.1/32".parse().expect("a network");
+    let api = Api::start_with(|server| server.proxies([trusted])).await;
+    let key = api.queue.create_key(NewKey::new(Role::Admin)).await.expect("a key").1.reveal();
+    let told = [("X-Forwarded-Prefix", "/a/b/"), FORM, OURS];
+    let led = api.send("GET", "/ui/jobs", &told[..1], b"").await;
+    assert_eq!(led.header("location"), Some("/a/b/ui/login?next=%2Fui%2Fjobs"));
+    let body = format!("key={key}&next=/a/b/ui/queues");
+    let led = api.send("POST", "/ui/login", &told, body.as_bytes()).await;
+    assert_eq!(led.header("location"), Some("/a/b/ui/queues"), "{led:?}");
+    let odd = [("X-Forwarded-Prefix", "//evil.example")];
+    let led = api.send("GET", "/ui/jobs", &odd, b"").await;
+    assert_eq!(led.header("location"), Some("/ui/login?next=%2Fui%2Fjobs"));
+}
+
+#[tokio::test]
 async fn fields_offer_the_names_that_there_are() {
     let api = Api::start().await;
     let browser = Browser::new(&api);
