@@ -130,6 +130,7 @@ impl Viewer {
             root: self.root(),
             links: assets::links(),
             theme: theme(&self.headers),
+            density: chosen(&self.headers, "windlass_density", &["roomy", "dense"]),
             title,
             place,
             notice,
@@ -174,6 +175,7 @@ struct Layout<'a> {
     root: String,
     links: Links,
     theme: &'static str,
+    density: &'static str,
     title: &'a str,
     place: &'static str,
     notice: &'static str,
@@ -218,11 +220,14 @@ pub(super) fn see(place: &str) -> Answer {
 
 /// The theme that was chosen in this browser; none means that of the system.
 pub(super) fn theme(headers: &HeaderMap) -> &'static str {
-    match cookie(headers, "windlass_theme") {
-        Some("dark") => "dark",
-        Some("light") => "light",
-        _ => "auto",
-    }
+    chosen(headers, "windlass_theme", &["auto", "light", "dark", "contrast"])
+}
+
+/// One of these words, as a cookie says; the first one otherwise.
+fn chosen(headers: &HeaderMap, name: &str, words: &[&'static str]) -> &'static str {
+    let said = cookie(headers, name);
+    let found = words.iter().find(|word| Some(**word) == said).or_else(|| words.first());
+    found.copied().unwrap_or_default()
 }
 
 /// Makes every page complete: headers for browsers, and compression.

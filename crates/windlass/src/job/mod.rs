@@ -78,7 +78,7 @@ pub use queue_settings::{
     Keep, KindRecord, PauseOptions, PauseRecord, PauseScope, Pressure, QueueRecord, QueueSettings,
     Retention,
 };
-pub use record::{AttemptRecord, JobRecord};
+pub use record::{AttemptRecord, JobRecord, RunRecord};
 pub use role::Role;
 pub(crate) use schedule::Timing;
 pub use schedule::{CatchUp, NEEDS_QUEUE, Overlap, Schedule};

@@ -77,6 +77,7 @@ statements! {
     KindList = "kind_list",
     KindAdd = "kind_add" [common common mysql],
     KindGet = "kind_get",
+    KindRuns = "kind_runs",
     QueueKindAdd = "queue_kind_add" [common common mysql],
     QueueKindSince = "queue_kind_since",
     NodeFree = "node_free",

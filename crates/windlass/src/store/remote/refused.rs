@@ -170,6 +170,7 @@ impl MinuteStore for RemoteStore {
         "a time series":
         fn sample() -> ();
         fn oldest_by_kind(&Arc<str>, usize) -> OldestByKind;
+        fn runs(&Arc<str>, &str, usize) -> Vec<RunRecord>;
         fn minutes(&Arc<str>, i64) -> Minutes;
     }
 }

@@ -60,6 +60,7 @@ mod rescue;
 mod resolve;
 mod restore;
 mod retry;
+mod runs;
 mod saved;
 mod schedules;
 mod sessions;
@@ -131,6 +132,7 @@ pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
 pub(crate) use restore::{Restore, Restored, Transferred};
 pub(crate) use retry::Retry;
+pub(crate) use runs::ReadRuns;
 pub(crate) use saved::{ReadCheckpoints, ReadSaved, Save};
 pub(crate) use schedules::{
     ListSchedules, ListTicks, PauseSchedule, PutSchedule, RemoveSchedule, ScheduleRow,
