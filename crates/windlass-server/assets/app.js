@@ -18,18 +18,22 @@
     history.replaceState(null, "", clean);
   }
 
-  // Theme: a cookie, so that the server writes it into the page and nothing flickers.
-  const themes = ["auto", "light", "dark"];
+  // Theme and density: cookies, so that the server writes them into the page and nothing flickers.
   const html = document.documentElement;
-  const theme = $("theme");
-  const showTheme = () => { if (theme) { theme.textContent = html.dataset.theme; theme.setAttribute("aria-label", `Theme: ${html.dataset.theme}`); } };
-  const nextTheme = () => {
-    html.dataset.theme = themes[(themes.indexOf(html.dataset.theme) + 1) % themes.length];
-    document.cookie = `windlass_theme=${html.dataset.theme}; path=/; max-age=31536000; samesite=strict`;
-    showTheme();
+  const choice = (name, label, words) => {
+    const button = $(name);
+    const show = () => { if (button) { button.textContent = html.dataset[name]; button.setAttribute("aria-label", `${label}: ${html.dataset[name]}`); } };
+    const next = () => {
+      html.dataset[name] = words[(words.indexOf(html.dataset[name]) + 1) % words.length];
+      document.cookie = `windlass_${name}=${html.dataset[name]}; path=/; max-age=31536000; samesite=strict`;
+      show();
+    };
+    show();
+    button?.addEventListener("click", next);
+    return next;
   };
-  showTheme();
-  theme?.addEventListener("click", nextTheme);
+  const nextTheme = choice("theme", "Theme", ["auto", "light", "dark", "contrast"]);
+  choice("density", "Density", ["roomy", "dense"]);
 
   // Times: how long ago, in UTC or in local time.
   const modes = ["ago", "utc", "local"];
@@ -74,6 +78,14 @@
     if (token) token.value = meta("token");
   }, true);
   all("[data-submit]").forEach((one) => one.addEventListener("change", () => one.form.requestSubmit()));
+
+  // The query bar offers words one after the other: each offer begins with what stands before the last word.
+  const offers = all("#words option").map((one) => [one, one.value]);
+  $("query")?.addEventListener("input", (event) => {
+    const text = event.target.value;
+    const before = text.slice(0, text.lastIndexOf(" ") + 1);
+    offers.forEach(([one, word]) => { one.value = before + word; });
+  });
 
   // Selection
   const picks = () => all('#rows input[name="id"]');

@@ -47,13 +47,15 @@ pub(crate) async fn edge(State(app): State<Shared>, mut request: Request, next: 
     let route = request.extensions().get::<MatchedPath>().cloned();
     let uri = request.uri().clone();
     let is_facade = facade::is_path(uri.path());
+    let place = dashboard::is_page_path(uri.path())
+        .then(|| dashboard::Place::of(&app, request.extensions(), request.headers()));
     let mut response = match checked(&app, &request) {
         Ok(()) => guarded(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        if dashboard::is_page_path(uri.path()) {
-            dashboard::render(&app, (&method, &uri), (&problem, &id), &mut response);
+        if let Some(place) = &place {
+            dashboard::render(place, (&method, &uri), (&problem, &id), &mut response);
         } else if is_facade {
             problem.render_plain(method.as_str(), &mut response);
         } else {

@@ -5,6 +5,7 @@
 
 mod app;
 mod auth;
+mod base_path;
 pub mod dashboard;
 mod delivery;
 mod edge;
@@ -25,6 +26,7 @@ mod traces;
 mod window;
 
 pub use auth::Network;
+pub use base_path::BasePath;
 pub use listen::{Limits, Tls};
 pub use observer::Observer;
 pub use openapi::openapi;

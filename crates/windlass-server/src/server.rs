@@ -12,6 +12,7 @@ use windlass::Queue;
 
 use crate::app::{App, Door, Shared};
 use crate::auth::{KeyRing, Network, Proxies};
+use crate::base_path::BasePath;
 use crate::dashboard::Dashboard;
 use crate::edge::HostRule;
 use crate::listen::{self, Limits, Tls};
@@ -52,7 +53,8 @@ pub struct Server {
     proxies: Proxies,
     keys_needed: Option<bool>,
     /// Where the dashboard is mounted in another program.
-    base: String,
+    mount: String,
+    base_path: BasePath,
 }
 
 impl Server {
@@ -79,7 +81,8 @@ impl Server {
             tls: None,
             proxies: Proxies::default(),
             keys_needed: None,
-            base: String::new(),
+            mount: String::new(),
+            base_path: BasePath::default(),
         };
         (server, Opening(queue))
     }
@@ -134,9 +137,16 @@ impl Server {
         self
     }
 
-    /// Believes what proxies in these networks say in `X-Forwarded-For`.
+    /// Believes what proxies in these networks say in `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Prefix`.
     pub fn proxies(mut self, networks: impl IntoIterator<Item = Network>) -> Self {
         self.proxies = Proxies(networks.into_iter().collect());
+        self
+    }
+
+    /// Shows the server below this path, as a proxy in front of it does: the links of the dashboard begin with it, and
+    /// requests may (default: the root). A proxy that is believed may say another one in `X-Forwarded-Prefix`.
+    pub fn base_path(mut self, path: BasePath) -> Self {
+        self.base_path = path;
         self
     }
 
@@ -158,6 +168,7 @@ impl Server {
             limits: self.limits.clone(),
             tls: self.tls.clone(),
             proxies: self.proxies.clone(),
+            base_path: self.base_path.clone(),
             stop: stop.clone(),
         };
         let app = self.app(is_loopback, stop);
@@ -181,7 +192,7 @@ impl Server {
     pub(crate) fn mounted(mut self, base: &str) -> Shared {
         // Whoever reaches that program is not known to be somebody on this machine.
         self.keys_needed = Some(self.keys_needed.unwrap_or(true));
-        self.base = base.trim_end_matches('/').to_owned();
+        self.mount = base.trim_end_matches('/').to_owned();
         let is_named = !self.hosts.is_empty() || self.keys_needed == Some(false);
         self.app(is_named, CancellationToken::new())
     }
@@ -193,7 +204,7 @@ impl Server {
             keys: KeyRing::new(self.keys_needed.unwrap_or(is_reached)),
             refusals: crate::auth::Refusals::default(),
             proxies: self.proxies,
-            dashboard: Dashboard::new(self.base, self.tls.is_some()),
+            dashboard: Dashboard::new(self.mount, self.base_path, self.tls.is_some()),
             body_limit: self.limits.body,
             started: Instant::now(),
             queue: self.queue,

@@ -12,7 +12,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use tokio::signal::unix::{SignalKind, signal};
 use windlass::{ApiKey, Queue};
-use windlass_server::{Network, Server, Tls};
+use windlass_server::{BasePath, Network, Server, Tls};
 
 use crate::client::refuse_missing;
 use crate::exit::{Exit, Failure};
@@ -76,6 +76,16 @@ pub(crate) struct AccessArgs {
         help_heading = "Access"
     )]
     trust_proxy: Vec<Network>,
+
+    /// Shown below this path by a proxy, such as /jobs: the dashboard's links begin with it
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "WINDLASS_BASE_PATH",
+        default_value = "/",
+        help_heading = "Access"
+    )]
+    base_path: BasePath,
 }
 
 /// What the arguments come to.
@@ -117,6 +127,7 @@ impl AccessArgs {
 
     pub(crate) fn apply(&self, access: &Access, server: Server) -> Server {
         let server = server.proxies(self.trust_proxy.iter().copied());
+        let server = server.base_path(self.base_path.clone());
         let server = server.keys_needed(access.needs_key).hosts(self.hosts.iter());
         match &access.tls {
             Some(tls) => server.tls(tls.clone()),

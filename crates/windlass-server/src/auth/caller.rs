@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use windlass::{KeyRecord, NewKey, Queue, Role};
 
 use crate::app::{App, Shared};
+use crate::dashboard::session_of;
 use crate::problem::Problem;
 use crate::request::header_text;
 
@@ -44,6 +45,11 @@ impl Caller {
     /// Whether the caller signed in, and so can sign out.
     pub(crate) const fn is_signed_in(&self) -> bool {
         self.key.is_some() && !self.is_deliberate
+    }
+
+    /// What names the caller's session, where one is signed in.
+    pub(crate) fn session<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        self.is_signed_in().then(|| session_of(headers)).flatten()
     }
 
     /// The key's id; none where no key is needed.

@@ -1,7 +1,8 @@
-//! The keys this process has met lately.
+//! The keys and sessions this process has met lately.
 //!
-//! Invariant: a key that was revoked through this process is refused at once, through another one within
-//! [`KNOWN_FOR`]; what is refused is never remembered.
+//! Invariant: a key that was revoked, or a session that was ended, through this process is refused at once, through
+//! another one within [`KNOWN_FOR`]; what is refused is never remembered. A session is no key: what names one counts
+//! where sessions are asked for, and nowhere else.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,14 +22,21 @@ use crate::app::App;
 use crate::dashboard;
 use crate::problem::Problem;
 
-/// How long a key that was good is taken to be good.
+/// How long a key or session that was good is taken to be good.
 const KNOWN_FOR: Duration = Duration::from_secs(30);
 
-/// Keys that are remembered; beyond it all are forgotten, which costs a look at the database each.
+/// Keys and sessions that are remembered; beyond it all are forgotten, which costs a look at the database each.
 const KNOWN_MAX: usize = 10_000;
 
 /// How long it is believed that there is no key at all.
 const NONE_FOR: Duration = Duration::from_secs(1);
+
+/// Wrong keys of one address within a minute.
+const WRONG_KEYS_MAX: u32 = 20;
+
+/// Sessions of one address that have ended, asked for within a minute: pages that were left open ask as well. Nobody
+/// guesses 256 bits; this keeps strangers from asking the database.
+const OLD_SESSIONS_MAX: u32 = 200;
 
 /// How often the use of a key is noted.
 const NOTED_EVERY: Duration = Duration::from_secs(300);
@@ -40,14 +48,16 @@ pub(crate) struct KeyRing {
     is_always_needed: bool,
     known: Mutex<Known>,
     throttle: Throttle,
+    /// Apart from that of keys: whoever comes back with a cookie of yesterday has guessed nothing.
+    session_throttle: Throttle,
     /// Told of each change of keys.
     changes: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By the digest of the whole key.
-    keys: HashMap<[u8; 32], (Arc<KeyRecord>, Timestamp)>,
+    /// By what was shown.
+    keys: HashMap<Digest, Met>,
     /// Grows when keys change, so that what was read before is not remembered after.
     turn: u64,
     has_any: bool,
@@ -55,11 +65,61 @@ struct Known {
     had_none_at: Option<Timestamp>,
 }
 
+/// A key that was good.
+#[derive(Debug)]
+struct Met {
+    key: Arc<KeyRecord>,
+    since: Timestamp,
+    /// When the session ends that stood for it.
+    until: Option<Timestamp>,
+}
+
+/// What a request shows to be let in.
+#[derive(Debug, Clone, Copy)]
+enum Shown<'a> {
+    Key(&'a str),
+    Session(&'a str),
+}
+
+/// What was shown, without saying it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Digest {
+    Key([u8; 32]),
+    Session([u8; 32]),
+}
+
+impl Shown<'_> {
+    fn digest(self) -> Digest {
+        match self {
+            Self::Key(text) => Digest::Key(Sha256::digest(text.as_bytes()).into()),
+            Self::Session(id) => Digest::Session(Sha256::digest(id.as_bytes()).into()),
+        }
+    }
+
+    /// Asks the database for its key, and for when the session ends.
+    async fn found(
+        self,
+        queue: &Queue,
+    ) -> Result<Option<(KeyRecord, Option<Timestamp>)>, windlass::Error> {
+        Ok(match self {
+            Self::Key(text) => queue.authenticate(text).await?.map(|key| (key, None)),
+            Self::Session(id) => {
+                let session = queue.session(id).await?;
+                session.map(|session| (session.key, Some(session.expires_at)))
+            }
+        })
+    }
+}
+
 impl KeyRing {
     pub(crate) fn new(is_always_needed: bool) -> Self {
-        let (known, throttle, changes) =
-            (Mutex::default(), Throttle::default(), watch::Sender::new(0));
-        Self { is_always_needed, known, throttle, changes }
+        Self {
+            is_always_needed,
+            known: Mutex::default(),
+            throttle: Throttle::new(WRONG_KEYS_MAX),
+            session_throttle: Throttle::new(OLD_SESSIONS_MAX),
+            changes: watch::Sender::new(0),
+        }
     }
 
     /// Forgets everything: a key was made, rotated or revoked.
@@ -69,6 +129,13 @@ impl KeyRing {
         *known = Known { turn, has_any: known.has_any, ..Known::default() };
         drop(known);
         self.changes.send_replace(turn);
+    }
+
+    /// Forgets a session that was ended.
+    pub(crate) fn session_ended(&self, id: &str) {
+        let mut known = self.known();
+        known.turn += 1;
+        known.keys.remove(&Shown::Session(id).digest());
     }
 
     /// Hears of changes of keys in this process.
@@ -89,19 +156,10 @@ impl KeyRing {
         }
         // Pages alone take the cookie: the API has nothing that a browser sends by itself.
         let is_page = dashboard::is_page_path(parts.uri.path());
-        let session = is_page.then_some(&app.dashboard.sessions);
-        let Some(key) = session.and_then(|sessions| sessions.key_of(&parts.headers, now)) else {
-            return Err(Problem::unauthorized());
-        };
-        match self.check(app, &key.reveal(), ip).await {
-            Ok(caller) => Ok(caller.by_session()),
-            Err(problem) => {
-                if problem.is_unauthorized() {
-                    app.dashboard.sessions.end(&parts.headers);
-                }
-                Err(problem)
-            }
-        }
+        let session = is_page.then(|| dashboard::session_of(&parts.headers)).flatten();
+        let Some(session) = session else { return Err(Problem::unauthorized()) };
+        let key = self.meet(app, Shown::Session(session), ip).await?;
+        Ok(Caller::with_key(key, ip).by_session())
     }
 
     /// Says whose key this is.
@@ -111,30 +169,44 @@ impl KeyRing {
         presented: &str,
         ip: IpAddr,
     ) -> Result<Caller, Problem> {
-        let (queue, now) = (app.queue()?, app.now());
-        let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        Ok(Caller::with_key(self.meet(app, Shown::Key(presented), ip).await?, ip))
+    }
+
+    /// The key that what is shown stands for.
+    async fn meet(
+        &self,
+        app: &App,
+        shown: Shown<'_>,
+        ip: IpAddr,
+    ) -> Result<Arc<KeyRecord>, Problem> {
+        let (queue, now, digest) = (app.queue()?, app.now(), shown.digest());
         if let Some(key) = self.recall(&digest, now) {
-            return Ok(Caller::with_key(key, ip));
+            return Ok(key);
         }
-        if self.throttle.is_shut(ip, now) {
-            return Err(Problem::rate_limited(
-                "too many wrong keys from this address; wait a minute",
-            ));
+        let (throttle, what) = match shown {
+            Shown::Key(_) => (&self.throttle, "wrong keys"),
+            Shown::Session(_) => (&self.session_throttle, "sessions that have ended"),
+        };
+        if throttle.is_shut(ip, now) {
+            let detail = format!("too many {what} from this address; wait a minute");
+            return Err(Problem::rate_limited(detail));
         }
         let turn = self.known().turn;
-        let Some(key) = queue.authenticate(presented).await? else {
-            self.throttle.failed(ip, now);
-            tracing::warn!(%ip, "a request with a wrong key was refused");
+        let Some((key, until)) = shown.found(queue).await? else {
+            throttle.failed(ip, now);
+            if matches!(shown, Shown::Key(_)) {
+                tracing::warn!(%ip, "a request with a wrong key was refused");
+            }
             return Err(Problem::unauthorized());
         };
         let key = Arc::new(key);
-        self.remember(digest, &key, turn, now);
+        self.remember(digest, Met { key: Arc::clone(&key), since: now, until }, turn);
         if key.used_at.is_none_or(|at| now.since(at) >= NOTED_EVERY)
             && let Err(error) = queue.note_key_use(&key.id, NOTED_EVERY).await
         {
             tracing::warn!(%error, key = key.id, "the use of a key was not noted");
         }
-        Ok(Caller::with_key(key, ip))
+        Ok(key)
     }
 
     async fn has_any(&self, queue: &Queue, now: Timestamp) -> Result<bool, Problem> {
@@ -158,14 +230,15 @@ impl KeyRing {
         Ok(has_any)
     }
 
-    fn recall(&self, digest: &[u8; 32], now: Timestamp) -> Option<Arc<KeyRecord>> {
+    fn recall(&self, digest: &Digest, now: Timestamp) -> Option<Arc<KeyRecord>> {
         let known = self.known();
-        let (key, since) = known.keys.get(digest)?;
-        let is_fresh = *since <= now && now.since(*since) < KNOWN_FOR && key.is_live(now);
-        is_fresh.then(|| Arc::clone(key))
+        let met = known.keys.get(digest)?;
+        let is_fresh = met.since <= now && now.since(met.since) < KNOWN_FOR;
+        let counts = met.key.is_live(now) && met.until.is_none_or(|until| now < until);
+        (is_fresh && counts).then(|| Arc::clone(&met.key))
     }
 
-    fn remember(&self, digest: [u8; 32], key: &Arc<KeyRecord>, turn: u64, now: Timestamp) {
+    fn remember(&self, digest: Digest, met: Met, turn: u64) {
         let mut known = self.known();
         if known.turn != turn {
             return;
@@ -173,7 +246,7 @@ impl KeyRing {
         if known.keys.len() >= KNOWN_MAX {
             known.keys.clear();
         }
-        known.keys.insert(digest, (Arc::clone(key), now));
+        known.keys.insert(digest, met);
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

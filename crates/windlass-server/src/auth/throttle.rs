@@ -7,9 +7,6 @@ use std::time::Duration;
 
 use windlass::Timestamp;
 
-/// Wrong keys of one address within [`WINDOW`].
-const FAILURES_MAX: u32 = 20;
-
 /// How long failures count.
 const WINDOW: Duration = Duration::from_secs(60);
 
@@ -17,18 +14,24 @@ const WINDOW: Duration = Duration::from_secs(60);
 const ADDRESSES_MAX: usize = 10_000;
 
 /// Wrong keys by address.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Throttle {
+    /// Of one address within [`WINDOW`].
+    most: u32,
     failures: Mutex<HashMap<IpAddr, (Timestamp, u32)>>,
 }
 
 impl Throttle {
+    pub(super) fn new(most: u32) -> Self {
+        Self { most, failures: Mutex::default() }
+    }
+
     /// Whether the address has to wait.
     pub(super) fn is_shut(&self, ip: IpAddr, now: Timestamp) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures
             .get(&group(ip))
-            .is_some_and(|(since, n)| now.since(*since) < WINDOW && *n >= FAILURES_MAX)
+            .is_some_and(|(since, n)| now.since(*since) < WINDOW && *n >= self.most)
     }
 
     /// Counts a wrong key.
@@ -65,11 +68,11 @@ mod tests {
 
     #[test]
     fn too_many_wrong_keys_shut_an_address_for_a_minute() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(20);
         let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
 
-        (0..FAILURES_MAX).for_each(|_| throttle.failed(ip("2001:db8::1"), at(0)));
+        (0..20).for_each(|_| throttle.failed(ip("2001:db8::1"), at(0)));
 
         assert!(throttle.is_shut(ip("2001:db8::2"), at(59)));
         assert!(!throttle.is_shut(ip("2001:db8:0:1::2"), at(59)));
@@ -80,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::new(20);
         let now = Timestamp::from_micros(0);
 
         for n in 0..=u32::try_from(ADDRESSES_MAX).unwrap() {

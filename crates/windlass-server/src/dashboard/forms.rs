@@ -102,7 +102,8 @@ fn is_ours(app: &Shared, parts: &Parts, form: &Form) -> Result<(), Problem> {
     // Whoever signs in has no session yet.
     let Some(caller) = caller else { return Ok(()) };
     let queue = caller.queue_of(app, &parts.headers)?;
-    let expected = app.dashboard.sessions.token(&parts.headers, queue.namespace());
+    let session = caller.session(&parts.headers);
+    let expected = app.dashboard.tokens.token(session, queue.namespace());
     if form.raw(TOKEN) == Some(&expected) {
         return Ok(());
     }

@@ -19,6 +19,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::unfold;
 use tokio::time::Instant;
 
+use super::Place;
 use crate::app::Shared;
 use crate::auth::Caller;
 
@@ -79,7 +80,8 @@ pub(super) async fn live(State(app): State<Shared>, request: Request, next: Next
         return next.run(request).await;
     };
     let (parts, _) = request.into_parts();
-    let shown = app.dashboard.frames.of(page_of(&parts, &caller));
+    let place = Place::of(&app, &parts.extensions, &parts.headers);
+    let shown = app.dashboard.frames.of(page_of(&parts, &caller, &place));
     let mut feed = Feed { app, parts, next, shown, last: 0, begin: None };
     // What cannot be shown is answered as it is.
     let first = match feed.frame().await {
@@ -101,10 +103,10 @@ pub(super) async fn live(State(app): State<Shared>, request: Request, next: Next
     (headers, Body::from_stream(body)).into_response()
 }
 
-/// What tells pages apart: address, namespace, and what of it the caller sees.
-fn page_of(parts: &Parts, caller: &Caller) -> u64 {
+/// What tells pages apart: address, where links lead, namespace, and what of it the caller sees.
+fn page_of(parts: &Parts, caller: &Caller, place: &Place) -> u64 {
     let mut hasher = DefaultHasher::new();
-    parts.uri.hash(&mut hasher);
+    (&parts.uri, &place.0).hash(&mut hasher);
     parts.headers.get("windlass-namespace").hash(&mut hasher);
     // Keys that are bound to queues see lists of their own.
     let own = if caller.has_queues() || caller.has_namespaces() { caller.name() } else { "" };

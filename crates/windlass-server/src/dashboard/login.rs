@@ -9,10 +9,10 @@ use windlass::{ApiKey, Queue};
 use super::assets::{self, Links};
 use super::forms::Form;
 use super::page::{Viewer, see, theme, written};
-use super::sessions::set_cookie;
+use super::sessions::{end, set_cookie};
 use super::text::encoded;
-use super::{NAMESPACE_COOKIE, is_encrypted, peer};
-use crate::app::{App, Shared};
+use super::{NAMESPACE_COOKIE, Place, is_encrypted, peer};
+use crate::app::Shared;
 use crate::auth::Peer;
 use crate::endpoints::Permission;
 use crate::problem::Problem;
@@ -35,8 +35,9 @@ struct LoginPage {
 }
 
 /// Leads from the root of the server to the dashboard.
-pub(super) async fn root(State(app): State<Shared>) -> Answer {
-    see(&format!("{}/", app.dashboard.root()))
+pub(super) async fn root(State(app): State<Shared>, request: Request) -> Answer {
+    let place = Place::of(&app, request.extensions(), request.headers());
+    see(&place.path("/ui/"))
 }
 
 /// Asks for a key, unless the browser has shown one, or none is needed.
@@ -47,12 +48,13 @@ pub(super) async fn ask(State(app): State<Shared>, request: Request) -> Answer {
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
-    let next = inside(&app, parameter("next").as_deref());
+    let place = Place::of(&app, &parts.extensions, &parts.headers);
+    let next = inside(&place, parameter("next").as_deref());
     if app.keys.identify(&app, &parts).await.is_ok() {
-        return see(&format!("{}{next}", app.dashboard.base));
+        return see(&place.path(&next));
     }
     let is_foreign = header_text(&parts.headers, "sec-fetch-site")? == Some("cross-site");
-    let root = app.dashboard.root();
+    let root = place.root();
     let again = format!("{root}/login?again=1&next={}", encoded(&next));
     written(&LoginPage {
         links: assets::links(),
@@ -68,16 +70,21 @@ pub(super) async fn ask(State(app): State<Shared>, request: Request) -> Answer {
 pub(super) async fn sign_in(State(app): State<Shared>, mut request: Request) -> Answer {
     let form: Form = request.extensions_mut().remove().unwrap_or_default();
     let (parts, _) = request.into_parts();
-    let next = inside(&app, form.text("next"));
+    let place = Place::of(&app, &parts.extensions, &parts.headers);
+    let next = inside(&place, form.text("next"));
     let ip = app.proxies.client(Peer::of(&parts.extensions), &parts.headers);
     let text = form.text("key").unwrap_or_default();
     let checked = app.keys.check(&app, text, ip).await;
-    let (caller, key) = match (checked, ApiKey::parse(text)) {
-        (Ok(caller), Some(key)) => (caller, key),
+    let opened = match (&checked, ApiKey::parse(text)) {
+        (Ok(_), Some(key)) => app.queue()?.open_session(&key).await?,
+        _ => None,
+    };
+    let (caller, id) = match (checked, opened) {
+        (Ok(caller), Some(id)) => (caller, id),
         (Err(problem), _) if !problem.is_unauthorized() => return Err(problem),
         _ => {
             let page = written(&LoginPage {
-                root: app.dashboard.root(),
+                root: place.root(),
                 links: assets::links(),
                 theme: theme(&parts.headers),
                 next,
@@ -94,19 +101,19 @@ pub(super) async fn sign_in(State(app): State<Shared>, mut request: Request) -> 
         false => next,
     };
     // A session that somebody else may have planted ends here.
-    app.dashboard.sessions.end(&parts.headers);
-    let id = app.dashboard.sessions.open_for(key, app.now())?;
+    end(&app, &parts.headers).await?;
     let is_secure = is_encrypted(&app, peer(&parts), &parts.headers);
-    let response = see(&format!("{}{next}", app.dashboard.base))?;
+    let response = see(&place.path(&next))?;
     with_cookie(response, &set_cookie(Some(&id), is_secure))
 }
 
 /// Ends the session.
 pub(super) async fn sign_out(State(app): State<Shared>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
-    app.dashboard.sessions.end(&parts.headers);
+    end(&app, &parts.headers).await?;
     let is_secure = is_encrypted(&app, peer(&parts), &parts.headers);
-    let response = see(&format!("{}/login", app.dashboard.root()))?;
+    let place = Place::of(&app, &parts.extensions, &parts.headers);
+    let response = see(&place.path("/ui/login"))?;
     with_cookie(response, &set_cookie(None, is_secure))
 }
 
@@ -127,8 +134,8 @@ async fn is_there(queue: &Queue, name: &str) -> Result<bool, Problem> {
 }
 
 /// A path of the dashboard, whatever was asked for: nobody is led away from here.
-fn inside(app: &App, wanted: Option<&str>) -> String {
-    let wanted = wanted.map(|path| path.strip_prefix(app.dashboard.base.as_str()).unwrap_or(path));
+fn inside(place: &Place, wanted: Option<&str>) -> String {
+    let wanted = wanted.map(|path| place.inside(path));
     let is_ours = |path: &&str| {
         path.starts_with("/ui/")
             && !path.starts_with("/ui/login")

@@ -32,16 +32,18 @@ mod text;
 
 use axum::Router;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::from_fn_with_state;
 
 use crate::Server;
 use crate::app::{App, Shared};
 use crate::auth::{Caller, Peer, gate};
+use crate::base_path::BasePath;
 use crate::edge::edge;
 pub(crate) use page::render;
 pub(crate) use routes::routes;
-use sessions::{Sessions, cookie};
+pub(crate) use sessions::session_of;
+use sessions::{Tokens, cookie};
 pub(crate) use table::PAGES;
 
 /// Remembers which namespace a browser looks at.
@@ -77,26 +79,59 @@ pub fn router(server: Server, base_path: &str) -> Router {
 /// What the pages of a server share.
 #[derive(Debug)]
 pub(crate) struct Dashboard {
-    /// Where it is mounted: empty, or a path without a slash at its end.
-    base: String,
+    /// Where it is mounted in another program: empty, or a path without a slash at its end.
+    mount: String,
+    /// Below which path it is shown, unless a proxy says another one.
+    base_path: BasePath,
     is_tls: bool,
-    pub(crate) sessions: Sessions,
+    tokens: Tokens,
     frames: live::Frames,
 }
 
 impl Dashboard {
-    pub(crate) fn new(base: String, is_tls: bool) -> Self {
-        Self { base, is_tls, sessions: Sessions::default(), frames: live::Frames::default() }
+    pub(crate) fn new(mount: String, base_path: BasePath, is_tls: bool) -> Self {
+        Self {
+            mount,
+            base_path,
+            is_tls,
+            tokens: Tokens::default(),
+            frames: live::Frames::default(),
+        }
     }
 
     /// A route without the path that the dashboard is mounted at.
     pub(crate) fn within<'a>(&self, route: &'a str) -> &'a str {
-        route.strip_prefix(self.base.as_str()).unwrap_or(route)
+        route.strip_prefix(self.mount.as_str()).unwrap_or(route)
+    }
+}
+
+/// What paths of ours begin with in the browser that sent a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place(String);
+
+impl Place {
+    pub(crate) fn of(app: &App, extensions: &Extensions, headers: &HeaderMap) -> Self {
+        let Dashboard { mount, base_path, .. } = &app.dashboard;
+        let told = match app.proxies.contain(Peer::of(extensions)) {
+            true => BasePath::told(headers),
+            false => None,
+        };
+        Self(format!("{}{mount}", told.as_ref().unwrap_or(base_path).as_str()))
+    }
+
+    /// A path of ours, as the browser asks for it.
+    fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
     }
 
     /// The path of the first page, without a slash at its end.
     fn root(&self) -> String {
-        format!("{}/ui", self.base)
+        self.path("/ui")
+    }
+
+    /// A path as the browser asks for it, as one of ours.
+    fn inside<'a>(&self, path: &'a str) -> &'a str {
+        path.strip_prefix(self.0.as_str()).unwrap_or(path)
     }
 }
 

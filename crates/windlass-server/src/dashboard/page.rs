@@ -12,8 +12,8 @@ use super::assets::{self, Links};
 use super::live::Fragment;
 use super::sessions::cookie;
 use super::text::encoded;
-use super::{PAGE_HEADERS, is_encrypted, peer};
-use crate::app::{App, Shared};
+use super::{PAGE_HEADERS, Place, is_encrypted, peer};
+use crate::app::Shared;
 use crate::auth::Caller;
 use crate::endpoints::Permission;
 use crate::problem::Problem;
@@ -49,6 +49,7 @@ pub(super) struct Viewer {
     pub(super) queue: Queue,
     headers: HeaderMap,
     uri: Uri,
+    place: Place,
     is_fragment: bool,
 }
 
@@ -62,6 +63,7 @@ impl FromRequestParts<Shared> for Viewer {
             app: Shared::clone(app),
             caller,
             queue,
+            place: Place::of(app, &parts.extensions, &parts.headers),
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
             is_fragment: parts.extensions.get::<Fragment>().is_some(),
@@ -72,7 +74,7 @@ impl FromRequestParts<Shared> for Viewer {
 impl Viewer {
     /// The path of the first page, which all links begin with.
     pub(super) fn root(&self) -> String {
-        self.app.dashboard.root()
+        self.place.root()
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -94,7 +96,8 @@ impl Viewer {
         if self.is_fragment {
             return String::new();
         }
-        self.app.dashboard.sessions.token(&self.headers, self.queue.namespace())
+        let session = self.caller.session(&self.headers);
+        self.app.dashboard.tokens.token(session, self.queue.namespace())
     }
 
     /// The parameters in the address.
@@ -127,6 +130,7 @@ impl Viewer {
             root: self.root(),
             links: assets::links(),
             theme: theme(&self.headers),
+            density: chosen(&self.headers, "windlass_density", &["roomy", "dense"]),
             title,
             place,
             notice,
@@ -171,6 +175,7 @@ struct Layout<'a> {
     root: String,
     links: Links,
     theme: &'static str,
+    density: &'static str,
     title: &'a str,
     place: &'static str,
     notice: &'static str,
@@ -215,11 +220,14 @@ pub(super) fn see(place: &str) -> Answer {
 
 /// The theme that was chosen in this browser; none means that of the system.
 pub(super) fn theme(headers: &HeaderMap) -> &'static str {
-    match cookie(headers, "windlass_theme") {
-        Some("dark") => "dark",
-        Some("light") => "light",
-        _ => "auto",
-    }
+    chosen(headers, "windlass_theme", &["auto", "light", "dark", "contrast"])
+}
+
+/// One of these words, as a cookie says; the first one otherwise.
+fn chosen(headers: &HeaderMap, name: &str, words: &[&'static str]) -> &'static str {
+    let said = cookie(headers, name);
+    let found = words.iter().find(|word| Some(**word) == said).or_else(|| words.first());
+    found.copied().unwrap_or_default()
 }
 
 /// Makes every page complete: headers for browsers, and compression.
@@ -248,12 +256,12 @@ fn headed(headers: &mut HeaderMap) {
 
 /// Shows what went wrong as a page, or leads to where one signs in.
 pub(crate) fn render(
-    app: &App,
+    place: &Place,
     (method, uri): (&Method, &Uri),
     (problem, request_id): (&Problem, &str),
     response: &mut Response,
 ) {
-    let root = app.dashboard.root();
+    let root = place.root();
     headed(response.headers_mut());
     if problem.is_unauthorized() && *method == Method::GET {
         let wanted = uri.path_and_query().map_or("", |it| it.as_str());

@@ -5,7 +5,8 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::pages::{
-    access, bulk, bundles, catalog, job, job_forms, jobs, overview, queues, schedules, workers,
+    access, bulk, bundles, catalog, job, job_forms, jobs, overview, queue_form, queues, schedules,
+    workers,
 };
 use super::{assets, forms, live, login, page};
 use crate::app::Shared;
@@ -46,11 +47,12 @@ fn job_routes() -> Router<Shared> {
 
 fn queue_routes() -> Router<Shared> {
     Router::new()
-        .route("/ui/queues", get(queues::list).post(queues::create))
+        .route("/ui/queues", get(queues::list).post(queue_form::create))
+        .route("/ui/queue-form", get(queue_form::ask))
         .route("/ui/queues/{name}", get(queues::show))
         .route("/ui/queues/{name}/pause", post(queues::pause))
         .route("/ui/queues/{name}/resume", post(queues::resume))
-        .route("/ui/queues/{name}/settings", post(queues::configure))
+        .route("/ui/queues/{name}/settings", post(queue_form::configure))
         .route("/ui/queues/{name}/purge", post(queues::purge))
         .route("/ui/types", get(catalog::types))
         .route("/ui/types/{name}/pause", post(catalog::pause))

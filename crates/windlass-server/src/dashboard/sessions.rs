@@ -1,112 +1,67 @@
-//! Who is signed in: sessions of this process, and the cookie that names one.
+//! Who is signed in: the cookie that names a session, and the tokens of its forms.
 //!
-//! Invariant: a session never outlives its key. It is nothing but a key that the browser need not know: every
-//! request asks again whether that key counts.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+//! Invariant: a session is kept by the database, so that every server of it knows it; what is in the cookie is known to
+//! the browser alone, and so is what a token is made with.
 
 use axum::http::HeaderMap;
 use axum::http::header;
 use sha2::{Digest as _, Sha256};
-use windlass::{ApiKey, Error, Timestamp};
+use windlass::SESSION_LASTS;
 
 use super::assets::hex;
-
-/// How long a session lasts, whatever is done in it.
-pub(super) const LASTS: Duration = Duration::from_secs(12 * 3600);
-
-/// Sessions of a process; beyond it the oldest are ended.
-const SESSIONS_MAX: usize = 10_000;
+use crate::app::App;
+use crate::problem::Problem;
 
 /// Where a connection is encrypted, browsers themselves see to it that the cookie is of this host and path.
 const SECURE_NAME: &str = "__Host-windlass";
 const PLAIN_NAME: &str = "windlass";
 
-/// Sessions by the digest of their id, and what tokens of forms are made with.
-pub(crate) struct Sessions {
-    open: Mutex<HashMap<[u8; 32], Session>>,
-    secret: [u8; 32],
+/// What tokens of forms are made with.
+pub(crate) struct Tokens {
+    /// For callers without a session, where no key is needed.
+    secret: String,
 }
 
-struct Session {
-    key: ApiKey,
-    since: Timestamp,
-}
-
-impl std::fmt::Debug for Sessions {
+impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sessions").field("open", &self.open().len()).finish_non_exhaustive()
+        f.debug_struct("Tokens").finish_non_exhaustive()
     }
 }
 
-impl Default for Sessions {
+impl Default for Tokens {
     fn default() -> Self {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).expect("a system that lets a server start has random numbers");
-        Self { open: Mutex::default(), secret }
+        Self { secret: hex(&secret) }
     }
 }
 
-impl Sessions {
-    /// Opens a session for a key that counts, and returns its id.
-    pub(super) fn open_for(&self, key: ApiKey, now: Timestamp) -> Result<String, Error> {
-        let mut id = [0; 32];
-        getrandom::fill(&mut id).map_err(|error| Error::Unavailable {
-            message: "the system has no random numbers".to_owned(),
-            source: Some(Box::new(error)),
-        })?;
-        let id = hex(&id);
-        let mut open = self.open();
-        open.retain(|_, session| now.since(session.since) < LASTS);
-        if open.len() >= SESSIONS_MAX {
-            let oldest = open.iter().min_by_key(|(_, session)| session.since).map(|(id, _)| *id);
-            open.extract_if(|id, _| Some(*id) == oldest).for_each(drop);
-        }
-        open.insert(digest(&id), Session { key, since: now });
-        Ok(id)
-    }
-
-    /// The key of the session that a request names.
-    pub(crate) fn key_of(&self, headers: &HeaderMap, now: Timestamp) -> Option<ApiKey> {
-        let id = cookie_id(headers)?;
-        let open = self.open();
-        let session = open.get(&digest(id))?;
-        let is_open = session.since <= now && now.since(session.since) < LASTS;
-        is_open.then(|| session.key.clone())
-    }
-
-    /// Ends the session that a request names.
-    pub(crate) fn end(&self, headers: &HeaderMap) {
-        if let Some(id) = cookie_id(headers) {
-            self.open().remove(&digest(id));
-        }
-    }
-
+impl Tokens {
     /// What a form of this session and namespace has to bring along: nobody else can know it, and a form that was
     /// written for another namespace does not have it.
-    pub(super) fn token(&self, headers: &HeaderMap, namespace: &str) -> String {
-        let session = cookie_id(headers).map_or([0; 32], digest);
-        let inner = Sha256::new()
-            .chain_update(self.secret)
-            .chain_update(session)
-            .chain_update(namespace.as_bytes())
+    pub(super) fn token(&self, session: Option<&str>, namespace: &str) -> String {
+        let digest = Sha256::new()
+            .chain_update("windlass form\0")
+            .chain_update(session.unwrap_or(&self.secret))
+            .chain_update("\0")
+            .chain_update(namespace)
             .finalize();
-        hex(&Sha256::new().chain_update(self.secret).chain_update(inner).finalize()[..16])
-    }
-
-    fn open(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        // Half of it says nothing about what it was made with, not even how it would go on.
+        hex(&digest[..16])
     }
 }
 
-fn digest(id: &str) -> [u8; 32] {
-    Sha256::digest(id.as_bytes()).into()
+/// Ends the session that a request names.
+pub(super) async fn end(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    if let Some(id) = session_of(headers) {
+        app.queue()?.end_session(id).await?;
+        app.keys.session_ended(id);
+    }
+    Ok(())
 }
 
-/// The id of the session that a request names.
-fn cookie_id(headers: &HeaderMap) -> Option<&str> {
+/// What names the session of a request.
+pub(crate) fn session_of(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, SECURE_NAME).or_else(|| cookie(headers, PLAIN_NAME))
 }
 
@@ -121,7 +76,7 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 /// The cookie that names a session, or, without one, ends it.
 pub(super) fn set_cookie(id: Option<&str>, is_secure: bool) -> String {
     let (name, secure) = if is_secure { (SECURE_NAME, "; Secure") } else { (PLAIN_NAME, "") };
-    let (value, age) = id.map_or(("", 0), |id| (id, LASTS.as_secs()));
+    let (value, age) = id.map_or(("", 0), |id| (id, SESSION_LASTS.as_secs()));
     format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
 }
 
@@ -129,40 +84,30 @@ pub(super) fn set_cookie(id: Option<&str>, is_secure: bool) -> String {
 mod tests {
     use super::*;
 
-    fn with_cookie(value: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, value.parse().unwrap());
-        headers
-    }
-
-    #[test]
-    fn a_session_lasts_half_a_day_and_ends_when_asked() {
-        let sessions = Sessions::default();
-        let at = |hours: i64| Timestamp::from_micros(hours * 3_600_000_000);
-        let key = ApiKey::random().unwrap();
-
-        let id = sessions.open_for(key.clone(), at(0)).unwrap();
-
-        let asked = with_cookie(&format!("theme=dark; windlass={id}"));
-        assert_eq!(id.len(), 64);
-        assert_eq!(sessions.key_of(&asked, at(11)), Some(key));
-        assert_eq!(sessions.key_of(&asked, at(12)), None);
-        assert_eq!(sessions.key_of(&with_cookie("windlass=guess"), at(1)), None);
-        sessions.end(&asked);
-        assert_eq!(sessions.key_of(&asked, at(1)), None);
-    }
-
     #[test]
     fn tokens_are_of_one_session_and_one_namespace() {
-        let sessions = Sessions::default();
-        let (mine, others) = (with_cookie("windlass=a"), with_cookie("windlass=b"));
+        let (here, there) = (Tokens::default(), Tokens::default());
 
-        let token = sessions.token(&mine, "default");
+        let token = here.token(Some("a"), "default");
 
-        assert_eq!(token, sessions.token(&mine, "default"));
-        assert_ne!(token, sessions.token(&others, "default"));
-        assert_ne!(token, sessions.token(&mine, "b"));
-        assert_ne!(token, Sessions::default().token(&mine, "default"));
+        assert_eq!(token, there.token(Some("a"), "default"), "every server writes the same");
+        assert_ne!(token, here.token(Some("b"), "default"));
+        assert_ne!(token, here.token(Some("a"), "b"));
+        assert_ne!(token, here.token(None, "default"));
+        assert_eq!(here.token(None, "b"), here.token(None, "b"));
+        assert_ne!(here.token(None, "b"), there.token(None, "b"));
+    }
+
+    #[test]
+    fn a_session_is_named_by_its_cookie() {
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, "theme=dark; windlass=plain".parse().unwrap());
+        assert_eq!(session_of(&headers), Some("plain"));
+
+        headers.append(header::COOKIE, "__Host-windlass=secure".parse().unwrap());
+
+        assert_eq!(session_of(&headers), Some("secure"));
+        assert_eq!(session_of(&HeaderMap::new()), None);
     }
 
     #[test]

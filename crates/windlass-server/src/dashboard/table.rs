@@ -34,6 +34,7 @@ pub(crate) const PAGES: &[Endpoint] = &[
     // Queues, types, limits
     on("GET", "/ui/queues", View, Checked, "queues"),
     on("POST", "/ui/queues", Operate, Checked, "create a queue"),
+    on("GET", "/ui/queue-form", Operate, Checked, "the form of a queue"),
     on("GET", "/ui/queues/{name}", View, Queue, "a queue"),
     on("POST", "/ui/queues/{name}/pause", Operate, Queue, "pause a queue"),
     on("POST", "/ui/queues/{name}/resume", Operate, Queue, "end the pause of a queue"),

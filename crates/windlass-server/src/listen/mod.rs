@@ -29,6 +29,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Peer, Proxies};
+use crate::base_path::BasePath;
 pub use limits::Limits;
 use paced::{Paced, Phase, Turn};
 use places::{Place, Places};
@@ -52,6 +53,7 @@ pub(crate) struct Entrance {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
     pub(crate) proxies: Proxies,
+    pub(crate) base_path: BasePath,
     pub(crate) stop: CancellationToken,
 }
 
@@ -110,8 +112,10 @@ impl Entrance {
         let phase = Arc::new(Phase::default());
         let (io, router) =
             (Paced::new(io, Arc::clone(&phase), &self.limits), TowerToHyperService::new(router));
+        let base_path = self.base_path.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(address.ip()));
+            base_path.take_from(&mut request);
             let turn = Turn::begin(&phase);
             let answer = router.call(request);
             async move {

@@ -110,18 +110,18 @@ fn workers(stats: Option<&Stats>) -> Component {
 
 /// Loops run beside workers; a process without workers has none.
 fn upkeep(app: &App, is_meant: impl Fn(&str) -> bool) -> Component {
-    let now = app.now();
-    let late: Vec<&str> = app
-        .queue()
-        .map(windlass::Queue::upkeep_health)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|(name, at)| is_meant(name) && now.since(*at) > UPKEEP_SUCCEEDS_WITHIN)
-        .map(|(name, _)| name)
-        .collect();
+    let late: Vec<&str> = late_loops(app).into_iter().filter(|name| is_meant(name)).collect();
     if late.is_empty() {
         Component::new(true, "on time")
     } else {
         Component::new(false, format!("without success for two minutes: {}", late.join(", ")))
     }
+}
+
+/// Loops of upkeep in this process that have not succeeded for too long.
+pub(crate) fn late_loops(app: &App) -> Vec<&'static str> {
+    let now = app.now();
+    let health = app.queue().map(windlass::Queue::upkeep_health).unwrap_or_default();
+    let late = health.into_iter().filter(|(_, at)| now.since(*at) > UPKEEP_SUCCEEDS_WITHIN);
+    late.map(|(name, _)| name).collect()
 }

@@ -1,5 +1,7 @@
 //! The dashboard as browsers see it: pages, their headers, what they escape, and what they refuse.
 
+use std::time::Duration;
+
 use windlass::{NewKey, Queue, Role};
 
 use crate::client::{Api, Reply};
@@ -8,11 +10,12 @@ use crate::client::{Api, Reply};
 const CANARY: &str = "<script>alert(1)</script>";
 
 /// Pages of a namespace without ids in their address.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/ui/",
     "/ui/?range=24h",
     "/ui/jobs",
     "/ui/queues",
+    "/ui/queue-form",
     "/ui/types",
     "/ui/schedules",
     "/ui/schedule-form",
@@ -309,6 +312,45 @@ async fn a_session_lives_with_its_key() {
 }
 
 #[tokio::test]
+async fn a_session_counts_on_every_server_of_its_database() {
+    let (api, clock) = Api::over_clock().await;
+    let other = api.beside().await;
+    let admin = Browser::with_key(&api, Role::Admin).await;
+    let viewer = Browser::with_key(&api, Role::Viewer).await;
+    let there =
+        |browser: &Browser<'_>| Browser { cookie: browser.cookie.clone(), ..Browser::new(&other) };
+    let (admin_there, viewer_there) = (there(&admin), there(&viewer));
+    assert_eq!(admin_there.get("/ui/keys").await.status, 200);
+    assert_eq!(viewer_there.get("/ui/jobs").await.status, 200);
+    // A form of a page of one server is sent to the other.
+    let fields = [("name", "mail"), ("token", &*admin.token().await)];
+    assert_eq!(admin_there.post_as("/ui/queues", &fields, &[OURS]).await.status, 303);
+
+    let keys = api.queue.keys("").await.expect("keys");
+    let key = keys.iter().find(|key| key.role == Role::Viewer).expect("the viewer's");
+    assert_eq!(admin.post(&format!("/ui/keys/{}/revoke", key.id), &[]).await.status, 303);
+    assert_eq!(viewer.get("/ui/jobs").await.status, 303, "at once");
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(viewer_there.get("/ui/jobs").await.status, 303, "after half a minute");
+
+    let again = Browser::with_key(&api, Role::Admin).await;
+    assert_eq!(admin_there.post("/ui/logout", &[]).await.status, 303);
+    assert_eq!(admin_there.get("/ui/keys").await.status, 303);
+    clock.advance(Duration::from_secs(30));
+    assert_eq!(admin.get("/ui/keys").await.status, 303);
+    // What names a session is no key, and the other way round.
+    let id = again.cookie.split('=').nth(1).expect("a value").to_owned();
+    let as_key = [("Authorization", &*format!("Bearer {id}"))];
+    assert_eq!(again.get("/ui/keys").await.status, 200);
+    api.send("GET", "/api/v1/jobs", &as_key, b"").await.problem(401, "unauthorized");
+    let (cookie, api) = (again.cookie.clone(), api.again().await);
+    let again = Browser { cookie, ..Browser::new(&api) };
+    assert_eq!(again.get("/ui/keys").await.status, 200, "over a restart");
+    clock.advance(Duration::from_secs(12 * 3600));
+    assert_eq!(again.get("/ui/keys").await.status, 303);
+}
+
+#[tokio::test]
 async fn a_viewer_reads_and_changes_nothing() {
     let api = Api::start().await;
     let job = windlass::NewJob::new("t", "\"p-canary\"");
@@ -411,15 +453,22 @@ async fn queues_and_schedules_are_steered_by_forms() {
     let paused = [("reason", "the server moves")];
     assert_eq!(browser.post("/ui/queues/mail/pause", &paused).await.status, 303);
     assert!(browser.get("/ui/queues/mail").await.text().contains("the server moves"));
-    let settings =
-        [("concurrency", "3"), ("rate_count", "5"), ("rate_per", "1m"), ("keep_failed", "forever")];
+    let settings = [
+        ("concurrency", "3"),
+        ("rate.count", "5"),
+        ("rate.per", "1m"),
+        ("retention.failed", "forever"),
+        ("backoff.strategy", "list"),
+        ("backoff.delays", "10s, 1m"),
+        ("fair", "on"),
+        ("fair.window", "7"),
+    ];
     assert_eq!(browser.post("/ui/queues/mail/settings", &settings).await.status, 303);
     let queue = api.get("/api/v1/queues/mail").await.json();
     assert_eq!((&queue["concurrency"], &queue["rate"]["count"]), (&3.into(), &5.into()));
     assert_eq!(queue["retention"]["failed"], serde_json::Value::Null);
-    let wrong = browser.post("/ui/queues/mail/settings", &[("concurrency", "many")]).await;
-    assert_eq!(wrong.status, 422);
-    assert!(wrong.text().contains("/concurrency"), "{}", wrong.text());
+    assert_eq!(queue["backoff"]["delays"], serde_json::json!(["10s", "1m"]));
+    assert_eq!(queue["fair"]["window"], 7);
     assert_eq!(browser.post("/ui/queues/mail/resume", &[]).await.status, 303);
     assert_eq!(browser.post("/ui/queues/mail/purge", &[("confirm", "other")]).await.status, 400);
 
@@ -446,6 +495,133 @@ async fn queues_and_schedules_are_steered_by_forms() {
     let made = browser.post("/ui/schedules/nightly/trigger", &[]).await;
     assert!(made.header("location").is_some_and(|place| place.starts_with("/ui/jobs/")));
     assert_eq!(browser.post("/ui/schedules/nightly/delete", &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn it_is_shown_below_the_path_of_a_proxy() {
+    let below = |path: &str| path.parse().expect("a path");
+    let api = Api::start_with(|server| server.base_path(below("/jobs"))).await;
+    for asked in ["/jobs/ui/", "/ui/"] {
+        let page = api.get(asked).await;
+        let text = page.text();
+        assert_eq!(page.status, 200, "{asked}");
+        assert!(text.contains("href=\"/jobs/ui/queues\""), "{asked}: {text}");
+        assert!(!text.contains("\"/ui/"), "{asked}: {text}");
+    }
+    let root = api.get("/jobs").await;
+    assert_eq!((root.status, root.header("location")), (303, Some("/jobs/ui/")));
+    assert_eq!(api.get("/jobs/api/v1/jobs").await.status, 200);
+    assert_eq!(api.get("/jobsite/ui/").await.status, 404);
+    let told = [("X-Forwarded-Prefix", "/evil")];
+    let page = api.send("GET", "/ui/", &told, b"").await.text();
+    assert!(
+        page.contains("\"/jobs/ui/queues\"") && !page.contains("/evil"),
+        "nobody's word counts"
+    );
+
+    let trusted = "127.0.0.1/32".parse().expect("a network");
+    let api = Api::start_with(|server| server.proxies([trusted])).await;
+    let key = api.queue.create_key(NewKey::new(Role::Admin)).await.expect("a key").1.reveal();
+    let told = [("X-Forwarded-Prefix", "/a/b/"), FORM, OURS];
+    let led = api.send("GET", "/ui/jobs", &told[..1], b"").await;
+    assert_eq!(led.header("location"), Some("/a/b/ui/login?next=%2Fui%2Fjobs"));
+    let body = format!("key={key}&next=/a/b/ui/queues");
+    let led = api.send("POST", "/ui/login", &told, body.as_bytes()).await;
+    assert_eq!(led.header("location"), Some("/a/b/ui/queues"), "{led:?}");
+    let odd = [("X-Forwarded-Prefix", "//evil.example")];
+    let led = api.send("GET", "/ui/jobs", &odd, b"").await;
+    assert_eq!(led.header("location"), Some("/ui/login?next=%2Fui%2Fjobs"));
+}
+
+#[tokio::test]
+async fn fields_offer_the_names_that_there_are() {
+    let api = Api::start().await;
+    let browser = Browser::new(&api);
+    let job = r#"{"type":"mail.send","queue":"q","payload":1,"tags":{"customer":"42"}}"#;
+    let id = api.enqueue(job).await;
+
+    let page = browser.get("/ui/jobs").await.text();
+    for word in ["state:dead_letter", "queue:q", "type:mail.send", "tag:customer:"] {
+        assert!(page.contains(&format!("<option value=\"{word}\">")), "{word}: {page}");
+    }
+    let asked = [("action", "move"), ("what", "all"), ("q", "queue:q")];
+    let confirm = browser.post("/ui/operations/confirm", &asked).await.text();
+    let edit = browser.get(&format!("/ui/jobs/{id}/edit")).await.text();
+    let schedule = browser.get("/ui/schedule-form").await.text();
+    for page in [&confirm, &edit, &schedule] {
+        assert!(
+            page.contains("list=\"queues\"") && page.contains("<option value=\"q\">"),
+            "{page}"
+        );
+    }
+    assert!(schedule.contains("<option value=\"mail.send\">"));
+}
+
+#[tokio::test]
+async fn the_overview_says_what_stands_out() {
+    let api = Api::start().await;
+    let browser = Browser::new(&api);
+    let quiet = browser.get("/ui/").await.text();
+    assert!(quiet.contains("Nothing stands out"), "{quiet}");
+    assert!(quiet.contains("<dt>oldest job</dt>") && quiet.contains("<dt>upkeep</dt>"));
+
+    api.enqueue(r#"{"type":"a","queue":"q","payload":1}"#).await;
+    let pause = [("reason", "the server moves")];
+    api.enqueue(r#"{"type":"b","queue":"still","payload":1}"#).await;
+    assert_eq!(browser.post("/ui/queues/still/pause", &pause).await.status, 303);
+    let page = browser.get("/ui/").await.text();
+
+    assert!(page.contains("No worker runs the type a in the queue q"), "{page}");
+    assert!(page.contains("The queue still is paused: the server moves."), "{page}");
+    assert!(!page.contains("the type b"), "a paused queue waits for nobody: {page}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_queue_is_said_at_its_field() {
+    let api = Api::start().await;
+    let browser = Browser::new(&api);
+    assert_eq!(browser.get("/ui/queue-form").await.status, 200);
+    let new = [("name", "mail"), ("concurrency", "many"), ("backoff.delays", "10s, soon")];
+    let refused = browser.post("/ui/queues", &new).await;
+    assert_eq!(refused.status, 422);
+    let text = refused.text();
+    for part in [
+        "id=\"concurrency-error\"",
+        "id=\"backoff.delays-error\"",
+        "value=\"many\"",
+        "value=\"10s, soon\"",
+        "name=\"name\" value=\"mail\"",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let new = [("name", "mail"), ("concurrency", "2"), ("ttl", "1h")];
+    let made = browser.post("/ui/queues", &new).await;
+    assert_eq!(made.header("location"), Some("/ui/queues/mail?notice=created"));
+    let again = browser.post("/ui/queues", &new).await;
+    assert_eq!(again.status, 422);
+    assert!(again.text().contains("id=\"name-error\""), "{}", again.text());
+
+    // Two people at once: the second one sees that, and what they wrote.
+    let version = |page: &str| {
+        let rest = page.split("name=\"version\" value=\"").nth(1).expect("a version");
+        rest.split('"').next().expect("an end").to_owned()
+    };
+    let seen = version(&browser.get("/ui/queues/mail").await.text());
+    let first = [("concurrency", "3"), ("version", &*seen)];
+    assert_eq!(browser.post("/ui/queues/mail/settings", &first).await.status, 303);
+    let second = [("concurrency", "4"), ("version", &*seen)];
+    let met = browser.post("/ui/queues/mail/settings", &second).await;
+    assert_eq!(met.status, 409);
+    let page = met.text();
+    assert!(page.contains("id=\"conflict\"") && page.contains("value=\"4\""), "{page}");
+    let now = version(&page);
+    let wrong = [("concurrency", "0"), ("version", &*now)];
+    let wrong = browser.post("/ui/queues/mail/settings", &wrong).await;
+    assert_eq!((wrong.status, version(&wrong.text())), (422, now.clone()));
+    let over = [("concurrency", "4"), ("version", &*now)];
+    assert_eq!(browser.post("/ui/queues/mail/settings", &over).await.status, 303);
+    let queue = api.get("/api/v1/queues/mail").await.json();
+    assert_eq!((&queue["concurrency"], &queue["ttl"]), (&4.into(), &serde_json::Value::Null));
 }
 
 #[tokio::test]

@@ -204,7 +204,8 @@ impl ApiKey {
     }
 }
 
-fn fill(bytes: &mut [u8]) -> Result<(), Error> {
+/// Makes bytes that nobody can guess.
+pub(super) fn fill(bytes: &mut [u8]) -> Result<(), Error> {
     getrandom::fill(bytes)
         .map_err(|error| Error::unavailable(format!("the system has no random numbers: {error}")))
 }

@@ -31,6 +31,7 @@ mod record;
 mod role;
 mod schedule;
 mod schedule_record;
+mod session;
 mod timestamp;
 mod trace;
 mod unique;
@@ -77,11 +78,13 @@ pub use queue_settings::{
     Keep, KindRecord, PauseOptions, PauseRecord, PauseScope, Pressure, QueueRecord, QueueSettings,
     Retention,
 };
-pub use record::{AttemptRecord, JobRecord};
+pub use record::{AttemptRecord, JobRecord, RunRecord};
 pub use role::Role;
 pub(crate) use schedule::Timing;
 pub use schedule::{CatchUp, NEEDS_QUEUE, Overlap, Schedule};
 pub use schedule_record::{ScheduleRecord, ScheduleSource, TickEnd, TickOf, TickRecord};
+pub use session::{SESSION_LASTS, SESSIONS_OF_KEY_MAX, SessionRecord};
+pub(crate) use session::{random_session, session_digest};
 pub use timestamp::Timestamp;
 pub use trace::TraceContext;
 pub use unique::Unique;

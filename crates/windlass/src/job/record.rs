@@ -130,6 +130,20 @@ impl JobRecord {
     }
 }
 
+/// How one job of a kind went, without what it carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunRecord {
+    /// The job.
+    pub job: JobId,
+    /// How it ended.
+    pub state: State,
+    /// When its last attempt was claimed; none when it was never tried.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Timestamp,
+}
+
 /// One attempt of a job: a failed one, the final one, or the one that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -14,6 +14,7 @@ mod operate;
 mod replies;
 mod schedules;
 mod series;
+mod sessions;
 mod transfer;
 mod workers;
 

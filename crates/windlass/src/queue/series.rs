@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Queue;
 use crate::core::Spread;
-use crate::job::{SERIES_POINTS_MAX, SERIES_RANGE_MAX, Timestamp};
+use crate::job::{RunRecord, SERIES_POINTS_MAX, SERIES_RANGE_MAX, Timestamp};
 use crate::store::{Measure, Minute, Minutes, minute_of};
 use crate::{Error, FieldError};
 
@@ -233,6 +233,14 @@ impl Queue {
         limit: usize,
     ) -> Result<Vec<(String, String, Timestamp)>, Error> {
         self.store.oldest_by_kind(&self.namespace, limit).await
+    }
+
+    /// How the newest `limit` jobs of a kind ended, as far as they have; the newest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown namespace, [`Error::Unavailable`].
+    pub async fn latest_runs(&self, kind: &str, limit: usize) -> Result<Vec<RunRecord>, Error> {
+        self.store.runs(&self.namespace, kind, limit).await
     }
 
     /// Rates and times of the last minutes, on all nodes.

@@ -7,7 +7,7 @@ use super::driver::Driver;
 use super::sql_store::SqlStore;
 use super::verb::{self, Minutes, minute_of};
 use crate::core::random_i64;
-use crate::job::Timestamp;
+use crate::job::{RunRecord, Timestamp};
 
 /// As [`Store`](super::Store), for minutes.
 pub(crate) trait MinuteStore {
@@ -16,6 +16,8 @@ pub(crate) trait MinuteStore {
     fn sample(&self) -> Reply<'_, ()>;
     /// Since when the first job of each queue and kind that can run has been able to, of so many pairs.
     fn oldest_by_kind(&self, namespace: &Arc<str>, limit: usize) -> Reply<'_, OldestByKind>;
+    /// How the newest jobs of a kind ended, of so many that are looked at.
+    fn runs(&self, namespace: &Arc<str>, kind: &str, limit: usize) -> Reply<'_, Vec<RunRecord>>;
     /// The minutes of a namespace from one on.
     fn minutes(&self, namespace: &Arc<str>, from: i64) -> Reply<'_, Minutes>;
 }
@@ -43,6 +45,11 @@ impl<D: Driver> MinuteStore for SqlStore<D> {
     fn oldest_by_kind(&self, namespace: &Arc<str>, limit: usize) -> Reply<'_, OldestByKind> {
         let (namespace, shared) = (Arc::clone(namespace), self.shared());
         Box::pin(self.driver().read(verb::OldestByKind { namespace, limit, shared }))
+    }
+
+    fn runs(&self, namespace: &Arc<str>, kind: &str, limit: usize) -> Reply<'_, Vec<RunRecord>> {
+        let (namespace, kind, shared) = (Arc::clone(namespace), kind.to_owned(), self.shared());
+        Box::pin(self.driver().read(verb::ReadRuns { namespace, kind, limit, shared }))
     }
 
     fn minutes(&self, namespace: &Arc<str>, from: i64) -> Reply<'_, Minutes> {

@@ -41,6 +41,7 @@ mod schedule_store;
 pub mod schema;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
+mod session_store;
 mod settings;
 mod sql_store;
 #[cfg(feature = "sqlite")]
@@ -86,6 +87,7 @@ pub(crate) use queue_store::QueueStore;
 pub use reply_store::KeptReply;
 pub(crate) use reply_store::{OpenedRequest, ReplyStore, RequestKey};
 pub(crate) use schedule_store::{Declared, ScheduleStore};
+pub(crate) use session_store::SessionStore;
 #[cfg(feature = "testing")]
 pub(crate) use test_faults::TestFaults;
 pub(crate) use transfer_store::TransferStore;
@@ -140,6 +142,7 @@ pub(crate) trait Store:
     + WorkerStore
     + MinuteStore
     + KeyStore
+    + SessionStore
     + ReplyStore
     + TransferStore
     + Send

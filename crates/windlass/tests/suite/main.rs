@@ -48,6 +48,7 @@ mod retry;
 mod rights;
 mod schedules;
 mod series;
+mod sessions;
 mod shutdown;
 mod snooze;
 mod sql_doors;

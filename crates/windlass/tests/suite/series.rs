@@ -8,6 +8,7 @@ use windlass_testkit::{Act, Harness, Script, every_backend};
 every_backend!(
     counts_are_kept_by_the_minute_and_queue,
     times_are_kept_by_the_minute,
+    the_latest_runs_of_a_type_are_those_that_ended,
     a_range_out_of_bounds_is_refused,
 );
 
@@ -61,6 +62,30 @@ async fn counts_are_kept_by_the_minute_and_queue(t: &Harness) {
     let rates = t.queue.rates().await.expect("rates");
     assert!(rates.over >= MINUTE, "{rates:?}");
     worker.stop().await;
+}
+
+async fn the_latest_runs_of_a_type_are_those_that_ended(t: &Harness) {
+    let acts = [Act::Complete("1"), Act::FailForGood("no"), Act::Complete("1")];
+    let worker = t.worker(&Script::new(acts)).concurrency(1).start().await.expect("a worker");
+    let mut ended = Vec::new();
+    for (queue, state) in [("a", State::Completed), ("b", State::Failed), ("a", State::Completed)] {
+        let id = t.job("mail").with(|job| job.queue(queue)).await;
+        t.reaches(id, state).await;
+        ended.push((id, state));
+    }
+    worker.stop().await;
+    t.job("strange").await;
+    t.job("mail").await;
+
+    let runs = t.queue.latest_runs("mail", 100).await.expect("runs");
+    let seen: Vec<_> = runs.iter().rev().map(|run| (run.job, run.state)).collect();
+    assert_eq!(seen, ended);
+    assert!(runs.iter().all(|run| run.started_at.is_some_and(|at| at <= run.finished_at)));
+    // The job that waits is one of those that are looked at.
+    let newest = t.queue.latest_runs("mail", 2).await.expect("runs");
+    assert_eq!(newest.iter().map(|run| run.job).collect::<Vec<_>>(), [ended[2].0]);
+    assert_eq!(t.queue.latest_runs("strange", 100).await.expect("runs"), []);
+    assert_eq!(t.queue.latest_runs("unknown", 100).await.expect("runs"), []);
 }
 
 async fn times_are_kept_by_the_minute(t: &Harness) {

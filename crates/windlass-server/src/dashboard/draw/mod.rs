@@ -4,10 +4,12 @@
 
 mod chart;
 mod graph;
+mod runs;
 mod timeline;
 
 pub(super) use chart::{Bar, Line, bars, lines, spark};
 pub(super) use graph::{Node, graph};
+pub(super) use runs::{runs, summary};
 pub(super) use timeline::timeline;
 
 /// A text inside markup.

@@ -8,6 +8,7 @@ use windlass::protocol::{OperationObject, read_operation};
 use windlass::{DeadGroup, OperationId, OperationRecord, OperationState};
 
 use super::Base;
+use super::names::Names;
 use super::query::Query;
 use super::rows::JobRow;
 use crate::dashboard::forms::Form;
@@ -48,6 +49,8 @@ struct ConfirmPage {
     is_complete: bool,
     is_typed: bool,
     rows: Vec<JobRow>,
+    /// Queues to move to.
+    queues: Vec<String>,
 }
 
 #[derive(Template)]
@@ -136,6 +139,10 @@ pub(in crate::dashboard) async fn confirm(viewer: Viewer, form: Form) -> Answer 
         is_complete: preview.complete,
         is_typed: preview.count > TYPED_FROM || !preview.complete,
         rows: preview.sample.iter().map(JobRow::from).collect(),
+        queues: match action {
+            "move" => Names::read(&viewer).await?.queues,
+            _ => Vec::new(),
+        },
     };
     viewer.page("Confirm", "operations", &content).await
 }

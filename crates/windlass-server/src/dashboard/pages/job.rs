@@ -6,7 +6,7 @@ use windlass::{AttemptRecord, Blocker, JobId, JobRecord, State};
 
 use super::Base;
 use super::rows::{percent, reason};
-use crate::dashboard::draw::timeline;
+use crate::dashboard::draw::{self, summary, timeline};
 use crate::dashboard::page::Viewer;
 use crate::dashboard::text::{
     Safe, as_json, badge, content, encoded, maybe_time, span, time, word_badge,
@@ -14,6 +14,9 @@ use crate::dashboard::text::{
 use crate::endpoints::Permission;
 use crate::request::Id;
 use crate::routes::Answer;
+
+/// Jobs of the type whose ends are drawn, of those that have ended among them.
+const RUNS: usize = 100;
 
 /// Jobs named as parents or children on a page.
 const NEIGHBOURS_MAX: usize = 50;
@@ -41,6 +44,8 @@ struct JobPage {
     blockers: Vec<Obstacle>,
     parents: Vec<Neighbour>,
     children: Vec<String>,
+    /// The latest jobs of the type, drawn and told.
+    runs: Option<(Safe, String)>,
     raw: String,
     acts: Acts,
 }
@@ -97,6 +102,11 @@ pub(in crate::dashboard) async fn show(viewer: Viewer, Id(id): Id) -> Answer {
         job.depends_on.iter().take(NEIGHBOURS_MAX).map(|dependency| dependency.id).collect();
     let parents = if parents.is_empty() { Vec::new() } else { queue.get_many(parents).await? };
     let children = queue.dependents(id).await?;
+    // Other queues may have jobs of the type, which a key that is bound to queues is not for.
+    let runs = match viewer.caller.has_queues() {
+        true => Vec::new(),
+        false => queue.latest_runs(&job.kind, RUNS).await?,
+    };
     let may_see = viewer.caller.role().sees_payloads();
     let base = Base::of(&viewer);
     let content = JobPage {
@@ -119,6 +129,7 @@ pub(in crate::dashboard) async fn show(viewer: Viewer, Id(id): Id) -> Answer {
         blockers: blockers.into_iter().map(Obstacle::from).collect(),
         parents: parents.iter().map(Neighbour::from).collect(),
         children: children.iter().take(NEIGHBOURS_MAX).map(ToString::to_string).collect(),
+        runs: (!runs.is_empty()).then(|| (draw::runs(&runs, id), summary(&runs))),
         raw: raw(&job, may_see),
         acts: Acts(job.state),
         base,

@@ -7,6 +7,7 @@ use windlass::protocol::{read_cancel, read_edit, read_retry};
 use windlass::{Error, JobId, JobRecord, JobRef, JobVersion, NewJob};
 
 use super::Base;
+use super::names::Names;
 use crate::dashboard::forms::Form;
 use crate::dashboard::page::{Viewer, see};
 use crate::problem::Problem;
@@ -27,6 +28,8 @@ struct EditPage {
     tags: String,
     /// None where the bytes are no text: those cannot be written by hand.
     payload: Option<String>,
+    /// Queues that there are.
+    queues: Vec<String>,
     conflict: bool,
 }
 
@@ -94,7 +97,8 @@ fn copy_of(job: &JobRecord) -> NewJob {
 
 pub(in crate::dashboard) async fn ask_edit(viewer: Viewer, Id(id): Id) -> Answer {
     let job = viewer.queue.get(id).await?;
-    let content = EditPage::of(Base::of(&viewer), &job);
+    let queues = Names::read(&viewer).await?.queues;
+    let content = EditPage::of(Base::of(&viewer), &job, queues);
     viewer.page(&format!("Edit job {id}"), "jobs", &content).await
 }
 
@@ -111,7 +115,8 @@ pub(in crate::dashboard) async fn edit(viewer: Viewer, Id(id): Id, form: Form) -
     match viewer.queue.edit(met(id, &form)?, edit).await {
         Ok(_) => back(&viewer, id, "changed"),
         Err(Error::Conflict { code: "precondition_failed", .. }) => {
-            let now = EditPage::of(Base::of(&viewer), &job);
+            let queues = Names::read(&viewer).await?.queues;
+            let now = EditPage::of(Base::of(&viewer), &job, queues);
             let content = now.with(&form);
             let page = viewer.page(&format!("Edit job {id}"), "jobs", &content).await?;
             Ok((axum::http::StatusCode::CONFLICT, page).into_response())
@@ -179,7 +184,7 @@ impl EditPage {
         }
     }
 
-    fn of(base: Base, job: &JobRecord) -> Self {
+    fn of(base: Base, job: &JobRecord, queues: Vec<String>) -> Self {
         let Fields { queue, priority, max_attempts, scheduled_at, tags } = Self::fields(job);
         Self {
             base,
@@ -191,6 +196,7 @@ impl EditPage {
             scheduled_at,
             tags,
             payload: String::from_utf8(job.payload.clone()).ok(),
+            queues,
             conflict: false,
         }
     }

@@ -4,6 +4,7 @@ use askama::Template;
 use windlass::{JobFilter, JobId, KindStats, Page, State, Stats};
 
 use super::Base;
+use super::names::Names;
 use super::query::Query;
 use super::rows::JobRow;
 use crate::dashboard::page::{Viewer, see};
@@ -40,6 +41,8 @@ struct JobsPage {
     /// False when the page ends early because so many jobs were looked at.
     is_complete: bool,
     looked_at: String,
+    /// What the query bar offers.
+    words: Vec<String>,
     problem: String,
 }
 
@@ -70,11 +73,14 @@ pub(in crate::dashboard) async fn list_jobs(viewer: Viewer) -> Answer {
     let page = page.as_ref();
     let order = if is_oldest_first { "&order=asc" } else { "" };
     let next = page.and_then(|page| page.next_cursor);
+    let rows: Vec<JobRow> =
+        page.map_or_else(Vec::new, |page| page.jobs.iter().map(JobRow::from).collect());
     let content = JobsPage {
         base: Base::of(&viewer),
         encoded: encoded(query.text()),
         pills: pills(&viewer, &query, &stats),
-        rows: page.map_or_else(Vec::new, |page| page.jobs.iter().map(JobRow::from).collect()),
+        words: Names::of(&viewer, &stats).words(&rows),
+        rows,
         next: next.map(|next| format!("?q={}{order}&cursor={next}", encoded(query.text()))),
         is_first: cursor.is_none(),
         is_oldest_first,

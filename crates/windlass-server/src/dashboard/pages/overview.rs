@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use askama::Template;
-use windlass::{KindStats, SeriesPoint, SeriesQuery, State, Stats, Timestamp, Took};
+use windlass::{JobFilter, KindStats, SeriesPoint, SeriesQuery, State, Stats, Timestamp, Took};
 
 use super::Base;
+use super::findings::{Finding, Read};
 use crate::dashboard::draw::{Bar, Line, bars, lines, spark};
 use crate::dashboard::page::{Viewer, see};
-use crate::dashboard::text::{Safe, bytes, count, encoded, short, time, word_badge};
+use crate::dashboard::text::{Safe, bytes, count, encoded, maybe_time, short, time, word_badge};
 use crate::routes::Answer;
+use crate::routes::health::late_loops;
 
 /// What a chart may look back over: its name, and minutes of the whole and of a step.
 const RANGES: [(&str, u64, u64); 4] =
@@ -36,8 +38,19 @@ struct Overview {
     slots: String,
     running: String,
     schedules: Vec<(String, Safe)>,
-    storage: Option<String>,
+    findings: Vec<Finding>,
+    /// None for those who see but a part of the database.
+    storage: Option<Storage>,
     is_empty: bool,
+}
+
+/// The database as a whole.
+struct Storage {
+    size: String,
+    /// When the oldest job of the namespace was stored.
+    oldest: Safe,
+    kept: String,
+    upkeep: String,
 }
 
 struct Tile {
@@ -73,11 +86,26 @@ pub(in crate::dashboard) async fn overview(viewer: Viewer) -> Answer {
     let points = queue.series(&asked).await?.points;
     let mut oldest = queue.oldest_by_kind(PAIRS_MAX).await?;
     oldest.sort_by_key(|(.., since)| *since);
+    let (root, late) = (viewer.root(), late_loops(&viewer.app));
+    let queues = queue.queues("").await?;
+    let read = Read {
+        root: &root,
+        stats: &stats,
+        points: &points,
+        oldest: &oldest,
+        queues: &queues,
+        late: &late,
+    };
+    let findings = read.findings();
+    let storage = match viewer.caller.has_namespaces() {
+        true => None,
+        false => Some(storage(&viewer, &stats, &late).await?),
+    };
     let oldest = oldest.into_iter().take(OLDEST);
     let slots = stats.workers.iter().map(|worker| worker.slots).sum();
     let content = Overview {
         base: Base::of(&viewer),
-        tiles: tiles(&viewer.root(), &stats, &points, range.2),
+        tiles: tiles(&root, &stats, &points, range.2),
         ranges: RANGES.map(|(name, ..)| (name, name == range.0)).to_vec(),
         throughput: throughput(&points),
         latency: latency(&points),
@@ -87,10 +115,32 @@ pub(in crate::dashboard) async fn overview(viewer: Viewer) -> Answer {
         slots: count(slots),
         running: count(stats.jobs(State::Running)),
         schedules: next_schedules(&viewer).await?,
-        storage: (!viewer.caller.has_namespaces()).then(|| bytes(stats.storage_bytes)),
+        findings,
+        storage,
         is_empty: stats.sum(|kind| kind.enqueues) == 0,
     };
     viewer.page("Overview", "", &content).await
+}
+
+/// How large the database is, and what keeps it so.
+async fn storage(
+    viewer: &Viewer,
+    stats: &Stats,
+    late: &[&str],
+) -> Result<Storage, windlass::Error> {
+    let first = viewer.queue.list(JobFilter::new().oldest_first().limit(1)).await?;
+    let ended = State::ALL.into_iter().filter(|state| state.is_terminal());
+    let upkeep = match (viewer.queue.upkeep_health().is_empty(), late) {
+        (true, _) => "of another process".to_owned(),
+        (false, []) => "on time".to_owned(),
+        (false, late) => format!("late: {}", late.join(", ")),
+    };
+    Ok(Storage {
+        size: bytes(stats.storage_bytes),
+        oldest: maybe_time(first.jobs.first().map(|job| job.created_at)),
+        kept: short(ended.map(|state| stats.jobs(state)).sum()),
+        upkeep,
+    })
 }
 
 fn tiles(root: &str, stats: &Stats, points: &[SeriesPoint], step: u64) -> Vec<Tile> {

@@ -1,16 +1,17 @@
-//! Queues: the list, one queue, its pause and its settings.
+//! Queues: the list, one queue, its pause.
 
 use std::collections::HashMap;
 
 use askama::Template;
-use serde_json::{Map, Value, json};
-use windlass::protocol::{QueueObject, read_new_queue, read_pause, read_queue_patch};
+use serde_json::Value;
+use windlass::protocol::read_pause;
 use windlass::{
     KindStats, PauseRecord, PauseScope, QueueRecord, SeriesPoint, SeriesQuery, State, Stats,
     Timestamp,
 };
 
 use super::Base;
+use super::queue_form::{Group, filled};
 use crate::dashboard::draw::{Bar, bars, spark};
 use crate::dashboard::forms::Form;
 use crate::dashboard::page::{Viewer, see};
@@ -45,7 +46,7 @@ struct QueuePage {
     throughput: Safe,
     kinds: Vec<Kind>,
     workers: Vec<(String, u64)>,
-    settings: Settings,
+    groups: Vec<Group>,
     version: i64,
     waiting: u64,
 }
@@ -77,20 +78,6 @@ struct Kind {
     completed: String,
     failed: String,
     dead: String,
-}
-
-/// The settings as the fields of a form.
-#[derive(Default)]
-struct Settings {
-    concurrency: String,
-    rate_count: String,
-    rate_per: String,
-    rate_burst: String,
-    retries: String,
-    retry_delay: String,
-    ttl: String,
-    max_depth: String,
-    retention: Vec<(String, String)>,
 }
 
 impl From<&PauseRecord> for Pause {
@@ -194,7 +181,7 @@ pub(in crate::dashboard) async fn show(viewer: Viewer, Name(name): Name) -> Answ
             .filter(serves)
             .map(|worker| (worker.name.clone(), worker.slots))
             .collect(),
-        settings: Settings::of(&record),
+        groups: filled(&record),
         version: record.version,
         waiting: waiting.into_iter().map(|state| in_state(&stats, &name, state)).sum(),
         name: name.clone(),
@@ -216,41 +203,6 @@ impl From<&KindStats> for Kind {
     }
 }
 
-impl Settings {
-    fn of(queue: &QueueRecord) -> Self {
-        let object = serde_json::to_value(QueueObject::from(queue)).unwrap_or_default();
-        let text = |value: &Value| match value {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        let kept = object["retention"].as_object().into_iter().flatten();
-        let kept = kept.map(|(state, value)| {
-            let value = if value.is_null() { "forever".to_owned() } else { text(value) };
-            (state.clone(), value)
-        });
-        Self {
-            concurrency: text(&object["concurrency"]),
-            rate_count: text(&object["rate"]["count"]),
-            rate_per: text(&object["rate"]["per"]),
-            rate_burst: text(&object["rate"]["burst"]),
-            retries: text(&object["retries"]),
-            retry_delay: text(&object["retry_delay"]),
-            ttl: text(&object["ttl"]),
-            max_depth: text(&object["max_depth"]),
-            retention: kept.collect(),
-        }
-    }
-}
-
-pub(in crate::dashboard) async fn create(viewer: Viewer, form: Form) -> Answer {
-    let body = Value::Object(form.members(&["name"])).to_string();
-    let (name, settings) = read_new_queue(body.as_bytes())?;
-    viewer.caller.check_target(&name)?;
-    viewer.queue.create_queue(&name, settings).await?;
-    back(&viewer, &name, "created")
-}
-
 pub(in crate::dashboard) async fn pause(viewer: Viewer, Name(name): Name, form: Form) -> Answer {
     let body = Value::Object(form.members(&["reason", "until"])).to_string();
     let (options, _) = read_pause(body.as_bytes())?;
@@ -261,57 +213,6 @@ pub(in crate::dashboard) async fn pause(viewer: Viewer, Name(name): Name, form: 
 pub(in crate::dashboard) async fn resume(viewer: Viewer, Name(name): Name) -> Answer {
     viewer.queue.resume(PauseScope::Queue(name.clone())).await?;
     back(&viewer, &name, "resumed")
-}
-
-pub(in crate::dashboard) async fn configure(
-    viewer: Viewer,
-    Name(name): Name,
-    form: Form,
-) -> Answer {
-    let found = viewer.queue.queue(&name).await?;
-    let body = settings(&form).to_string();
-    let patch = read_queue_patch(body.as_bytes())?;
-    let version = form.text("version").and_then(|text| text.parse().ok());
-    let version = version.unwrap_or(found.version);
-    viewer.queue.configure_queue(&name, patch.apply(found.settings), Some(version)).await?;
-    back(&viewer, &name, "changed")
-}
-
-/// The form as a change: a field that is empty takes its default again.
-fn settings(form: &Form) -> Value {
-    let or_null = |value: Option<Value>| value.unwrap_or(Value::Null);
-    let text = |name: &str| or_null(form.text(name).map(Value::from));
-    let mut rate = Value::Null;
-    if form.is_on("rate_count") || form.is_on("rate_per") {
-        let mut members = form.members(&["rate_per"]);
-        let mut put = |name: &str, value: Option<Value>| {
-            members.extend(value.map(|value| (name.to_owned(), value)));
-        };
-        put("count", form.number("rate_count"));
-        put("burst", form.number("rate_burst"));
-        if let Some(per) = members.remove("rate_per") {
-            members.insert("per".to_owned(), per);
-        }
-        rate = Value::Object(members);
-    }
-    let mut changes = json!({
-        "concurrency": or_null(form.number("concurrency")),
-        "rate": rate,
-        "retries": or_null(form.number("retries")),
-        "ttl": text("ttl"),
-        "max_depth": or_null(form.number("max_depth")),
-    });
-    if let Some(delay) = form.text("retry_delay") {
-        changes["retry_delay"] = delay.into();
-    }
-    let mut retention = Map::new();
-    for state in State::ALL.into_iter().filter(|state| state.is_terminal()) {
-        let kept = form.text(&format!("keep_{state}"));
-        let kept = kept.map(|text| if text == "forever" { Value::Null } else { text.into() });
-        retention.extend(kept.map(|kept| (state.to_string(), kept)));
-    }
-    changes["retention"] = Value::Object(retention);
-    changes
 }
 
 pub(in crate::dashboard) async fn purge(viewer: Viewer, Name(name): Name, form: Form) -> Answer {
@@ -325,6 +226,6 @@ pub(in crate::dashboard) async fn purge(viewer: Viewer, Name(name): Name, form: 
     back(&viewer, &name, "purged")
 }
 
-fn back(viewer: &Viewer, name: &str, notice: &str) -> Answer {
+pub(super) fn back(viewer: &Viewer, name: &str, notice: &str) -> Answer {
     see(&format!("{}/queues/{}?notice={notice}", viewer.root(), encoded(name)))
 }

@@ -11,6 +11,7 @@ use windlass::protocol::{
 use windlass::{ScheduleRecord, TickEnd, TickRecord, Timestamp};
 
 use super::Base;
+use super::names::Names;
 use super::queues::Pause;
 use crate::dashboard::forms::Form;
 use crate::dashboard::page::{Viewer, see, written};
@@ -53,6 +54,7 @@ struct FormPage {
     name: Option<String>,
     version: String,
     fields: Fields,
+    names: Names,
 }
 
 #[derive(Template)]
@@ -188,7 +190,8 @@ pub(in crate::dashboard) async fn ask(viewer: Viewer) -> Answer {
             ..Fields::default()
         };
         let version = String::new();
-        let content = FormPage { base: Base::of(&viewer), name: None, version, fields };
+        let names = Names::read(&viewer).await?;
+        let content = FormPage { base: Base::of(&viewer), name: None, version, fields, names };
         return viewer.page("New schedule", "schedules", &content).await;
     };
     let record = viewer.queue.schedule(&name).await?;
@@ -196,6 +199,7 @@ pub(in crate::dashboard) async fn ask(viewer: Viewer) -> Answer {
         base: Base::of(&viewer),
         version: record.version.to_string(),
         fields: Fields::of(&record)?,
+        names: Names::read(&viewer).await?,
         name: Some(name.clone()),
     };
     viewer.page(&format!("Edit schedule {name}"), "schedules", &content).await

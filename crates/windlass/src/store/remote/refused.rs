@@ -9,8 +9,8 @@ use crate::core::State;
 use crate::job::{
     ApiKey, AuditFilter, AuditRecord, BatchId, Flow, JobEdit, JobId, JobRecord, JobRef, KeyRecord,
     KindRecord, Limit, LimitRecord, NewBatch, NewKey, PauseOptions, PauseScope, QueueRecord,
-    QueueSettings, Schedule, ScheduleRecord, TickRecord, Timestamp, WorkerId, WorkerRecord,
-    WorkerState, WorkflowId,
+    QueueSettings, RunRecord, Schedule, ScheduleRecord, SessionRecord, TickRecord, Timestamp,
+    WorkerId, WorkerRecord, WorkerState, WorkflowId,
 };
 use crate::store::bundle_store::Gathered;
 use crate::store::minute_store::OldestByKind;
@@ -23,8 +23,8 @@ use crate::store::{
     Happened, KeptReply, KeyStore, KnownWorker, LimitStore, ListQuery, MinuteStore, Minutes,
     OpenedRequest, Operation, OperationId, OperationRecord, OperationStore, Pruned, PurgeBatch,
     Purged, QueuePage, QueueStore, Reply, ReplyStore, Report, RequestKey, Restored, RetryOptions,
-    ScheduleStore, Scope, Served, Settled, Shared, Sort, Sweep, Taker, TransferStore, Transferred,
-    Which, WorkerKey, WorkerPage, WorkerStore, edges,
+    ScheduleStore, Scope, Served, SessionStore, Settled, Shared, Sort, Sweep, Taker, TransferStore,
+    Transferred, Which, WorkerKey, WorkerPage, WorkerStore, edges,
 };
 
 /// Verbs that are refused with these words.
@@ -170,6 +170,7 @@ impl MinuteStore for RemoteStore {
         "a time series":
         fn sample() -> ();
         fn oldest_by_kind(&Arc<str>, usize) -> OldestByKind;
+        fn runs(&Arc<str>, &str, usize) -> Vec<RunRecord>;
         fn minutes(&Arc<str>, i64) -> Minutes;
     }
 }
@@ -187,6 +188,15 @@ impl KeyStore for RemoteStore {
         "the audit":
         fn note_refused(&Arc<str>, &str, &str) -> ();
         fn audit(&Arc<str>, AuditFilter) -> Vec<AuditRecord>;
+    }
+}
+
+impl SessionStore for RemoteStore {
+    refuses! {
+        "a session of somebody who signed in":
+        fn open_session(&ApiKey, &str) -> bool;
+        fn session(&str) -> Option<SessionRecord>;
+        fn end_session(&str) -> ();
     }
 }
 

@@ -42,6 +42,11 @@ fn hot_statements_use_their_index() {
         Sql::ScheduleDue,
         Sql::ScheduleNext,
         Sql::TickEdge,
+        Sql::SessionGet,
+        Sql::SessionOfKey,
+        Sql::SessionEdge,
+        Sql::SessionTrim,
+        Sql::SessionEndOfKey,
     ] {
         let plan = plan(&connection, sql);
         assert!(!plan.contains("TEMP B-TREE"), "{sql:?} sorts:\n{plan}");
@@ -53,6 +58,21 @@ fn hot_statements_use_their_index() {
         };
         assert!(allowed, "{sql:?} scans:\n{plan}");
     }
+}
+
+#[test]
+fn the_runs_of_a_type_are_found_by_their_keys() {
+    let connection = Connection::open_in_memory().unwrap();
+    migrate(&connection, Timestamp::from_micros(0), true).unwrap();
+
+    let plan = plan(&connection, Sql::KindRuns);
+
+    assert!(plan.contains("USING COVERING INDEX windlass_job_kind (kind_id=?)"), "{plan}");
+    assert!(plan.contains("SEARCH o USING INTEGER PRIMARY KEY"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    // What is walked is the rows that were found.
+    let walks = plan.lines().filter(|line| line.starts_with("SCAN"));
+    assert_eq!(walks.collect::<Vec<_>>(), ["SCAN j"], "{plan}");
 }
 
 #[test]

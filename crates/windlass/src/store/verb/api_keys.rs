@@ -15,7 +15,7 @@ pub(crate) struct KeyRow {
 }
 
 impl KeyRow {
-    fn read(row: &mut Row<'_>) -> Result<Self, Error> {
+    pub(super) fn read(row: &mut Row<'_>) -> Result<Self, Error> {
         let id = row.text()?;
         let (current, old, old_until) = (row.bytes()?, row.opt_bytes()?, instant(row)?);
         let role = row.text()?;
@@ -39,7 +39,7 @@ impl KeyRow {
         Ok(Self { record, digests: Digests { current, old: old.zip(old_until) } })
     }
 
-    async fn find<T: Tx>(tx: &mut T, id: &str) -> Result<Option<Self>, Error> {
+    pub(super) async fn find<T: Tx>(tx: &mut T, id: &str) -> Result<Option<Self>, Error> {
         tx.query(Sql::ApiKeyGet, &[id.into()]).await?.first(Self::read)
     }
 
@@ -198,7 +198,7 @@ impl Verb for RotateKey {
     }
 }
 
-/// Revokes a key; one that is revoked stays as it is.
+/// Revokes a key and ends its sessions; one that is revoked stays as it is.
 #[derive(Debug)]
 pub(crate) struct RevokeKey {
     pub(crate) id: String,
@@ -211,7 +211,12 @@ impl Verb for RevokeKey {
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<KeyRecord, Error> {
         tx.execute(Sql::ApiKeyRevoke, &[self.id.as_str().into(), self.now.as_micros().into()])
             .await?;
+        tx.execute(Sql::SessionEndOfKey, &[self.id.as_str().into()]).await?;
         Ok(KeyRow::locate(tx, &self.id).await?.record)
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
     }
 
     fn act(&self) -> Option<Act> {

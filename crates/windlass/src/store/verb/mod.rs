@@ -60,8 +60,10 @@ mod rescue;
 mod resolve;
 mod restore;
 mod retry;
+mod runs;
 mod saved;
 mod schedules;
+mod sessions;
 mod settle;
 mod signal;
 mod submit;
@@ -130,10 +132,12 @@ pub(crate) use rescue::{HasLapsed, Rescue};
 pub(crate) use resolve::Resolve;
 pub(crate) use restore::{Restore, Restored, Transferred};
 pub(crate) use retry::Retry;
+pub(crate) use runs::ReadRuns;
 pub(crate) use saved::{ReadCheckpoints, ReadSaved, Save};
 pub(crate) use schedules::{
     ListSchedules, ListTicks, PauseSchedule, PutSchedule, RemoveSchedule, ScheduleRow,
 };
+pub(crate) use sessions::{EndSession, FindSession, OpenSession};
 pub(crate) use settle::Settle;
 pub(crate) use signal::Signal;
 pub(crate) use submit::Submit;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::bundle::lock;
 use super::erase::{Gone, erase};
-use super::reply::trim;
+use super::{reply, sessions};
 use crate::Error;
 use crate::core::State;
 use crate::job::{JobId, Keep, Retention, Timestamp};
@@ -57,7 +57,8 @@ impl Verb for Prune {
         tx.query(Sql::EndedLock, &[]).await?;
         if self.state == State::Completed && self.after == 0 {
             self.drop_bundles(tx).await?;
-            trim(tx, self.now).await?;
+            reply::trim(tx, self.now).await?;
+            sessions::trim(tx, self.now).await?;
         }
         let settings = self.shared.settings.at(tx, None).await?;
         let Some(horizon) = self.horizon(&settings) else {

@@ -1,0 +1,3 @@
+-- End a session.
+-- $1 digest
+delete from {prefix}session where digest = $1
