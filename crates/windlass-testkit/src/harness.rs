@@ -63,6 +63,11 @@ impl Harness {
         Some(Self::open(Backend::PgBouncer.fresh_url()?, None).await)
     }
 
+    /// The database at `url`, which a test has made itself.
+    pub async fn at(url: &str) -> Self {
+        Self::open(url.to_owned(), None).await
+    }
+
     async fn open(url: String, folder: Option<TempDir>) -> Self {
         Self::open_with(url, Clock::manual(START), folder).await
     }

@@ -7,9 +7,9 @@ use super::driver::Driver;
 use super::list_query::ListQuery;
 use super::operation::{Deed, Operation, OperationId, OperationRecord, OperationState, Target};
 use super::sql_store::SqlStore;
-use super::types::{Dead, Found};
-use super::verb::{self, OperationProgress, OperationRow};
-use super::{Reply, Store};
+use super::types::{Dead, Found, RetryOptions};
+use super::verb::{self, OperationProgress, OperationRow, Scope};
+use super::{BundleStore as _, Reply, Store};
 use crate::Error;
 use crate::job::{JobEdit, JobId, JobRecord, JobRef, Timestamp};
 
@@ -215,7 +215,15 @@ impl<D: Driver> SqlStore<D> {
         let (jobs, shared, ids) = (found.jobs, self.shared(), Arc::clone(self.ids()));
         let verb =
             verb::Operate { row, operation, jobs, states, queue_id, after, now, shared, ids };
-        self.driver().write(verb).await
+        for (workflow, first) in self.driver().write(verb).await? {
+            let (scope, options) = ((Scope::Descendants, Some(first)), RetryOptions::default());
+            match self.reopen(&namespace, workflow, scope, options).await {
+                // It was deleted meanwhile.
+                Ok(_) | Err(Error::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The next jobs of an operation.

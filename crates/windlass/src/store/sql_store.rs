@@ -424,7 +424,11 @@ impl<D: Driver> Store for SqlStore<D> {
     fn verify(&self) -> Reply<'_, Vec<String>> {
         Box::pin(async move {
             let mut found = self.driver.check_files().await?;
-            found.extend(self.driver.read(verb::Verify { now: self.clock.now() }).await?);
+            found.extend(
+                self.driver
+                    .read(verb::Verify { now: self.clock.now(), shared: self.shared() })
+                    .await?,
+            );
             Ok(found)
         })
     }

@@ -338,6 +338,7 @@ statements! {
     VerifyExpiry = "verify_expiry",
     VerifyTicks = "verify_ticks",
     VerifySlots = "verify_slots",
+    VerifyHeld = "verify_held",
     ApiKeyInsert = "api_key_insert",
     ApiKeyList = "api_key_list",
     ApiKeyGet = "api_key_get",

@@ -31,6 +31,7 @@ every_backend!(
     a_limit_of_another_namespace_does_not_count,
     a_slot_of_a_crashed_worker_comes_back,
     a_slot_that_nobody_gave_back_is_found,
+    a_key_above_its_limit_is_reported,
 );
 
 /// So many jobs with this key.
@@ -486,5 +487,23 @@ async fn a_slot_that_nobody_gave_back_is_found(t: &Harness) {
     let worker = t.start(&Script::completing()).await;
 
     t.reaches(ids[1], State::Completed).await;
+    worker.stop().await;
+}
+
+async fn a_key_above_its_limit_is_reported(t: &Harness) {
+    limit(t, "host", Limit::concurrency(3)).await;
+    let ids = jobs(t, "host:a", 3).await;
+    let script = Script::new(vec![Act::Wait; 3]);
+    let worker = t.start(&script).await;
+    script.started(3).await;
+    t.check().await;
+
+    limit(t, "host", Limit::concurrency(1)).await;
+
+    let found = t.queue.verify().await.expect("a check");
+    let wanted = "3 jobs hold slots of line `c:1:host:a`, which has 1";
+    assert!(matches!(&found[..], [one] if one.starts_with(wanted)), "{found:?}");
+    (0..3).for_each(|_| script.release());
+    all_complete(t, &ids).await;
     worker.stop().await;
 }

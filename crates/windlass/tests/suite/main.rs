@@ -33,6 +33,7 @@ mod limits_history;
 mod listing;
 mod logs;
 mod migrate;
+mod migrate_slots;
 mod namespaces;
 mod operations;
 mod order;

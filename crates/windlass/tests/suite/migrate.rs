@@ -96,7 +96,7 @@ async fn nothing_is_made_where_that_is_not_wanted() {
 
         assert!(error.to_string().contains("run `windlass db migrate`"), "{error}");
         let status = schema::status(&url).await.expect("a status");
-        let all: Vec<i64> = (1..=status.known).collect();
-        assert_eq!((status.number, status.pending), (0, all));
+        assert_eq!((status.number, status.pending.first()), (0, Some(&1)));
+        assert_eq!(status.pending.last(), Some(&status.known));
     }
 }

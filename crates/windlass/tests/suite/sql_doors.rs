@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use windlass::{Backoff, Ctx, JobRecord, QueueSettings, State};
+use windlass::{
+    Backoff, Ctx, JobId, JobRecord, Limit, NewJob, QueueSettings, Reason, State, Unique,
+};
 use windlass_testkit::Harness;
 
 use crate::clients::{mariadb, printed, psql};
@@ -189,7 +191,7 @@ async fn the_procedure_knows_duplicates_delays_and_bad_options() {
     for (output, message) in [
         (other, "belongs to a job of another type or payload"),
         (bad, "priority: 0 to 9 allowed"),
-        (odd, "and no others"),
+        (odd, "colour: is no option of a job in SQL"),
     ] {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && errors.contains(message), "{errors}");
@@ -252,4 +254,99 @@ async fn rows_of_the_inbox_become_jobs_on_sqlite() {
     let t = Harness::sqlite_file().await;
     sqlite(&t, INSERTS);
     inbox_is_relayed(&t).await;
+}
+
+/// What a call with these options says.
+type Call<'a> = &'a dyn Fn(&str) -> std::process::Output;
+
+fn id_of(call: Call<'_>, options: &str) -> JobId {
+    printed(&call(options)).parse().expect("an id")
+}
+
+/// Unique and concurrency keys are the same ones that the library knows.
+async fn keys_hold(t: &Harness, call: Call<'_>) {
+    t.queue.set_limit("host", Limit::concurrency(1), None).await.expect("a limit");
+    let unique = r#"{"unique_key":"ada","idempotency_key":"1"}"#;
+
+    let first = id_of(call, unique);
+    let again = [id_of(call, unique), id_of(call, r#"{"unique_key":"ada","idempotency_key":"2"}"#)];
+    let own = NewJob::new("welcome", "null").unique(Unique::key("ada"));
+    let by_library = t.queue.enqueue_new(own).await.expect("the same job");
+    let other = id_of(call, r#"{"unique_key":"bob"}"#);
+    let limited = id_of(call, r#"{"concurrency_key":"host:a"}"#);
+    let later = id_of(call, r#"{"concurrency_key":"host:a","delay_ms":60000}"#);
+
+    assert_eq!(again, [first, first]);
+    assert_eq!((by_library.id(), by_library.is_new()), (first, false));
+    assert_ne!(other, first);
+    let waits = t.get(limited).await;
+    assert_eq!(waits.concurrency_key(), Some("host:a"));
+    assert_eq!((waits.state, waits.reason), (State::Pending, Some(Reason::Throttled)));
+    // By the clock of the server, which is not the one of the test.
+    let later = t.get(later).await;
+    assert_eq!((later.state, later.concurrency_key()), (State::Delayed, Some("host:a")));
+    t.check().await;
+    let worker = t.queue.worker().handle_raw("welcome", async |_, _| windlass::Ok(Vec::new()));
+    let worker = worker.start().await.expect("a worker");
+    t.until_after("all have completed", Duration::from_secs(1), async || {
+        let jobs = t.queue.get_many(vec![first, other, limited]).await.expect("jobs");
+        jobs.iter().all(|job| job.state == State::Completed).then_some(())
+    })
+    .await;
+    worker.stop().await;
+    assert_ne!(id_of(call, r#"{"unique_key":"ada"}"#), first, "the key is free again");
+    for (bad, message) in [
+        (r#"{"concurrency_key":"a b"}"#, "printable ASCII"),
+        (r#"{"unique_key":""}"#, "unique_key: 1 to 256 bytes"),
+    ] {
+        let output = call(bad);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && errors.contains(message), "{errors}");
+    }
+    t.check().await;
+}
+
+#[tokio::test]
+async fn the_function_knows_keys() {
+    let Some(t) = Harness::postgres().await else { return };
+    keys_hold(&t, &|options| {
+        let call = format!("select windlass.enqueue('default', 'welcome', 'null', '{options}');");
+        psql(t.url(), &call)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_procedure_knows_keys() {
+    let Some(t) = Harness::mysql().await else { return };
+    keys_hold(&t, &|options| {
+        let call =
+            format!("call windlass_enqueue('default', 'welcome', 'null', '{options}', @id);");
+        mariadb(t.url(), &format!("{call} select @id;"))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_inbox_knows_keys() {
+    let t = Harness::sqlite_file().await;
+    let row = |options: &str| {
+        format!("insert into windlass_inbox (kind, options) values ('welcome', '{options}');")
+    };
+    let unique = r#"{"unique":{"key":"ada"}}"#;
+    sqlite(&t, &[row(unique), row(unique), row(r#"{"concurrency_key":"host:a"}"#)].concat());
+
+    let worker = t.queue.worker().handle_raw("welcome", async |_, _| windlass::Ok(Vec::new()));
+    let worker = worker.start().await.expect("a worker");
+    let jobs = t
+        .until("two jobs have completed", async || {
+            let filter = windlass::JobFilter::new().state(State::Completed).oldest_first();
+            let page = t.queue.list(filter).await.expect("a list");
+            (page.jobs.len() == 2).then_some(page.jobs)
+        })
+        .await;
+    worker.stop().await;
+
+    assert_eq!(jobs[1].concurrency_key(), Some("host:a"));
+    t.check().await;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use windlass::{
-    BundleState, Ctx, Error, Flow, Job, JobFilter, JobId, JobRecord, NewJob, Node, Reason,
-    RetryOptions, State, WorkflowId, WorkflowRecord,
+    BundleState, Ctx, Error, Flow, Job, JobFilter, JobId, JobRecord, NewJob, Node, Operation,
+    Reason, RetryOptions, State, WorkflowId, WorkflowRecord,
 };
 use windlass_testkit::{Act, Harness, Script, every_backend};
 
@@ -24,6 +24,8 @@ every_backend!(
     a_running_node_is_asked_to_stop,
     retrying_runs_what_failed_and_what_it_held_up,
     retrying_one_node_reopens_what_it_ended,
+    retrying_many_jobs_reopens_what_they_ended,
+    a_node_that_another_holds_up_is_not_retried_alone,
     a_retried_node_fails_again_and_is_retried_again,
     a_node_that_waits_again_keeps_its_history,
     children_read_what_their_parents_returned,
@@ -312,6 +314,69 @@ async fn retrying_one_node_reopens_what_it_ended(t: &Harness) {
         .await;
     assert_eq!(whole.counts[&State::Completed], 5);
     worker.stop().await;
+}
+
+/// b and c of a diamond fail, and with them d, and e, which comes after b.
+async fn failed(t: &Harness) -> (WorkflowId, BTreeMap<String, JobId>) {
+    let mut flow = diamond();
+    let b = flow.node("b").expect("a node");
+    flow.add_new("e", mail(), [b]);
+    let acts = [Act::Complete("1"), Act::FailForGood("no"), Act::FailForGood("no")];
+    let worker = t.start(&Script::new(acts)).await;
+    let id = start(t, flow).await;
+    ended(t, id).await;
+    worker.stop().await;
+    (id, ids(t, id).await)
+}
+
+async fn retrying_many_jobs_reopens_what_they_ended(t: &Harness) {
+    let (id, of) = failed(t).await;
+    // By name first, so that what they ended is not among them; then all.
+    let retry = Operation::retry([of["b"], of["c"]], RetryOptions::default());
+    let begun = t.queue.start_operation(retry).await.expect("begun");
+    let carried_out = t.queue.carry_out(begun.id).await.expect("carried out");
+
+    assert_eq!((carried_out.done, carried_out.failed), (2, 0));
+    let again = nodes(t, id).await;
+    for held_up in ["d", "e"] {
+        assert_eq!(end_of(&again[held_up]), (State::Pending, Some(Reason::Blocked)), "{held_up}");
+    }
+    let script = Script::new([Act::FailForGood("no"), Act::FailForGood("no")]);
+    let worker = t.start(&script).await;
+    for node in ["b", "c", "d", "e"] {
+        t.reaches(of[node], State::Failed).await;
+    }
+    worker.stop().await;
+    let all = Operation::retry(JobFilter::new().workflow(id), RetryOptions::default());
+    let begun = t.queue.start_operation(all).await.expect("begun");
+    let carried_out = t.queue.carry_out(begun.id).await.expect("carried out");
+    assert_eq!((carried_out.done, carried_out.failed), (4, 0), "{:?}", carried_out.failures);
+
+    let script = Script::completing();
+    let worker = t.start(&script).await;
+    t.reaches(of["d"], State::Completed).await;
+    t.reaches(of["e"], State::Completed).await;
+    let order = script.order();
+    let place = |node: &str| order.iter().position(|job| *job == of[node]).expect("it ran");
+    assert_eq!(order.len(), 4);
+    assert!(place("d") > place("b").max(place("c")) && place("e") > place("b"), "{order:?}");
+    worker.stop().await;
+}
+
+async fn a_node_that_another_holds_up_is_not_retried_alone(t: &Harness) {
+    let (id, of) = failed(t).await;
+
+    let retry = Operation::retry([of["b"], of["d"], of["e"]], RetryOptions::default());
+    let begun = t.queue.start_operation(retry).await.expect("begun");
+    let carried_out = t.queue.carry_out(begun.id).await.expect("carried out");
+
+    assert_eq!((carried_out.done, carried_out.failed), (2, 1));
+    let refused = &carried_out.failures[0];
+    assert_eq!(refused.job, of["d"]);
+    assert!(refused.detail.contains(&format!("because of job {}", of["c"])), "{}", refused.detail);
+    let now = nodes(t, id).await;
+    assert_eq!(end_of(&now["d"]), (State::Failed, Some(Reason::Dependency)));
+    assert_eq!(end_of(&now["e"]), (State::Pending, Some(Reason::Blocked)));
 }
 
 async fn a_retried_node_fails_again_and_is_retried_again(t: &Harness) {

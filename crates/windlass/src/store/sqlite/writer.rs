@@ -139,7 +139,7 @@ impl WriterThread {
         while group.len() < GROUP_CALLS_MAX && rows < GROUP_ROWS_MAX {
             match self.queue.try_recv() {
                 Ok(Message::Call(call)) => {
-                    rows += call.weight();
+                    rows = rows.saturating_add(call.weight());
                     group.push(call);
                 }
                 Ok(Message::Stop(done)) => {

@@ -10,7 +10,7 @@ use super::operations::OperationRow;
 use super::{Cancel, Delete, Edit, Retry, locate};
 use crate::Error;
 use crate::core::State;
-use crate::job::{JobId, Timestamp};
+use crate::job::{JobId, Timestamp, WorkflowId};
 use crate::store::Shared;
 use crate::store::driver::{Tx, Verb, Waits};
 use crate::store::ids::Ids;
@@ -46,15 +46,18 @@ pub(crate) struct Progress {
     pub(crate) next_at: Option<Timestamp>,
 }
 
-impl Verb for Operate {
-    type Reply = ();
+/// The first node of each workflow that a step has retried.
+pub(crate) type Retried = BTreeMap<WorkflowId, JobId>;
 
-    async fn run<T: Tx>(&self, tx: &mut T) -> Result<(), Error> {
+impl Verb for Operate {
+    type Reply = Retried;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Retried, Error> {
         self.row.take_turn(tx).await?;
-        let (mut done, mut failures) = (0, BTreeMap::new());
+        let (mut done, mut failures, mut retried) = (0, BTreeMap::new(), Retried::new());
         if self.row.state == OperationState::Running {
             for job in &self.jobs {
-                match self.act(tx, *job).await {
+                match self.act(tx, *job, &mut retried).await {
                     Ok(true) => done += 1,
                     Ok(false) => {}
                     // Whoever refuses has not written anything.
@@ -72,11 +75,12 @@ impl Verb for Operate {
         moved.matched += if is_counting { found } else { 0 };
         moved.done += done;
         moved.failed += i64::try_from(failures.len()).unwrap_or(i64::MAX);
-        moved.write(tx, self.after.next_at, self.now).await
+        moved.write(tx, self.after.next_at, self.now).await?;
+        Ok(retried)
     }
 
     /// The turn was taken: by this step, or by someone after whom it cannot be taken again.
-    async fn landed<T: Tx>(&self, (): &(), tx: &mut T) -> Result<bool, Error> {
+    async fn landed<T: Tx>(&self, _: &Retried, tx: &mut T) -> Result<bool, Error> {
         self.row.was_taken(tx).await
     }
 
@@ -87,7 +91,12 @@ impl Verb for Operate {
 
 impl Operate {
     /// Does it to one job; false when it stands elsewhere by now.
-    async fn act<T: Tx>(&self, tx: &mut T, job: JobId) -> Result<bool, Error> {
+    async fn act<T: Tx>(
+        &self,
+        tx: &mut T,
+        job: JobId,
+        retried: &mut Retried,
+    ) -> Result<bool, Error> {
         let namespace: Arc<str> = self.row.namespace.as_str().into();
         let (now, shared, ids) = (self.now, Arc::clone(&self.shared), Arc::clone(&self.ids));
         if !self.states.is_empty() {
@@ -101,11 +110,11 @@ impl Operate {
         match &self.operation.deed {
             Deed::Retry(options) => {
                 let options = options.clone();
-                drop(
-                    Retry { namespace, job, version: None, options, now, shared, ids }
-                        .run(tx)
-                        .await?,
-                );
+                let retry = Retry { namespace, job, version: None, options, now, shared, ids };
+                let row = retry.run_in_turn(tx).await?;
+                if let Some(workflow) = row.record.workflow_id {
+                    retried.entry(workflow).or_insert(job);
+                }
             }
             Deed::Cancel { reason, force } => {
                 let (reason, force) = (reason.clone(), *force);

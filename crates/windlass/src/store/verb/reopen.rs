@@ -97,16 +97,10 @@ impl Reopen {
     async fn reopen_all<T: Tx>(&self, tx: &mut T, ended: &Batch<'_>) -> Result<usize, Error> {
         let mut rows = tx.query_each(Sql::JobGet, ended).await?.read(JobRow::read)?;
         rows.sort_unstable_by_key(|row| row.record.id);
-        let parents = rows.iter().flat_map(|row| row.record.depends_on.iter().map(|on| on.id));
-        let mut parents: Vec<JobId> = parents.collect();
-        parents.sort_unstable();
-        parents.dedup();
-        let known = brief(tx, &parents).await?;
-        let mut known: HashMap<JobId, Brief> =
-            known.into_iter().map(|brief| (brief.job, brief)).collect();
+        let mut known = parents_of(tx, &rows).await?;
         let mut count = 0;
         for row in &rows {
-            let Some(waits_for) = self.waits_for(row, &known) else { continue };
+            let Ok(waits_for) = waits_for(row, &known, self.scope) else { continue };
             let Room::Ended { counts } = row.room else { continue };
             let retry = Retry {
                 namespace: Arc::clone(&self.namespace),
@@ -125,21 +119,38 @@ impl Reopen {
         }
         Ok(count)
     }
+}
 
-    /// What the node has to wait for; none when it would end again at once.
-    fn waits_for(&self, row: &JobRow, known: &HashMap<JobId, Brief>) -> Option<Vec<Dependency>> {
-        let mut waits_for = Vec::new();
-        for on in &row.record.depends_on {
-            let is_lenient = on.on == ParentEnd::Any || on.ignores_failure();
-            match known.get(&on.id).map(|parent| parent.ended) {
-                Some(None) => waits_for.push(*on),
-                Some(Some(State::Completed)) => {}
-                Some(Some(_)) if !is_lenient => return None,
-                // Deleted: whoever retries the whole workflow wants the rest of it.
-                None if !is_lenient && self.scope == Scope::Descendants => return None,
-                Some(Some(_)) | None => {}
-            }
+/// How the parents of these nodes stand.
+pub(super) async fn parents_of<T: Tx>(
+    tx: &mut T,
+    rows: &[JobRow],
+) -> Result<HashMap<JobId, Brief>, Error> {
+    let parents = rows.iter().flat_map(|row| row.record.depends_on.iter().map(|on| on.id));
+    let mut parents: Vec<JobId> = parents.collect();
+    parents.sort_unstable();
+    parents.dedup();
+    let known = brief(tx, &parents).await?;
+    Ok(known.into_iter().map(|brief| (brief.job, brief)).collect())
+}
+
+/// What a node has to wait for, or the parent that would end it again at once.
+pub(super) fn waits_for(
+    row: &JobRow,
+    known: &HashMap<JobId, Brief>,
+    scope: Scope,
+) -> Result<Vec<Dependency>, JobId> {
+    let mut waits_for = Vec::new();
+    for on in &row.record.depends_on {
+        let is_lenient = on.on == ParentEnd::Any || on.ignores_failure();
+        match known.get(&on.id).map(|parent| parent.ended) {
+            Some(None) => waits_for.push(*on),
+            Some(Some(State::Completed)) => {}
+            Some(Some(_)) if !is_lenient => return Err(on.id),
+            // Deleted: whoever retries the whole workflow wants the rest of it.
+            None if !is_lenient && scope == Scope::Descendants => return Err(on.id),
+            Some(Some(_)) | None => {}
         }
-        Some(waits_for)
     }
+    Ok(waits_for)
 }

@@ -14,6 +14,7 @@ use crate::store::verb::cancel::remove_from_room;
 use crate::store::verb::enqueue::edge;
 use crate::store::verb::enter::{Entry, enter, first_place};
 use crate::store::verb::locate;
+use crate::store::verb::reopen::{Scope, parents_of, waits_for};
 use crate::store::verb::unique::{refuse_held, take_again};
 use crate::store::{RetryOptions, Shared};
 
@@ -77,6 +78,29 @@ impl Verb for Retry {
 }
 
 impl Retry {
+    /// As [`run`](Verb::run), for one of many: a node of a workflow that ended because of others waits for those
+    /// again, whether they were retried a moment ago or long before. Returns the job as it stood.
+    pub(super) async fn run_in_turn<T: Tx>(&self, tx: &mut T) -> Result<JobRow, Error> {
+        tx.query(Sql::EndedLock, &[]).await?;
+        let namespace_id = self.shared.catalog.namespace(tx, &self.namespace).await?;
+        let row = locate(tx, namespace_id, self.job).await?;
+        let is_held_up = row.record.reason == Some(Reason::Dependency);
+        match row.room {
+            Room::Ended { counts } if is_held_up && row.record.workflow_id.is_some() => {
+                let known = parents_of(tx, std::slice::from_ref(&row)).await?;
+                let waits_for = waits_for(&row, &known, Scope::Descendants).map_err(|parent| {
+                    let job = self.job;
+                    Error::conflict(format!(
+                        "job {job} would end again at once because of job {parent}, which it depends on: retry that one"
+                    ))
+                })?;
+                self.revive(tx, &row, counts, &waits_for).await?;
+            }
+            _ => drop(self.run(tx).await?),
+        }
+        Ok(row)
+    }
+
     pub(super) async fn run_now<T: Tx>(
         &self,
         tx: &mut T,

@@ -1,11 +1,14 @@
 //! Verify: looks for anything that contradicts the invariants (`windlass doctor --deep`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::{Reason, State};
+use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb};
 use crate::store::effects::Measure;
+use crate::store::line::{Rule, rule};
 use crate::store::statements::Sql;
 use crate::{Error, Timestamp};
 
@@ -19,6 +22,7 @@ const SLOT_GRACE: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct Verify {
     pub(crate) now: Timestamp,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Verb for Verify {
@@ -62,6 +66,7 @@ impl Verb for Verify {
             found.extend(rows.read(|row| Ok(format!("job {} {complaint}", row.int()?)))?);
         }
         found.extend(self.slots(tx).await?);
+        found.extend(self.keys(tx).await?);
         found.extend(ticks(tx).await?);
         found.extend(members(tx).await?);
         found.extend(counts(tx).await?);
@@ -79,6 +84,25 @@ impl Verify {
             let (line, job) = (row.text()?, row.int()?);
             Ok(format!("job {job} holds a slot of line `{line}` that is not its own any more"))
         })
+    }
+
+    /// Concurrency keys that hold more slots than they may.
+    async fn keys<T: Tx>(&self, tx: &mut T) -> Result<Vec<String>, Error> {
+        let held = tx.query(Sql::VerifyHeld, &[]).await?;
+        let held = held.read(|row| Ok((row.text()?, row.int()?)))?;
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let settings = self.shared.settings.at(tx, None).await?;
+        let over = |(line, n): (String, i64)| match rule(&line, &settings) {
+            Rule::Slots { most: Some(most), .. } if n > most => Some(format!(
+                "{n} jobs hold slots of line `{line}`, which has {most} (as long as it was lowered \
+                 a moment ago, that ends with them)"
+            )),
+            _ => None,
+        };
+        let most = usize::try_from(FINDINGS_MAX).unwrap_or(usize::MAX);
+        Ok(held.into_iter().filter_map(over).take(most).collect())
     }
 }
 

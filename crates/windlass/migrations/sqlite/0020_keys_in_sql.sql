@@ -1,0 +1,1 @@
+-- Version 20: only servers have a function or procedure that stores jobs, which learns two options.
