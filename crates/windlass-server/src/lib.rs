@@ -24,7 +24,7 @@ mod server;
 mod traces;
 mod window;
 
-pub use auth::Network;
+pub use auth::{Network, Rates};
 pub use listen::{Limits, Tls};
 pub use observer::Observer;
 pub use openapi::openapi;

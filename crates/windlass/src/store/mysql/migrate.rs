@@ -13,7 +13,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 17] = [
+const MIGRATIONS: [Migration; 18] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
@@ -31,6 +31,7 @@ const MIGRATIONS: [Migration; 17] = [
     (15, include_str!("../../../migrations/mysql/0015_events.sql")),
     (16, include_str!("../../../migrations/mysql/0016_changes.sql")),
     (17, include_str!("../../../migrations/mysql/0017_lease_slots.sql")),
+    (19, include_str!("../../../migrations/mysql/0019_rates_reasons.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

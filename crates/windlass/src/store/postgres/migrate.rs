@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 17] = [
+const MIGRATIONS: [Migration; 18] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -28,6 +28,7 @@ const MIGRATIONS: [Migration; 17] = [
     (15, include_str!("../../../migrations/postgres/0015_events.sql")),
     (16, include_str!("../../../migrations/postgres/0016_changes.sql")),
     (17, include_str!("../../../migrations/postgres/0017_lease_slots.sql")),
+    (19, include_str!("../../../migrations/postgres/0019_rates_reasons.sql")),
 ];
 
 /// What every migration builds on.

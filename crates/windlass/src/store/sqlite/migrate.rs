@@ -8,7 +8,7 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 17] = [
+const MIGRATIONS: [Migration; 18] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
@@ -26,6 +26,7 @@ const MIGRATIONS: [Migration; 17] = [
     (15, include_str!("../../../migrations/sqlite/0015_events.sql")),
     (16, include_str!("../../../migrations/sqlite/0016_changes.sql")),
     (17, include_str!("../../../migrations/sqlite/0017_lease_slots.sql")),
+    (19, include_str!("../../../migrations/sqlite/0019_rates_reasons.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is
