@@ -126,6 +126,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("keys", &["windlass keys list"]),
     ("keys create", &["windlass keys create --role producer --for-queue 'mail.*' --label shop"]),
     ("keys list", &["windlass keys list"]),
+    ("keys update", &["windlass keys update k3y1d00000aa --enqueue-rate 100/1s/500"]),
     ("keys rotate", &["windlass keys rotate k3y1d00000aa --overlap 1h"]),
     ("keys revoke", &["windlass keys revoke k3y1d00000aa --yes"]),
     ("audit", &["windlass audit list"]),

@@ -48,13 +48,15 @@ fn main() -> ExitCode {
         }
     };
     cmd::confirm::may_ask(!cli.no_input);
-    match run(cli.command) {
+    let exit = match run(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::say(&failure.to_string());
             failure.exit.into()
         }
-    }
+    };
+    output::sink::finish();
+    exit
 }
 
 /// Why there is nothing to run.
@@ -109,8 +111,11 @@ fn run(command: Command) -> Result<(), Failure> {
 }
 
 async fn dispatch(command: Command) -> Result<(), Failure> {
-    if !matches!(command, Command::Serve(_)) {
-        serve::logging::for_clients();
+    match &command {
+        // It knows its log when it has read its arguments.
+        Command::Serve(_) => {}
+        Command::Worker(_) => serve::logging::for_workers(),
+        _ => serve::logging::for_clients(),
     }
     match command {
         Command::Serve(args) => cmd::serve::run(*args).await,

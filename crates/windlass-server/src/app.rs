@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use windlass::remote::RemoteWorkers;
 use windlass::{Clock, Queue, Timestamp};
 
-use crate::auth::{KeyRing, Proxies, Refusals};
+use crate::auth::{KeyRing, Meter, Proxies, Refusals};
 use crate::dashboard::Dashboard;
 use crate::edge::HostRule;
 use crate::metrics::HttpLabels;
@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) hosts: HostRule,
     pub(crate) keys: KeyRing,
     pub(crate) refusals: Refusals,
+    pub(crate) meter: Meter,
     pub(crate) proxies: Proxies,
     pub(crate) dashboard: Dashboard,
     /// For a body, and another second for every 8 KiB of it.
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) started: Instant,
     pub(crate) samples: Samples,
     pub(crate) requests: Family<HttpLabels, Counter>,
+    /// Says how many lines of its log this process has dropped.
+    pub(crate) log_dropped: fn() -> u64,
     /// Jobs that a list looks at where no index answers it, and for how long.
     pub(crate) looks: (usize, Duration),
     /// Trips when the server is to stop: waits end early then.

@@ -305,6 +305,13 @@ pub(crate) const ENDPOINTS: &[Endpoint] = &[
     // Keys
     on("GET", "/api/v1/keys", Administer, Checked, "list API keys"),
     on("POST", "/api/v1/keys", Administer, Checked, "make an API key"),
+    on(
+        "PATCH",
+        "/api/v1/keys/{id}",
+        Administer,
+        Checked,
+        "change the label of an API key, and how often it may ask",
+    ),
     on("DELETE", "/api/v1/keys/{id}", Administer, Checked, "revoke an API key"),
     on("POST", "/api/v1/keys/{id}/rotate", Administer, Checked, "give an API key another secret"),
     on("GET", "/api/v1/audit", Operate, Namespace, "list who did what"),

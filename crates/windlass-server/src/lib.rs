@@ -25,7 +25,7 @@ mod server;
 mod traces;
 mod window;
 
-pub use auth::Network;
+pub use auth::{Network, Rates};
 pub use base_path::BasePath;
 pub use listen::{Limits, Tls};
 pub use observer::Observer;

@@ -3,6 +3,7 @@
 //! Invariant: what only we should know goes to the log, once, and never into an answer.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +14,8 @@ use windlass::{Error, FieldError};
 
 use crate::facade::indented;
 
-/// Seconds after which a client may try again what was refused for now.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+/// Seconds after which a client may try again what was refused for now, where nobody knows better.
+const RETRY_AFTER: u32 = 1;
 
 /// An answer that says what went wrong. It becomes bytes once the request's id is known.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub(crate) struct Problem {
     allowed: Option<String>,
     /// The thing that it is about, where the sentence does not name it.
     about: Option<String>,
+    /// Seconds after which to try again, where it is for now.
+    retry_after: u32,
 }
 
 /// One broken rule: `code` is what the member alone would have been refused with.
@@ -69,7 +72,15 @@ struct PlainBody {
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: Vec::new(), allowed: None, about: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            allowed: None,
+            about: None,
+            retry_after: RETRY_AFTER,
+        }
     }
 
     /// A part of the request cannot be read.
@@ -128,6 +139,14 @@ impl Problem {
 
     pub(crate) fn rate_limited(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail)
+    }
+
+    /// As [`Self::rate_limited`], for a time that is known.
+    pub(crate) fn wait(left: Duration, detail: &str) -> Self {
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() != 0);
+        let retry_after = u32::try_from(seconds).unwrap_or(u32::MAX).max(RETRY_AFTER);
+        let detail = format!("{detail}; try again in {retry_after} s");
+        Self { retry_after, ..Self::rate_limited(detail) }
     }
 
     /// The client sent too little for too long.
@@ -234,7 +253,7 @@ impl IntoResponse for Problem {
         let mut response = self.status.into_response();
         let for_now = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
         if for_now.contains(&self.status) {
-            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+            response.headers_mut().insert(header::RETRY_AFTER, self.retry_after.into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
             let bearer = HeaderValue::from_static("Bearer");

@@ -1,7 +1,7 @@
 //! The table of routes.
 
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use axum::{Router, http::Uri};
 
 use crate::app::Shared;
@@ -100,7 +100,7 @@ fn queue_routes() -> Router<Shared> {
 fn key_routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/keys", get(keys::list).post(keys::create))
-        .route("/api/v1/keys/{id}", delete(keys::revoke))
+        .route("/api/v1/keys/{id}", patch(keys::change).delete(keys::revoke))
         .route("/api/v1/keys/{id}/rotate", post(keys::rotate))
         .route("/api/v1/audit", get(audit::list))
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use windlass::Queue;
 
 use crate::app::{App, Door, Shared};
-use crate::auth::{KeyRing, Network, Proxies};
+use crate::auth::{KeyRing, Meter, Network, Proxies, Rates};
 use crate::base_path::BasePath;
 use crate::dashboard::Dashboard;
 use crate::edge::HostRule;
@@ -52,6 +52,9 @@ pub struct Server {
     tls: Option<Tls>,
     proxies: Proxies,
     keys_needed: Option<bool>,
+    rates: Rates,
+    /// Lines of its log that this process has dropped.
+    log_dropped: fn() -> u64,
     /// Where the dashboard is mounted in another program.
     mount: String,
     base_path: BasePath,
@@ -81,6 +84,8 @@ impl Server {
             tls: None,
             proxies: Proxies::default(),
             keys_needed: None,
+            rates: Rates::default(),
+            log_dropped: || 0,
             mount: String::new(),
             base_path: BasePath::default(),
         };
@@ -157,6 +162,18 @@ impl Server {
         self
     }
 
+    /// How often somebody may ask (default: as often as they like).
+    pub const fn rates(mut self, rates: Rates) -> Self {
+        self.rates = rates;
+        self
+    }
+
+    /// Reports how many lines of its log this process has dropped so far (default: none).
+    pub const fn log_dropped(mut self, count: fn() -> u64) -> Self {
+        self.log_dropped = count;
+        self
+    }
+
     /// Serves until `stop` trips, then ends waits early, finishes what is under way and returns,
     /// after at most 5 s.
     ///
@@ -203,6 +220,7 @@ impl Server {
             hosts: HostRule::new(is_loopback, self.hosts),
             keys: KeyRing::new(self.keys_needed.unwrap_or(is_reached)),
             refusals: crate::auth::Refusals::default(),
+            meter: Meter::new(self.rates),
             proxies: self.proxies,
             dashboard: Dashboard::new(self.mount, self.base_path, self.tls.is_some()),
             body_limit: self.limits.body,
@@ -215,6 +233,7 @@ impl Server {
             traces: self.traces,
             samples: crate::scale::Samples::default(),
             requests: Family::default(),
+            log_dropped: self.log_dropped,
             looks: self.looks,
             stop,
         })

@@ -76,6 +76,21 @@ impl Admin {
         }
     }
 
+    /// The texts in the first column of what a statement returns.
+    pub async fn texts(&mut self, sql: &str) -> Vec<String> {
+        let text = AssertSqlSafe(sql.to_owned()).into_sql_str();
+        match &mut self.0 {
+            Connection::Postgres(connection) => {
+                let rows = connection.fetch_all(text).await.expect("an answer");
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            Connection::Mysql(connection) => {
+                let rows = connection.fetch_all(text).await.expect("an answer");
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
     /// Ends the session that comes from this port, if there is one.
     pub async fn kill(&mut self, port: u16) {
         match &self.0 {

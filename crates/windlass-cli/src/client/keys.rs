@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::value::RawValue;
 use windlass::AuditFilter;
-use windlass::protocol::{AuditObject, KeyObject, NamedPage, read_new_key, read_rotation};
+use windlass::protocol::{
+    AuditObject, KeyObject, NamedPage, read_key_edit, read_new_key, read_rotation,
+};
 
 use super::Target;
 use super::database::{object, refused};
@@ -30,6 +32,19 @@ impl Target {
                 let new = read_new_key(body.get().as_bytes()).map_err(|it| refused(&it))?;
                 let (record, key) = database.queue().create_key(new).await?;
                 object(&KeyObject::with_secret(&record, &key))
+            }
+        }
+    }
+
+    pub(crate) async fn change_key(&self, id: &str, body: &RawValue) -> Result<Object, Failure> {
+        match self {
+            Self::Server(server) => {
+                let request = server.request(Method::PATCH, &at("keys", id, ""));
+                server.object(request.json(body)).await
+            }
+            Self::Database(database) => {
+                let edit = read_key_edit(body.get().as_bytes()).map_err(|it| refused(&it))?;
+                object(&KeyObject::from(&database.queue().change_key(id, edit).await?))
             }
         }
     }
@@ -69,9 +84,13 @@ impl Target {
                 server.object(server.request(Method::GET, "audit").query(&query)).await
             }
             Self::Database(database) => {
+                let limit = wanted.limit;
                 let lines = database.queue().audit(wanted).await?;
                 let items: Vec<_> = lines.iter().map(AuditObject::from).collect();
-                object(&NamedPage::new("audit", items, None))
+                // There may be more before the last of a full page.
+                let next =
+                    lines.last().filter(|_| lines.len() >= limit).map(|it| it.id.to_string());
+                object(&NamedPage::new("audit", items, next))
             }
         }
     }

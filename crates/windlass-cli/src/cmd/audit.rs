@@ -20,9 +20,13 @@ const COLUMNS: [(&str, &str); 7] = [
 ];
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct AuditArgs {
     #[command(subcommand)]
-    command: AuditCommand,
+    command: Option<AuditCommand>,
+
+    #[command(flatten)]
+    list: ListArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,7 +66,10 @@ struct ListArgs {
 }
 
 pub(crate) async fn run(args: AuditArgs) -> Result<(), Failure> {
-    let AuditCommand::List(args) = args.command;
+    let args = match args.command {
+        Some(AuditCommand::List(args)) => args,
+        None => args.list,
+    };
     let target = Target::open(&args.client, Missing::Refuse).await?;
     let filter = AuditFilter {
         actor: args.actor,

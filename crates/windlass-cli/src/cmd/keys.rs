@@ -1,10 +1,10 @@
-//! `windlass keys`: API keys, made, listed, rotated, revoked.
+//! `windlass keys`: API keys, made, listed, changed, rotated, revoked.
 
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
-use windlass::{Role, format_duration};
+use serde_json::{Map, Value, json};
+use windlass::{KeyRates, Rate, Role, format_duration, parse_rate};
 
 use crate::args::{ClientArgs, PageArgs, When, duration, when};
 use crate::client::{Missing, Target, body};
@@ -35,6 +35,8 @@ enum KeysCommand {
     Create(CreateArgs),
     /// List keys by id
     List(PageArgs),
+    /// Change what a key is for and how often it may ask; its secret stays
+    Update(UpdateArgs),
     /// Give a key another secret and print it; the old one works for a while
     Rotate(RotateArgs),
     /// Revoke a key for ever
@@ -62,6 +64,42 @@ struct CreateArgs {
     /// When it ends: an instant, or a span from now [default: never]
     #[arg(long, value_name = "WHEN", value_parser = when)]
     expires: Option<When>,
+
+    #[command(flatten)]
+    rates: RateArgs,
+
+    #[command(flatten)]
+    client: ClientArgs,
+}
+
+#[derive(Debug, Args)]
+struct RateArgs {
+    /// Jobs that may be stored with it, of each server, such as 100/1s or 100/1s/500 with a burst of 500 [default: as
+    /// the server's setting `rates.enqueues` says]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    enqueue_rate: Option<Rate>,
+
+    /// Requests for jobs that may come with it, of each server [default: as the server's setting `rates.claims` says]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    claim_rate: Option<Rate>,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "change", required = true, multiple = true, args = ["label", "enqueue_rate", "claim_rate", "no_rates"])]
+struct UpdateArgs {
+    /// The key
+    id: String,
+
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+
+    #[command(flatten)]
+    rates: RateArgs,
+
+    /// It has no rates of its own any more
+    #[arg(long, conflicts_with_all = ["enqueue_rate", "claim_rate"])]
+    no_rates: bool,
 
     #[command(flatten)]
     client: ClientArgs,
@@ -98,6 +136,7 @@ impl KeysCommand {
         match self {
             Self::Create(args) => &args.client,
             Self::List(args) => &args.client,
+            Self::Update(args) => &args.client,
             Self::Rotate(args) => &args.client,
             Self::Revoke(args) => &args.client,
         }
@@ -107,7 +146,7 @@ impl KeysCommand {
     const fn missing(&self) -> Missing {
         match self {
             Self::Create(_) => Missing::Create,
-            Self::List(_) | Self::Rotate(_) | Self::Revoke(_) => Missing::Refuse,
+            Self::List(_) | Self::Update(_) | Self::Rotate(_) | Self::Revoke(_) => Missing::Refuse,
         }
     }
 }
@@ -131,11 +170,16 @@ async fn carry_out(target: &Target, command: KeysCommand) -> Result<(), Failure>
                 "namespaces": args.namespaces,
                 "queues": args.queues,
                 "label": args.label,
+                "rates": args.rates.given(),
             });
             if let Some(expires) = args.expires {
                 request["expires_at"] = expires.instant().to_string().into();
             }
             show(format, &target.create_key(&body(&request)?).await?)
+        }
+        KeysCommand::Update(args) => {
+            let changed = target.change_key(&args.id, &body(&args.request())?).await?;
+            output::one(format, &changed, "id")
         }
         KeysCommand::Rotate(args) => {
             let request = json!({ "overlap": format_duration(args.overlap) });
@@ -149,6 +193,25 @@ async fn carry_out(target: &Target, command: KeysCommand) -> Result<(), Failure>
             output::say(&format!("revoked {}", args.id));
             Ok(())
         }
+    }
+}
+
+impl RateArgs {
+    const fn given(&self) -> KeyRates {
+        KeyRates { enqueues: self.enqueue_rate, claims: self.claim_rate }
+    }
+}
+
+impl UpdateArgs {
+    /// The members of a request that these flags stand for.
+    fn request(&self) -> Value {
+        let mut members = Map::new();
+        members.extend(self.label.as_ref().map(|label| ("label".to_owned(), label.clone().into())));
+        let rates = self.rates.given();
+        if self.no_rates || rates != KeyRates::NONE {
+            members.insert("rates".to_owned(), json!(rates));
+        }
+        members.into()
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::FalseyValueParser;
 use tokio_util::sync::CancellationToken;
-use windlass::{Queue, RunningUpkeep, RunningWorker, Worker, format_duration};
+use windlass::{Queue, QueueBuilder, RunningUpkeep, RunningWorker, Worker, format_duration};
 use windlass_server::{Observer, Server, Traces};
 
 use crate::args::{database, duration, redacted};
@@ -24,12 +24,15 @@ use crate::serve::access::{Access, AccessArgs};
 use crate::serve::bounds::BoundArgs;
 use crate::serve::logging::LogArgs;
 use crate::serve::opening::{Opened, open, start};
+use crate::serve::rates::RateArgs;
 use crate::serve::signals::Signals;
 use crate::serve::telemetry::{self, Telemetry};
 use crate::serve::{address, builtin, logging};
 
 /// Where clients look unless they are told otherwise.
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -99,12 +102,44 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     bounds: BoundArgs,
 
+    #[command(flatten)]
+    rates: RateArgs,
+
+    /// How long lines of the audit are kept, or `forever`; of several servers on one database the shortest holds
+    #[arg(
+        long,
+        value_name = "SPAN",
+        env = "WINDLASS_AUDIT__RETENTION",
+        default_value = "365d",
+        value_parser = retention,
+        help_heading = "Access"
+    )]
+    audit_retention: Retention,
+
     /// Label `service` of every metric, to tell this service from others
     #[arg(long, value_name = "NAME", env = "WINDLASS_SERVICE_NAME", help_heading = "Log")]
     service_name: Option<String>,
 
     #[command(flatten)]
     log: LogArgs,
+}
+
+/// How long something is kept.
+#[derive(Debug, Clone, Copy)]
+enum Retention {
+    For(Duration),
+    Forever,
+}
+
+/// A span from a day on: less is a mistake.
+fn retention(text: &str) -> Result<Retention, String> {
+    if text == "forever" {
+        return Ok(Retention::Forever);
+    }
+    match duration(text)? {
+        span if span >= DAY => Ok(Retention::For(span)),
+        _ => Err(format!("`{text}` is less than 1d")),
+    }
 }
 
 /// Why the server ends.
@@ -128,10 +163,12 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let (observer, stop_http) = (Observer::new(), CancellationToken::new());
     let (server, opening) = Server::opening();
     let server = server.observer(observer.clone()).version(env!("CARGO_PKG_VERSION"));
+    let server = server.log_dropped(output::sink::dropped);
     let mut telemetry = Telemetry::of_environment(args.service_name.as_deref())?;
     let traces = telemetry.as_ref().map(|telemetry| telemetry.traces.clone());
     let server = server.service(args.service_name.clone()).traces(traces.clone());
-    let server = args.access.apply(&access, server).limits(args.bounds.limits());
+    let server =
+        args.access.apply(&access, server).limits(args.bounds.limits()).rates(args.rates.rates());
     let mut http = Box::pin(server.serve(listener, stop_http.clone()));
     let make = |queue: &Queue| args.worker(queue, observer.clone(), traces.clone());
     let opened = tokio::select! {
@@ -162,7 +199,7 @@ async fn open_all(
     make: impl Fn(&Queue) -> Option<Worker<()>>,
     away: impl Fn(),
 ) -> Result<Opened, Failure> {
-    let queue = open(database, !args.no_migrate, &away).await?;
+    let queue = open(database, args.queue(), &away).await?;
     let ready = async {
         access.check(&queue, &redacted(database)).await?;
         args.declared.apply(&queue).await?;
@@ -217,6 +254,14 @@ async fn work(
 }
 
 impl ServeArgs {
+    fn queue(&self) -> QueueBuilder {
+        let queue = Queue::builder().migrate(!self.no_migrate);
+        match self.audit_retention {
+            Retention::For(span) => queue.audit_retention(span),
+            Retention::Forever => queue,
+        }
+    }
+
     /// The database's URL.
     fn database_url(&self) -> String {
         let file = || self.data_dir.join(if self.demo { "demo.db" } else { "windlass.db" });

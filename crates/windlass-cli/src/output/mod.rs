@@ -4,6 +4,7 @@
 //! terminal with its control characters.
 
 mod json;
+pub(crate) mod sink;
 mod table;
 mod yaml;
 
@@ -159,7 +160,7 @@ pub(crate) fn data(text: &str) -> Result<(), Failure> {
 
 /// Says something to the person at the terminal; nobody listening is fine.
 pub(crate) fn say(message: &str) {
-    drop(writeln!(io::stderr().lock(), "{message}"));
+    sink::sink_or_stderr(format!("{message}\n").as_bytes());
 }
 
 fn fields(job: &Object) -> Table<2> {

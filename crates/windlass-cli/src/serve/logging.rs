@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use crate::exit::Failure;
+use crate::output::sink::{self, Lines};
 
 #[derive(Debug, Args)]
 pub(crate) struct LogArgs {
@@ -33,15 +34,22 @@ enum LogFormat {
     Json,
 }
 
-/// Starts the log of the server.
+/// Starts the log of the server, which waits for no reader.
 pub(crate) fn for_server(args: &LogArgs) -> Result<(), Failure> {
     let filter = match &args.log_level {
         Some(level) => EnvFilter::try_new(level)
             .map_err(|error| Failure::usage(format!("--log-level `{level}`: {error}")))?,
         None => from_env("info"),
     };
+    sink::never_wait();
     start(filter, args.log_format);
     Ok(())
+}
+
+/// As above, for a worker, which only reports trouble.
+pub(crate) fn for_workers() {
+    sink::never_wait();
+    for_clients();
 }
 
 /// Starts the log of a command that only reports trouble.
@@ -54,7 +62,7 @@ fn from_env(default: &str) -> EnvFilter {
 }
 
 fn start(filter: EnvFilter, format: LogFormat) {
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Lines);
     match format {
         LogFormat::Text => log.with_ansi(has_colour()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -8,5 +8,6 @@ pub(crate) mod builtin;
 pub(crate) mod handlers;
 pub(crate) mod logging;
 pub(crate) mod opening;
+pub(crate) mod rates;
 pub(crate) mod signals;
 pub(crate) mod telemetry;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use windlass::{Error, Queue, RunningWorker, Worker};
+use windlass::{Error, Queue, QueueBuilder, RunningWorker, Worker};
 
 /// First and longest wait before a database that is away is tried again.
 const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
@@ -17,8 +17,12 @@ pub(crate) struct Opened {
 
 /// Opens `database`. When its server is away, tries again until it is there, and calls `away` each time it is
 /// not.
-pub(crate) async fn open(database: &str, migrate: bool, away: impl Fn()) -> Result<Queue, Error> {
-    patiently(database, away, async || Queue::builder().migrate(migrate).open(database).await).await
+pub(crate) async fn open(
+    database: &str,
+    queue: QueueBuilder,
+    away: impl Fn(),
+) -> Result<Queue, Error> {
+    patiently(database, away, async || queue.clone().open(database).await).await
 }
 
 /// Starts the worker that `make` makes, with the same patience.

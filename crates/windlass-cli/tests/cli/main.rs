@@ -28,5 +28,6 @@ mod stopping;
 mod telemetry;
 mod tls;
 mod transfer;
+mod unread;
 mod worker_run;
 mod workers;

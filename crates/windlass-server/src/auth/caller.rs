@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use windlass::{KeyRecord, NewKey, Queue, Role};
+use windlass::{KeyRates, KeyRecord, NewKey, Queue, Role};
 
 use crate::app::{App, Shared};
 use crate::dashboard::session_of;
@@ -64,6 +64,11 @@ impl Caller {
 
     pub(crate) fn role(&self) -> Role {
         self.key.as_ref().map_or(Role::Admin, |key| key.role)
+    }
+
+    /// How often the key may ask, as far as it says so itself.
+    pub(super) fn rates(&self) -> KeyRates {
+        self.key.as_ref().map_or(KeyRates::NONE, |key| key.rates)
     }
 
     pub(crate) const fn ip(&self) -> IpAddr {
@@ -198,6 +203,7 @@ mod tests {
             revoked_at: None,
             used_at: None,
             old_until: None,
+            rates: KeyRates::NONE,
         };
         Caller::with_key(Arc::new(key), Ipv4Addr::LOCALHOST.into())
     }

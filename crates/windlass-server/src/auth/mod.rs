@@ -6,6 +6,7 @@ mod addresses;
 mod caller;
 mod credentials;
 mod key_ring;
+mod meter;
 mod redact;
 mod refusals;
 mod standing;
@@ -20,7 +21,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use windlass::{Actor, JobId};
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::dashboard;
 use crate::endpoints::{self, Endpoint, Permission, Reach};
 use crate::problem::Problem;
@@ -29,9 +30,14 @@ pub use addresses::Network;
 pub(crate) use addresses::{Peer, Proxies};
 pub(crate) use caller::Caller;
 pub(crate) use key_ring::KeyRing;
+pub(crate) use meter::Meter;
+pub use meter::Rates;
 pub(crate) use refusals::Refusals;
 pub(crate) use standing::Standing;
 pub(crate) use throttle::group;
+
+/// The one open page that asks the database.
+const SIGN_IN: &str = "/ui/login";
 
 /// Lets a request through to its handler, as the work of whoever sent it, or refuses it.
 pub(crate) async fn gate(State(app): State<Shared>, request: Request, next: Next) -> Response {
@@ -110,15 +116,22 @@ async fn admit(
     let route = parts.extensions.get::<MatchedPath>().cloned();
     let route = route.as_ref().map(|route| app.dashboard.within(route.as_str()));
     let endpoint = route.and_then(|route| endpoints::find(parts.method.as_str(), route));
-    if endpoint.is_some_and(|endpoint| endpoint.permission == Permission::Open) {
-        return Ok(None);
+    if let Some(endpoint) = endpoint.filter(|endpoint| endpoint.permission == Permission::Open) {
+        let met = if endpoint.path == SIGN_IN { met_stranger(app, parts) } else { Ok(()) };
+        return met.map(|()| None).map_err(|problem| (None, problem));
     }
     let is_for_any = endpoint.is_some_and(|endpoint| endpoint.permission == Permission::Any);
     if is_for_any && app.queue().is_err() {
         // Before the database is open nobody is known, and there is nothing to hide.
         return Ok(None);
     }
-    let caller = app.keys.identify(app, parts).await.map_err(|problem| (None, problem))?;
+    let caller = match app.keys.identify(app, parts).await {
+        Ok(caller) => caller,
+        Err(problem) if problem.is_unauthorized() => {
+            return Err((None, met_stranger(app, parts).err().unwrap_or(problem)));
+        }
+        Err(problem) => return Err((None, problem)),
+    };
     dashboard::choose_namespace(&caller, parts);
     let Some(endpoint) = endpoint else {
         return Err((None, nowhere(parts, route)));
@@ -127,10 +140,19 @@ async fn admit(
         let detail = format!("a key with the role {} may not do this", caller.role());
         return Err((Some(caller), Problem::forbidden(detail)));
     }
+    if let Err(problem) = app.meter.request(&caller, endpoint, app.now()) {
+        return Err((Some(caller), problem));
+    }
     match within_reach(app, parts, &caller, endpoint).await {
         Ok(()) => Ok(Some(caller)),
         Err(problem) => Err((Some(caller), problem)),
     }
+}
+
+/// Counts a request of somebody who is not known.
+fn met_stranger(app: &App, parts: &Parts) -> Result<(), Problem> {
+    let ip = app.proxies.client(Peer::of(&parts.extensions), &parts.headers);
+    app.meter.stranger(ip, app.now())
 }
 
 fn nowhere(parts: &Parts, route: Option<&str>) -> Problem {

@@ -4,6 +4,7 @@ mod labels;
 mod snapshot;
 
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 pub(crate) use labels::{COMBINATIONS_MAX, HttpLabels, JobLabels, Labels};
@@ -22,6 +23,9 @@ pub(crate) fn page(app: &App, snapshot: Snapshot) -> String {
     registry.register_collector(Box::new(snapshot));
     app.observer.register(&mut registry);
     registry.register("windlass_http_requests", "Requests answered", app.requests.clone());
+    let dropped = Counter::<u64>::default();
+    dropped.inc_by((app.log_dropped)());
+    registry.register("windlass_log_dropped_lines", "Lines of the log dropped", dropped);
     let mut text = String::new();
     // Writing to a string cannot fail, and no collector of ours does.
     let _ = encode(&mut text, &registry);

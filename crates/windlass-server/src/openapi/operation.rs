@@ -6,7 +6,7 @@ use super::schema::{any_of, flag, id, list_of, name, said, span_text, text, the,
 use super::{replies, requests};
 
 /// Answers that say what went wrong, wherever it may.
-const ANYWHERE: [u16; 5] = [400, 401, 403, 500, 503];
+const ANYWHERE: [u16; 6] = [400, 401, 403, 429, 500, 503];
 
 /// As above, where a request has a body.
 const WITH_BODY: [u16; 3] = [413, 415, 422];

@@ -102,6 +102,7 @@ fn job() -> Value {
         needed("max_attempts", count()),
         needed("crashes", count()),
         needed("max_crashes", count()),
+        needed("snoozes", said(count(), "Times it was put off without burning an attempt.")),
         needed("progress", number_in(0.0, 100.0)),
         maybe("progress_message", text()),
         needed("tags", strings()),
@@ -131,13 +132,14 @@ fn job() -> Value {
         maybe("started_at", instant()),
         maybe("completed_at", instant()),
         maybe("last_error", text()),
+        maybe("error_class", said(text(), "What kind of failure it was, as of an attempt.")),
         maybe("result", said(anything(), "Byte for byte as the handler gave it.")),
         maybe("result_base64", bytes()),
     ]);
     schema["examples"] = json!([{
         "id": "812", "type": "echo", "state": "pending", "reason": "ready", "namespace": "default",
         "queue": "default", "priority": 2, "payload": {"a": 1}, "attempt": 0, "max_attempts": 20,
-        "crashes": 0, "max_crashes": 3, "progress": 0.0, "tags": {}, "timeout_ms": 1_800_000,
+        "crashes": 0, "max_crashes": 3, "snoozes": 0, "progress": 0.0, "tags": {}, "timeout_ms": 1_800_000,
         "backoff": {"strategy": "exponential", "initial": "1s", "max": "1h", "multiplier": 2.0,
             "exponent": 2.0, "jitter": 0.1},
         "created_at": "2026-01-01T00:00:00.000000Z", "updated_at": "2026-01-01T00:00:00.000000Z"

@@ -53,7 +53,8 @@ pub(super) fn schemas() -> BTreeMap<&'static str, Value> {
         ("RetryWorkflow", object([given("reset_attempts", defaults(flag(), false))])),
     ]);
     all.extend([("NewWorkflow", new_workflow()), ("NewBatch", new_batch())]);
-    all.extend([("NewKey", new_key()), ("Rotation", object([given("overlap", span())]))]);
+    let rotation = object([given("overlap", span())]);
+    all.extend([("NewKey", new_key()), ("KeyEdit", key_edit()), ("Rotation", rotation)]);
     all
 }
 
@@ -389,7 +390,24 @@ fn new_key() -> Value {
         given("queues", said(list_of(text()), "Names, where * stands for anything.")),
         given("label", text()),
         given("expires_at", when()),
+        given("rates", new_key_rates()),
     ])
+}
+
+fn key_edit() -> Value {
+    object([given("label", text()), given("rates", new_key_rates())])
+}
+
+fn new_key_rates() -> Value {
+    let rate = || {
+        object([
+            needed("count", count_in(1, RATE_COUNT_MAX)),
+            needed("per", span()),
+            given("burst", said(count_in(1, RATE_COUNT_MAX), "As `count` unless given.")),
+        ])
+    };
+    let each = "Each server counts on its own; what is not given is as its settings say.";
+    said(object([given("enqueues", rate()), given("claims", rate())]), each)
 }
 
 fn new_batch() -> Value {

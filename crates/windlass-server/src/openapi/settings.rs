@@ -140,6 +140,7 @@ fn key() -> Value {
         maybe("revoked_at", instant()),
         maybe("last_used_at", instant()),
         maybe("old_secret_until", instant()),
+        maybe("rates", object(["enqueues", "claims"].map(|name| maybe(name, the("Rate"))))),
         maybe("key", said(text(), "The whole key, shown this once.")),
     ])
 }

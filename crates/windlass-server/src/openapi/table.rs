@@ -187,6 +187,7 @@ fn of_server(method: &str, path: &str) -> Option<Operation> {
         ("GET", "/openapi.json") => Operation::default().or_as(200, "application/json", anything()),
         ("GET", "/keys") => answers(200, "KeyPage").paged(),
         ("POST", "/keys") => answers(201, "Key").takes("NewKey").repeatable(),
+        ("PATCH", "/keys/{id}") => answers(200, "Key").may_take("KeyEdit").of_one(),
         ("DELETE", "/keys/{id}") => answers_nothing().of_one(),
         ("POST", "/keys/{id}/rotate") => {
             answers(200, "Key").may_take("Rotation").of_one().repeatable()

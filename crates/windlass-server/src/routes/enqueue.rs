@@ -108,6 +108,7 @@ pub(crate) async fn enqueue_batch(
         pairs.none()?;
         read_batch(document(&body)?)?
     };
+    app.meter.stored(&caller, batch.jobs.len(), app.now());
     let queues: BTreeSet<&str> = batch.jobs.iter().flatten().map(NewJob::queue_name).collect();
     let name = match queues.iter().next() {
         Some(only) if queues.len() == 1 => *only,

@@ -1,11 +1,11 @@
-//! API keys: list, make, rotate, revoke.
+//! API keys: list, make, change, rotate, revoke.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use windlass::Queue;
-use windlass::protocol::{KeyObject, NamedPage, read_new_key, read_rotation};
+use windlass::protocol::{KeyObject, NamedPage, read_key_edit, read_new_key, read_rotation};
 
 use super::Answer;
 use crate::app::Shared;
@@ -38,6 +38,20 @@ pub(crate) async fn create(
     app.keys.changed();
     let shown = Json(KeyObject::with_secret(&record, &key));
     Ok((StatusCode::CREATED, NO_STORE, shown).into_response())
+}
+
+pub(crate) async fn change(
+    caller: Caller,
+    State(app): State<Shared>,
+    Name(id): Name,
+    RequestBody(body): RequestBody,
+) -> Answer {
+    let edit = read_key_edit(&body)?;
+    let queue = app.queue()?;
+    check(&caller, queue, &id).await?;
+    let record = queue.change_key(&id, edit).await?;
+    app.keys.changed();
+    Ok(Json(KeyObject::from(&record)).into_response())
 }
 
 pub(crate) async fn rotate(

@@ -1,6 +1,7 @@
 //! Workflows: start, list, read, cancel, retry.
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 use windlass::protocol::{
@@ -9,6 +10,8 @@ use windlass::protocol::{
 use windlass::{BundleState, JobFilter, Queue, WorkflowId};
 
 use super::Answer;
+use crate::app::Shared;
+use crate::auth::Caller;
 use crate::problem::Problem;
 use crate::request::{Id, Namespaced, Pairs, RequestBody, header_text};
 
@@ -16,12 +19,15 @@ use crate::request::{Id, Namespaced, Pairs, RequestBody, header_text};
 pub(super) const EXISTING: [(&str, &str); 1] = [("windlass-existing", "idempotency")];
 
 pub(crate) async fn start(
-    Namespaced(queue): Namespaced,
+    State(app): State<Shared>,
+    (caller, Namespaced(queue)): (Caller, Namespaced),
     headers: HeaderMap,
     RequestBody(body): RequestBody,
 ) -> Answer {
     let key = header_text(&headers, "idempotency-key")?;
-    let started = queue.start(read_workflow(&body, key)?).await?;
+    let flow = read_workflow(&body, key)?;
+    app.meter.stored(&caller, flow.len(), app.now());
+    let started = queue.start(flow).await?;
     let shown = show(&queue, started.id(), JobFilter::new()).await?;
     if !started.is_new() {
         return Ok((EXISTING, shown).into_response());

@@ -64,7 +64,7 @@ impl Api {
         Self::on(listener, self.queue, |server| server)
     }
 
-    async fn over_with(queue: Queue, change: impl FnOnce(Server) -> Server) -> Self {
+    pub(crate) async fn over_with(queue: Queue, change: impl FnOnce(Server) -> Server) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
         Self::on(listener, queue, change)
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 use windlass::{
-    Ctx, Error, Event, Existing, Job, JobError, JobFilter, LogLevel, NewJob, Outcome, Queue,
-    RetryOptions, RunningWorker, State, Worker,
+    BundleState, Ctx, Error, Event, Existing, Flow, Job, JobError, JobFilter, LogLevel, NewBatch,
+    NewJob, Node, Outcome, PauseOptions, PauseScope, Queue, QueueSettings, RetryOptions,
+    RunningWorker, State, Worker,
 };
 
 use crate::client::Api;
@@ -66,12 +67,104 @@ async fn jobs_are_stored_read_and_steered_as_on_the_database() {
 }
 
 #[tokio::test]
+async fn queues_are_managed_as_on_the_database() {
+    let api = Api::start().await;
+    let queue = behind(&api).await;
+    let settings = QueueSettings { retries: Some(3), concurrency: Some(2), ..Default::default() };
+
+    let made = queue.create_queue("mail", settings.clone()).await.unwrap();
+    let changed = QueueSettings { concurrency: None, ..settings.clone() };
+    let changed = queue.configure_queue("mail", changed, Some(made.version)).await.unwrap();
+    let stale = queue.configure_queue("mail", settings, Some(made.version)).await;
+    let scope = PauseScope::Queue("mail".to_owned());
+    let why = PauseOptions { reason: Some("why".to_owned()), ..PauseOptions::default() };
+    queue.pause(scope.clone(), why).await.unwrap();
+
+    assert_eq!((made.settings.retries, made.settings.concurrency), (Some(3), Some(2)));
+    assert_eq!((changed.settings.retries, changed.settings.concurrency), (Some(3), None));
+    assert!(matches!(stale, Err(Error::Conflict { code: "precondition_failed", .. })), "{stale:?}");
+    let (here, there) =
+        (queue.queue("mail").await.unwrap(), api.queue.queue("mail").await.unwrap());
+    assert_eq!((&here.paused, here.version), (&there.paused, there.version));
+    assert_eq!(queue.queues("").await.unwrap().len(), 1);
+    assert!(queue.resume(scope.clone()).await.unwrap() && !queue.resume(scope).await.unwrap());
+    assert!(matches!(queue.queue("..").await, Err(Error::NotFound { .. })));
+    queue.enqueue_new(NewJob::new("letter", "1").queue("mail")).await.unwrap();
+    let stats = queue.stats().await.unwrap();
+    assert_eq!((stats.jobs(State::Pending), stats.sum(|kind| kind.enqueues)), (1, 1));
+    assert_eq!((&*stats.kinds[0].queue, &*stats.kinds[0].kind), ("mail", "letter"));
+    assert_eq!(queue.kinds("").await.unwrap()[0].name, "letter");
+    queue.pause(PauseScope::Kind("letter".to_owned()), PauseOptions::default()).await.unwrap();
+    assert!(queue.resume(PauseScope::Kind("letter".to_owned())).await.unwrap());
+    let held = queue.delete_queue("mail", false, None).await;
+    assert!(matches!(held, Err(Error::Conflict { .. })), "{held:?}");
+    assert_eq!(queue.purge_queue("mail", &State::ALL).await.unwrap(), 1);
+    queue.delete_queue("mail", false, None).await.unwrap();
+    queue.create_namespace("other").await.unwrap();
+    assert_eq!(queue.namespaces("").await.unwrap(), ["default", "other"]);
+    queue.delete_namespace("other", false).await.unwrap();
+}
+
+#[tokio::test]
+async fn workflows_and_batches_run_as_on_the_database() {
+    let api = Api::start().await;
+    let queue = behind(&api).await;
+    let mut flow = Flow::new("album").idempotency_key("k");
+    let first = flow.add_new("first", NewJob::new("echo", "1"), [] as [Node; 0]);
+    flow.add_new("second", NewJob::new("fail", "2").max_attempts(1), [first]);
+
+    let started = queue.start(flow.clone()).await.unwrap();
+    let again = queue.start(flow).await.unwrap();
+    let batch = NewBatch::new("letters").on_complete(NewJob::new("echo", "3"));
+    let batch = queue.open_batch(batch).await.unwrap().id();
+    let member = queue.enqueue_new(NewJob::new("echo", "4").batch(batch)).await.unwrap().id();
+    let committed = queue.commit_batch(batch).await.unwrap();
+
+    assert!(started.is_new() && !again.is_new() && again.id() == started.id());
+    assert_eq!((committed.description.as_str(), committed.callbacks.len()), ("letters", 1));
+    let worker = api.worker().await;
+    reaches(&queue, member, State::Completed).await;
+    let nodes = JobFilter::new().workflow(started.id()).oldest_first();
+    let nodes = queue.list(nodes).await.unwrap().jobs;
+    reaches(&queue, nodes[1].id, State::Failed).await;
+    let attempts = queue.attempts(nodes[1].id).await.unwrap();
+    assert_eq!((attempts.len(), attempts[0].class.as_str()), (1, "permanent"));
+    let ended = async || {
+        let workflow = queue.workflow(started.id()).await.unwrap();
+        workflow.state.is_terminal().then_some(workflow)
+    };
+    let workflow = until(ended).await;
+    assert_eq!((workflow.state, workflow.counts[&State::Failed]), (BundleState::Failed, 1));
+    let called = async || queue.batch(batch).await.unwrap().callbacks[0].id;
+    reaches(&queue, until(called).await, State::Completed).await;
+    let again = queue.retry_workflow(started.id(), false).await.unwrap();
+    assert_eq!(again.id, started.id());
+    assert_eq!(queue.workflows(None, None, 10).await.unwrap().len(), 1);
+    assert_eq!(queue.batches(None, None, 10).await.unwrap()[0].id, batch);
+    worker.stop().await;
+}
+
+/// Asks until there is an answer.
+async fn until<T>(look: impl AsyncFn() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, looking).await.expect("it comes about in time")
+}
+
+#[tokio::test]
 async fn what_is_not_possible_is_refused_by_name() {
     let api = Api::start().await;
     let queue = behind(&api).await;
 
     let refused = [
-        queue.stats().await.unwrap_err(),
+        queue.schedules("").await.unwrap_err(),
+        queue.limits("").await.unwrap_err(),
         queue.verify().await.unwrap_err(),
         queue.worker().handle_raw("t", echo).all_namespaces().start().await.unwrap_err(),
         queue.worker().handle_raw("t", echo).aging(DEADLINE).start().await.unwrap_err(),
@@ -82,7 +175,7 @@ async fn what_is_not_possible_is_refused_by_name() {
         assert!(error.to_string().ends_with("is not possible through a server"), "{error}");
     }
     let nobody = Queue::open("http://127.0.0.1:1").await.unwrap();
-    assert!(matches!(nobody.stats().await, Err(Error::Unsupported { .. })));
+    assert!(matches!(nobody.keys("").await, Err(Error::Unsupported { .. })));
     let away = nobody.enqueue_new(NewJob::new("t", "1")).await;
     assert!(matches!(away, Err(Error::Unavailable { .. })), "{away:?}");
 }

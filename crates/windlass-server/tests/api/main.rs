@@ -23,6 +23,7 @@ mod list;
 mod observe;
 mod operations;
 mod queues;
+mod rates;
 mod repeat;
 mod schedules;
 mod shape;

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use super::{Role, Timestamp, check_name};
+use super::{KeyRates, Role, Timestamp, check_name};
 use crate::{Error, FieldError};
 
 /// Characters of a key's id.
@@ -48,6 +48,8 @@ pub struct NewKey {
     pub label: String,
     /// When it ends; none means never.
     pub expires_at: Option<Timestamp>,
+    /// How often it may ask.
+    pub rates: KeyRates,
 }
 
 /// A key as it is kept, without its secret.
@@ -75,6 +77,8 @@ pub struct KeyRecord {
     pub used_at: Option<Timestamp>,
     /// Until when the secret before the last rotation works as well.
     pub old_until: Option<Timestamp>,
+    /// How often it may ask.
+    pub rates: KeyRates,
 }
 
 impl NewKey {
@@ -86,6 +90,7 @@ impl NewKey {
             queues: Vec::new(),
             label: String::new(),
             expires_at: None,
+            rates: KeyRates::NONE,
         }
     }
 
@@ -107,18 +112,23 @@ impl NewKey {
             });
             broken.extend(checked);
         }
-        let bytes = self.label.len();
-        if bytes > LABEL_BYTES_MAX || self.label.chars().any(char::is_control) {
-            let detail = format!(
-                "is {bytes} bytes long (at most {LABEL_BYTES_MAX} allowed, without control characters)"
-            );
-            broken.push(FieldError::new("/label", detail));
-        }
+        broken.extend(check_label(&self.label));
         if self.expires_at.is_some_and(|at| at <= now) {
             broken.push(FieldError::new("/expires_at", "must not have passed"));
         }
+        broken.extend(self.rates.broken());
         if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
     }
+}
+
+pub(super) fn check_label(label: &str) -> Option<FieldError> {
+    let bytes = label.len();
+    (bytes > LABEL_BYTES_MAX || label.chars().any(char::is_control)).then(|| {
+        let detail = format!(
+            "is {bytes} bytes long (at most {LABEL_BYTES_MAX} allowed, without control characters)"
+        );
+        FieldError::new("/label", detail)
+    })
 }
 
 impl KeyRecord {

@@ -111,6 +111,7 @@ struct Members<'a> {
     max_attempts: u32,
     crashes: u32,
     max_crashes: u32,
+    snoozes: u32,
     progress: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     progress_message: Option<&'a str>,
@@ -164,6 +165,8 @@ struct Members<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    error_class: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result_base64: Option<String>,
@@ -210,6 +213,7 @@ impl<'a> Members<'a> {
             max_attempts: job.max_attempts,
             crashes: job.crashes,
             max_crashes: job.max_crashes,
+            snoozes: job.snoozes,
             progress: job.progress,
             progress_message: job.progress_message.as_deref(),
             tags: &job.tags,
@@ -242,6 +246,7 @@ impl<'a> Members<'a> {
             started_at: job.started_at,
             completed_at: job.completed_at,
             last_error: job.last_error.as_deref(),
+            error_class: job.error_class.as_deref(),
             result: None,
             result_base64: None,
         }

@@ -60,7 +60,7 @@ pub(super) fn origin(object: &mut Object<'_>) -> Origin {
     }
 }
 
-/// Reads a job. What the API does not show (the number of snoozes, the class of the last error) is not set.
+/// Reads a job. What an older server does not show is not set.
 pub(crate) fn read_job_object(json: &RawValue) -> Result<JobRecord, String> {
     reading(json, job)
 }
@@ -87,7 +87,7 @@ fn job(object: &mut Object<'_>) -> Option<JobRecord> {
         max_attempts: object.get("max_attempts", number_up)?,
         crashes: object.get("crashes", number_up).unwrap_or(0),
         max_crashes: object.get("max_crashes", number_up).unwrap_or(0),
-        snoozes: 0,
+        snoozes: object.get("snoozes", number_up).unwrap_or(0),
         progress: object.get("progress", number).unwrap_or(0.0),
         progress_message: object.get("progress_message", text),
         tags: object.strings("tags").unwrap_or_default(),
@@ -115,7 +115,7 @@ fn job(object: &mut Object<'_>) -> Option<JobRecord> {
         started_at: object.get("started_at", instant),
         completed_at: object.get("completed_at", instant),
         last_error: object.get("last_error", text),
-        error_class: None,
+        error_class: object.get("error_class", text),
         result: bytes(object, "result"),
     })
 }
@@ -163,10 +163,10 @@ mod tests {
         whole.completed_at = Some(at);
         whole.last_error = Some("boom".to_owned());
         whole.result = Some(b"{\"b\": 9007199254740993}".to_vec());
-        whole.snoozes = 0;
-        whole.error_class = None;
+        whole.snoozes = 2;
+        whole.error_class = Some("timeout".to_owned());
 
-        for job in [whole, JobRecord { snoozes: 0, error_class: None, ..record(b"{}") }] {
+        for job in [whole, record(b"{}")] {
             let json = serde_json::value::to_raw_value(&JobObject(&job)).unwrap();
             assert_eq!(read_job_object(&json).unwrap(), job, "{json}");
         }

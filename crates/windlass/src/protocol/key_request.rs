@@ -6,16 +6,20 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::Refusal;
+use super::limit_request::read_named_rate;
+use super::members::Object;
 use super::requests::read;
 use super::values::{duration, instant, text, texts};
 use crate::Timestamp;
-use crate::job::{ApiKey, AuditRecord, KeyRecord, NewKey, Role};
+use crate::job::{ApiKey, AuditRecord, KeyEdit, KeyRates, KeyRecord, NewKey, Role};
 
 /// How long the old secret works after a rotation, unless the request says otherwise.
 const OVERLAP_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads `{"role": "producer", "namespaces": ["shop"], "queues": ["mail.*"], "label": "checkout", "expires_at":
-/// "2027-01-01T00:00:00Z"}`; all but the role may be left out.
+/// "2027-01-01T00:00:00Z", "rates": {...}}`; all but the role may be left out.
+///
+/// Rates are `{"enqueues": {"count": 100, "per": "1s", "burst": 500}, "claims": {...}}`.
 ///
 /// # Errors
 /// [`Refusal::Invalid`] naming each broken rule.
@@ -31,7 +35,29 @@ pub fn read_new_key(body: &[u8]) -> Result<NewKey, Refusal> {
             queues: object.get("queues", texts).unwrap_or_default(),
             label: object.get("label", text).unwrap_or_default(),
             expires_at: object.get("expires_at", instant),
+            rates: read_rates(object).unwrap_or_default(),
         }
+    })
+}
+
+/// Reads `{"label": "checkout", "rates": {...}}`, both of which may be left out; null or `{}` as rates ends those of the
+/// key's own.
+///
+/// # Errors
+/// [`Refusal::Invalid`] naming each broken rule.
+pub fn read_key_edit(body: &[u8]) -> Result<KeyEdit, Refusal> {
+    read(body, |object| KeyEdit { label: object.get("label", text), rates: read_rates(object) })
+}
+
+fn read_rates(object: &mut Object<'_>) -> Option<KeyRates> {
+    if object.take_null("rates") {
+        return Some(KeyRates::NONE);
+    }
+    // After a rest a whole period at once: requests do not come evenly spread.
+    let rate = |inner: &mut Object<'_>, name| read_named_rate(inner, name, |count| count).flatten();
+    object.object("rates", |inner| KeyRates {
+        enqueues: rate(inner, "enqueues"),
+        claims: rate(inner, "claims"),
     })
 }
 
@@ -67,8 +93,14 @@ pub struct KeyObject<'a> {
     /// Until when the secret before the last rotation works as well.
     #[serde(skip_serializing_if = "Option::is_none")]
     old_secret_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "is_unlimited")]
+    rates: KeyRates,
     #[serde(skip_serializing_if = "Shown::is_none")]
     key: Shown,
+}
+
+fn is_unlimited(rates: &KeyRates) -> bool {
+    *rates == KeyRates::NONE
 }
 
 /// The whole key, for the one time it is shown; not by `Debug`.
@@ -113,6 +145,7 @@ impl<'a> From<&'a KeyRecord> for KeyObject<'a> {
             revoked_at: record.revoked_at,
             last_used_at: record.used_at,
             old_secret_until: record.old_until,
+            rates: record.rates,
             key: Shown(None),
         }
     }
@@ -158,6 +191,7 @@ impl<'a> From<&'a AuditRecord> for AuditObject<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::Rate;
 
     #[test]
     fn a_key_needs_a_role_and_nothing_else() {
@@ -168,6 +202,21 @@ mod tests {
         let pointers: Vec<&str> = refused.errors().iter().map(|it| it.pointer.as_str()).collect();
         assert_eq!(pointers, ["/role", "/label", "/scope"]);
         assert_eq!(read_rotation(b"").unwrap(), OVERLAP_DEFAULT);
+    }
+
+    #[test]
+    fn rates_of_a_key_have_a_burst_of_a_period_unless_they_say_otherwise() {
+        let body = br#"{"rates":{"enqueues":{"count":5,"per":"1m"},"claims":{"count":5,"per":"1m","burst":2}}}"#;
+        let (edit, minute) = (read_key_edit(body).unwrap(), Duration::from_secs(60));
+
+        let rates = edit.rates.unwrap();
+        assert_eq!(rates.enqueues, Some(Rate::new(5, minute).burst(5)));
+        assert_eq!(rates.claims, Some(Rate::new(5, minute).burst(2)));
+        assert_eq!(read_key_edit(br#"{"rates":null}"#).unwrap().rates, Some(KeyRates::NONE));
+        assert_eq!(read_key_edit(b"{}").unwrap(), KeyEdit::default());
+        let refused = read_key_edit(br#"{"rates":{"enqueues":{"count":0},"all":1}}"#).unwrap_err();
+        let pointers: Vec<&str> = refused.errors().iter().map(|it| it.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/rates/enqueues/per", "/rates/enqueues/count", "/rates/all"]);
     }
 
     #[test]
@@ -185,6 +234,7 @@ mod tests {
             revoked_at: None,
             used_at: None,
             old_until: None,
+            rates: KeyRates::NONE,
         };
         let (once, later) = (KeyObject::with_secret(&record, &key), KeyObject::from(&record));
 

@@ -66,10 +66,19 @@ fn read_overrides(object: &mut Object<'_>) -> Option<BTreeMap<String, LimitOverr
 
 /// Takes the member `rate`; null is none.
 pub(super) fn read_rate(object: &mut Object<'_>) -> Option<Option<Rate>> {
-    if object.take_null("rate") {
+    read_named_rate(object, "rate", |_| 1)
+}
+
+/// Takes a member that is a rate; null is none. `burst` says what a count has that names no burst.
+pub(super) fn read_named_rate(
+    object: &mut Object<'_>,
+    name: &str,
+    burst: fn(u32) -> u32,
+) -> Option<Option<Rate>> {
+    if object.take_null(name) {
         return Some(None);
     }
-    let rate = object.object("rate", |inner| {
+    let rate = object.object(name, |inner| {
         let times = |json: &RawValue| count(json, 1..=RATE_COUNT_MAX);
         for name in ["count", "per"] {
             if !inner.has(name) {
@@ -77,8 +86,9 @@ pub(super) fn read_rate(object: &mut Object<'_>) -> Option<Option<Rate>> {
             }
         }
         let (count, per) = (inner.get("count", times), inner.get("per", duration));
-        let burst = inner.get("burst", times).unwrap_or(1);
-        let rate = Rate::new(count?, per?).burst(burst);
+        let given = inner.get("burst", times);
+        let rate = Rate::new(count?, per?);
+        let rate = rate.burst(given.unwrap_or_else(|| burst(rate.count)));
         if let Err((member, detail)) = rate.check() {
             inner.refuse(&format!("/{member}"), detail);
         }

@@ -4,6 +4,8 @@
 
 mod batch;
 mod bundle_object;
+#[cfg(feature = "remote")]
+mod bundle_reading;
 mod bundle_request;
 mod dependencies_object;
 mod dependency_request;
@@ -26,6 +28,8 @@ mod operation_object;
 mod operation_request;
 mod outcome_objects;
 mod queue_object;
+#[cfg(feature = "remote")]
+mod queue_reading;
 mod queue_request;
 mod refusal;
 mod requests;
@@ -42,6 +46,10 @@ mod worker_request;
 
 pub use batch::{BatchReply, BatchRequest, BatchResult, Placed, read_batch, read_lines};
 pub use bundle_object::{BatchObject, WorkflowObject};
+#[cfg(feature = "remote")]
+pub(crate) use bundle_reading::{
+    new_batch_json, read_batch_object, read_workflow_object, workflow_json,
+};
 pub(crate) use bundle_request::{callbacks_text, read_callbacks};
 pub use bundle_request::{
     read_cancel_workflow, read_new_batch, read_retry_workflow, read_workflow,
@@ -53,10 +61,10 @@ pub use handler_objects::{CheckpointObject, LogObject, SignalObject};
 pub use history_object::HistoryObject;
 pub use job_object::{AttemptsObject, JobObject, PageObject, StoredJob, json_or_base64};
 #[cfg(feature = "remote")]
-pub(crate) use job_reading::read_job_object;
+pub(crate) use job_reading::{read_attempt, read_job_object};
 pub(crate) use job_request::read_row;
 pub use job_request::{read_edit, read_job};
-pub use key_request::{AuditObject, KeyObject, read_new_key, read_rotation};
+pub use key_request::{AuditObject, KeyObject, read_key_edit, read_new_key, read_rotation};
 #[cfg(feature = "remote")]
 pub(crate) use leased_job::{LeasedJob, read_leased_job, read_log_line};
 pub use limit_request::{LimitObject, read_limit};
@@ -68,6 +76,10 @@ pub(crate) use operation_request::{operation_text, read_operation_text};
 pub use outcome_objects::{ResultObject, WaitObject};
 pub use queue_object::{
     NamedPage, NamespaceObject, PauseObject, QueueObject, QueueStatsObject, ScaleObject, TypeObject,
+};
+#[cfg(feature = "remote")]
+pub(crate) use queue_reading::{
+    read_kind_object, read_queue_object, read_queue_stats, settings_json,
 };
 pub use queue_request::{
     QueuePatch, read_name, read_new_queue, read_nothing, read_pause, read_pause_everywhere,

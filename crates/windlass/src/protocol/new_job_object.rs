@@ -9,7 +9,7 @@ use crate::job::{BatchId, Dependency, NewJob, RunAt, Timestamp, Unique};
 
 /// What [`read_job`](super::read_job) reads.
 #[derive(Serialize)]
-struct NewJobObject<'a> {
+pub(super) struct NewJobObject<'a> {
     #[serde(flatten)]
     template: Template<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,24 +28,30 @@ struct NewJobObject<'a> {
     batch_id: Option<BatchId>,
 }
 
-/// Writes a job as JSON. Spans for which the API takes only instants are counted from `now`.
+impl<'a> NewJobObject<'a> {
+    /// Spans for which the API takes only instants are counted from `now`.
+    pub(super) fn new(job: &'a NewJob, now: Timestamp) -> Self {
+        let instant = |when: Option<RunAt>| when.map(|when| when.resolve(now));
+        let scheduled_at = match job.run_at {
+            Some(RunAt::At(at)) => Some(at),
+            Some(RunAt::In(_)) | None => None,
+        };
+        Self {
+            template: Template::from(job).without_spans(),
+            scheduled_at,
+            start_by: instant(job.start_by),
+            deadline: instant(job.deadline),
+            idempotency_key: job.idempotency_key.as_deref(),
+            unique: job.unique.as_ref(),
+            depends_on: &job.depends_on,
+            batch_id: job.batch,
+        }
+    }
+}
+
+/// Writes a job as JSON.
 pub(crate) fn new_job_json(job: &NewJob, now: Timestamp) -> Result<Box<RawValue>, Error> {
-    let instant = |when: Option<RunAt>| when.map(|when| when.resolve(now));
-    let scheduled_at = match job.run_at {
-        Some(RunAt::At(at)) => Some(at),
-        Some(RunAt::In(_)) | None => None,
-    };
-    let object = NewJobObject {
-        template: Template::from(job).without_spans(),
-        scheduled_at,
-        start_by: instant(job.start_by),
-        deadline: instant(job.deadline),
-        idempotency_key: job.idempotency_key.as_deref(),
-        unique: job.unique.as_ref(),
-        depends_on: &job.depends_on,
-        batch_id: job.batch,
-    };
-    serde_json::value::to_raw_value(&object)
+    serde_json::value::to_raw_value(&NewJobObject::new(job, now))
         .map_err(|error| Error::bug(format!("a job cannot be written: {error}")))
 }
 

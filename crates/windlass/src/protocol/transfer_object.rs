@@ -34,7 +34,6 @@ pub(crate) enum Line {
 #[derive(Serialize)]
 struct JobLine<'a> {
     job: JobObject<'a>,
-    snoozes: u32,
     /// Instead of the job's, where these have line breaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
@@ -89,7 +88,6 @@ pub(crate) fn job_line(job: &Transferred) -> Result<String, Refusal> {
     });
     let line = JobLine {
         job: JobObject(stripped.as_ref().unwrap_or(record)),
-        snoozes: record.snoozes,
         payload_base64: payload.map(|bytes| STANDARD.encode(bytes)),
         result_base64: result.map(|bytes| STANDARD.encode(bytes)),
         attempts: job.attempts.iter().map(Attempt::from).collect(),
@@ -146,7 +144,6 @@ pub(crate) fn read_line(line: &str) -> Result<Line, String> {
 fn read_job_line(object: &mut Object<'_>) -> Result<Option<Line>, Refusal> {
     let Some(json) = object.raw("job") else { return Ok(None) };
     let mut record = read_job_object(json).map_err(Refusal::Unreadable)?;
-    record.snoozes = object.get("snoozes", |json| count(json, 0..=u32::MAX)).unwrap_or(0);
     if let Some(payload) = object.get("payload_base64", base64) {
         record.payload = payload;
     }

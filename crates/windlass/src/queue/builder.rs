@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Queue;
 use crate::Error;
@@ -19,6 +20,7 @@ pub struct QueueBuilder {
     clock: Clock,
     migrate: bool,
     tracer: Option<Tracer>,
+    audit_kept: Option<Duration>,
     #[cfg(feature = "remote")]
     access: store::remote::ServerAccess,
 }
@@ -36,6 +38,7 @@ impl QueueBuilder {
             clock: Clock::system(),
             migrate: true,
             tracer: None,
+            audit_kept: None,
             #[cfg(feature = "remote")]
             access: store::remote::ServerAccess::default(),
         }
@@ -74,6 +77,14 @@ impl QueueBuilder {
         self
     }
 
+    /// Lets the upkeep of this process delete lines of the audit that are older (default: it deletes none). Of several
+    /// processes on one database the shortest holds; `windlass serve` says 365 days unless told otherwise.
+    #[must_use]
+    pub const fn audit_retention(mut self, kept: Duration) -> Self {
+        self.audit_kept = Some(kept);
+        self
+    }
+
     /// Shows this API key to the server (default: none).
     #[cfg(feature = "remote")]
     #[must_use]
@@ -98,7 +109,8 @@ impl QueueBuilder {
         check_name(&self.namespace).map_err(|detail| Error::invalid("/namespace", detail))?;
         let store = self.store(url).await?;
         let (namespace, health) = (self.namespace.into(), Arc::default());
-        Ok(Queue { store, namespace, health, tracer: self.tracer, feed: Arc::default() })
+        let Self { tracer, audit_kept, .. } = self;
+        Ok(Queue { store, namespace, health, tracer, audit_kept, feed: Arc::default() })
     }
 
     async fn store(&self, url: &str) -> Result<Arc<dyn Store>, Error> {

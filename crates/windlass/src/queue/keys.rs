@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Queue;
 use crate::job::{
-    ApiKey, AuditFilter, AuditRecord, Digests, KEY_OVERLAP_MAX, KeyRecord, NewKey, Role,
+    ApiKey, AuditFilter, AuditRecord, Digests, KEY_OVERLAP_MAX, KeyEdit, KeyRecord, NewKey, Role,
 };
 use crate::{Error, FieldError};
 
@@ -79,6 +79,15 @@ impl Queue {
         found.map(|row| row.record).ok_or_else(|| Error::not_found(format!("key `{id}`")))
     }
 
+    /// Changes what a key is called and how often it may ask; its secret and what it allows stay.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such key, [`Error::Invalid`] naming each broken rule.
+    pub async fn change_key(&self, id: &str, edit: KeyEdit) -> Result<KeyRecord, Error> {
+        edit.check()?;
+        self.store().change_key(id, edit).await
+    }
+
     /// Gives a key another secret. The one it has works for another `overlap`, at most 31 days; one from before
     /// that ends now.
     ///
@@ -122,6 +131,14 @@ impl Queue {
     /// [`Error::Unavailable`].
     pub async fn note_refused(&self, target: &str, detail: &str) -> Result<(), Error> {
         self.store().note_refused(&self.namespace, target, detail).await
+    }
+
+    /// Deletes up to `limit` lines of the audit that are kept no longer, and says how many there were.
+    pub(crate) async fn trim_audit(&self, limit: usize) -> Result<usize, Error> {
+        match self.audit_kept {
+            Some(kept) => self.store().trim_audit(kept, limit).await,
+            None => Ok(0),
+        }
     }
 
     /// Reads lines of the audit, the latest first.

@@ -82,17 +82,7 @@ impl Queue {
         settings: QueueSettings,
         expected: Expected,
     ) -> Result<QueueRecord, Error> {
-        let mut broken = match settings.check() {
-            Err(Error::Invalid(broken)) => broken,
-            Err(error) => return Err(error),
-            Ok(()) => Vec::new(),
-        };
-        if let Err(detail) = check_name(name) {
-            broken.insert(0, FieldError::new("/name", detail));
-        }
-        if !broken.is_empty() {
-            return Err(Error::Invalid(broken));
-        }
+        check_queue(name, &settings)?;
         self.store().put_queue(&self.namespace, name, settings, expected).await
     }
 
@@ -239,4 +229,17 @@ impl Queue {
             }
         }
     }
+}
+
+/// Checks name and settings, and names each broken rule.
+pub(super) fn check_queue(name: &str, settings: &QueueSettings) -> Result<(), Error> {
+    let mut broken = match settings.check() {
+        Err(Error::Invalid(broken)) => broken,
+        Err(error) => return Err(error),
+        Ok(()) => Vec::new(),
+    };
+    if let Err(detail) = check_name(name) {
+        broken.insert(0, FieldError::new("/name", detail));
+    }
+    if broken.is_empty() { Ok(()) } else { Err(Error::Invalid(broken)) }
 }

@@ -71,6 +71,8 @@ pub struct Queue {
     namespace: Arc<str>,
     health: Arc<Health>,
     tracer: Option<Tracer>,
+    /// How long the upkeep of this process keeps the audit; none for ever.
+    audit_kept: Option<Duration>,
     feed: Arc<Feed>,
 }
 
@@ -84,8 +86,8 @@ impl Queue {
     ///
     /// With the feature `remote`, `http://HOST:PORT` and `https://HOST:PORT` are a server whose database this
     /// is: jobs are stored, read, awaited and steered through its API, and a [`Worker`] speaks its worker
-    /// protocol. Nothing is asked of it here. What is not possible through a server (management of queues and
-    /// schedules, workflows, steps, transactions of the application ..) is [`Error::Unsupported`].
+    /// protocol. Nothing is asked of it here. What is not possible through a server (schedules, limits, steps,
+    /// transactions of the application ..) is [`Error::Unsupported`].
     ///
     /// # Errors
     /// [`Error::Incompatible`] for another kind of URL or a database of a newer release,

@@ -1,7 +1,8 @@
 //! Jobs, queues and schedules of a namespace as lines of text, and back: from one database to another.
 
-use super::{JobFilter, Queue};
-use crate::job::{JobId, JobRecord, PauseOptions, PauseScope, Timestamp, check_name};
+use super::manage::check_queue;
+use super::{JobFilter, Queue, check_schedule};
+use crate::job::{JobId, JobRecord, PauseOptions, Timestamp, check_name};
 use crate::protocol::{Line, Refusal, job_line, queue_line, read_line, schedule_line};
 use crate::store::{Part, Restored, Transferred};
 use crate::{Error, FieldError, State, Timing};
@@ -213,21 +214,7 @@ impl Queue {
         if is_there || dry_run {
             return Ok(if is_there { Imported::Known } else { Imported::New });
         }
-        let done = match line {
-            Line::Queue { name, settings, pause } => {
-                let made = self.create_queue(&name, *settings).await.map(drop);
-                self.pause_queue_again(&name, made, pause, now).await
-            }
-            Line::Schedule { name, schedule, pause } => {
-                let made = self.create_schedule(&name, *schedule).await.map(drop);
-                match Line::pause_of(pause, now).filter(|_| made.is_ok()) {
-                    Some(pause) => self.pause_schedule(&name, pause).await.map(drop),
-                    None => made,
-                }
-            }
-            Line::Job(_) => Ok(()),
-        };
-        match done {
+        match self.bring(line, now).await {
             Ok(()) => Ok(Imported::New),
             Err(error @ (Error::Invalid(_) | Error::Conflict { .. })) => {
                 Ok(Imported::Refused(error.to_string()))
@@ -236,16 +223,25 @@ impl Queue {
         }
     }
 
-    async fn pause_queue_again(
-        &self,
-        name: &str,
-        made: Result<(), Error>,
-        pause: Option<PauseOptions>,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        match Line::pause_of(pause, now).filter(|_| made.is_ok()) {
-            Some(pause) => self.pause(PauseScope::Queue(name.to_owned()), pause).await.map(drop),
-            None => made,
+    /// Makes a queue or schedule. One that is to be paused is so from its first moment on, also when this process ends
+    /// in between.
+    async fn bring(&self, line: Line, now: Timestamp) -> Result<(), Error> {
+        let check =
+            |pause: &Option<PauseOptions>| pause.as_ref().map_or(Ok(()), |it| it.check(now));
+        match line {
+            Line::Queue { name, settings, pause } => {
+                let pause = Line::pause_of(pause, now);
+                check_queue(&name, &settings)?;
+                check(&pause)?;
+                self.store().bring_queue(&self.namespace, &name, *settings, pause).await
+            }
+            Line::Schedule { name, schedule, pause } => {
+                let pause = Line::pause_of(pause, now);
+                check_schedule(&name, &schedule)?;
+                check(&pause)?;
+                self.store().bring_schedule(&self.namespace, &name, *schedule, pause).await
+            }
+            Line::Job(_) => Ok(()),
         }
     }
 }

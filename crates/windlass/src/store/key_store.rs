@@ -8,7 +8,7 @@ use super::driver::{Driver, Verb};
 use super::sql_store::SqlStore;
 use super::verb::{self, KeyRow};
 use crate::Error;
-use crate::job::{Actor, ApiKey, AuditFilter, AuditRecord, KeyRecord, NewKey};
+use crate::job::{Actor, ApiKey, AuditFilter, AuditRecord, KeyEdit, KeyRecord, NewKey};
 
 /// As [`Store`](super::Store), for API keys and the audit.
 pub(crate) trait KeyStore {
@@ -17,6 +17,7 @@ pub(crate) trait KeyStore {
     fn find_key(&self, id: &str) -> Reply<'_, Option<KeyRow>>;
     fn keys(&self, after: &str, limit: usize) -> Reply<'_, Vec<KeyRecord>>;
     fn has_keys(&self) -> Reply<'_, bool>;
+    fn change_key(&self, id: &str, edit: KeyEdit) -> Reply<'_, KeyRecord>;
     fn rotate_key(&self, key: ApiKey, overlap: Duration) -> Reply<'_, KeyRecord>;
     fn revoke_key(&self, id: &str) -> Reply<'_, KeyRecord>;
     /// Notes that a key is used, unless that was noted within `every`.
@@ -24,6 +25,8 @@ pub(crate) trait KeyStore {
     /// Leaves a line of a request that was refused.
     fn note_refused(&self, namespace: &Arc<str>, target: &str, detail: &str) -> Reply<'_, ()>;
     fn audit(&self, namespace: &Arc<str>, filter: AuditFilter) -> Reply<'_, Vec<AuditRecord>>;
+    /// Deletes up to `limit` lines that are older than `kept`, and says how many there were.
+    fn trim_audit(&self, kept: Duration, limit: usize) -> Reply<'_, usize>;
 }
 
 impl<D: Driver> SqlStore<D> {
@@ -64,6 +67,10 @@ impl<D: Driver> KeyStore for SqlStore<D> {
         Box::pin(self.driver().read(verb::HasKeys))
     }
 
+    fn change_key(&self, id: &str, edit: KeyEdit) -> Reply<'_, KeyRecord> {
+        Box::pin(self.act(verb::ChangeKey { id: id.to_owned(), edit }))
+    }
+
     fn rotate_key(&self, key: ApiKey, overlap: Duration) -> Reply<'_, KeyRecord> {
         let now = self.now();
         Box::pin(self.act(verb::RotateKey { key, until: now + overlap, now }))
@@ -82,5 +89,10 @@ impl<D: Driver> KeyStore for SqlStore<D> {
     fn audit(&self, namespace: &Arc<str>, filter: AuditFilter) -> Reply<'_, Vec<AuditRecord>> {
         let namespace = Arc::clone(namespace);
         Box::pin(self.driver().read(verb::ListAudit { namespace, filter }))
+    }
+
+    fn trim_audit(&self, kept: Duration, limit: usize) -> Reply<'_, usize> {
+        let before = self.now() - kept;
+        Box::pin(self.driver().write(verb::TrimAudit { before, limit }))
     }
 }

@@ -343,6 +343,7 @@ statements! {
     ApiKeyList = "api_key_list",
     ApiKeyGet = "api_key_get",
     ApiKeyAny = "api_key_any",
+    ApiKeyChange = "api_key_change",
     ApiKeyRotate = "api_key_rotate",
     ApiKeyRevoke = "api_key_revoke",
     ApiKeyUsed = "api_key_used",
@@ -357,6 +358,8 @@ statements! {
     AuditGet = "audit_get",
     AuditList = "audit_list",
     AuditListAll = "audit_list_all",
+    AuditEdge = "audit_edge",
+    AuditTrim = "audit_trim",
 }
 
 /// A statement without its comments, on one line, with the names of the tables filled in.

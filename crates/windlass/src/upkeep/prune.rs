@@ -1,4 +1,4 @@
-//! Jobs that ended longer ago than their queue keeps them are deleted; safe from any node, because
+//! Jobs that ended longer ago than their queue keeps them are deleted, and old lines of the audit; safe from any node, because
 //! whoever deletes the outcome decides.
 
 use std::time::Duration;
@@ -23,13 +23,16 @@ pub(super) struct Prune {
     /// Where the next round goes on, by state.
     after: [i64; ENDED.len()],
     full_at: Option<Timestamp>,
+    /// Whether lines of the audit may be left that are kept no longer.
+    trims: bool,
     /// Whole days go at once here.
     by_day: bool,
 }
 
 impl Prune {
     pub(super) fn new(queue: &Queue) -> Self {
-        Self { queue: queue.clone(), after: [0; ENDED.len()], full_at: None, by_day: false }
+        let queue = queue.clone();
+        Self { queue, after: [0; ENDED.len()], full_at: None, trims: false, by_day: false }
     }
 }
 
@@ -40,9 +43,13 @@ impl Round for Prune {
         let now = self.queue.clock().now();
         if self.full_at.is_none_or(|at| now.since(at) >= FULL_EVERY) {
             (self.after, self.full_at) = ([0; ENDED.len()], Some(now));
+            self.trims = true;
             self.by_day = drop_days(&self.queue).await?.is_some();
         }
-        let mut more = false;
+        if self.trims {
+            self.trims = self.queue.trim_audit(ROUND_MAX).await? == ROUND_MAX;
+        }
+        let mut more = self.trims;
         for (state, after) in ENDED.into_iter().zip(&mut self.after) {
             let pruned = self.queue.store().prune(state, *after, ROUND_MAX, self.by_day).await?;
             if let Some(next) = pruned.next {

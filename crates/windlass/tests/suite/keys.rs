@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use windlass::{
-    Actor, ApiKey, AuditFilter, AuditRecord, Error, NewKey, PauseOptions, PauseScope, Queue,
-    QueueSettings, Role, WorkerState,
+    Actor, ApiKey, AuditFilter, AuditRecord, Error, KeyEdit, KeyRates, NewKey, PauseOptions,
+    PauseScope, Queue, QueueBuilder, QueueSettings, Rate, Role, WorkerState,
 };
 use windlass_testkit::{Harness, every_backend};
 
 every_backend!(
     a_key_is_known_by_its_secret_until_it_ends,
     a_rotated_key_has_two_secrets_for_a_while,
+    a_key_is_changed_but_for_its_secret,
     the_first_key_is_brought_once,
     keys_are_listed_with_what_they_allow,
     what_somebody_does_is_in_the_audit,
     the_audit_is_read_page_by_page_and_filtered,
     who_asked_a_worker_to_stop_is_in_the_audit,
+    old_lines_of_the_audit_are_deleted_where_someone_says_so,
 );
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -69,6 +71,31 @@ async fn a_rotated_key_has_two_secrets_for_a_while(t: &Harness) {
     assert_eq!(knows(&t.queue, &third.reveal()).await, Some(record.id.clone()));
     let long = t.queue.rotate_key(&record.id, 32 * DAY).await.expect_err("too long");
     assert!(matches!(long, Error::Invalid(_)), "{long}");
+}
+
+async fn a_key_is_changed_but_for_its_secret(t: &Harness) {
+    let rate = Rate::new(5, DAY).burst(2);
+    let rates = KeyRates { enqueues: Some(rate), claims: None };
+    let new = NewKey { label: "first".to_owned(), rates, ..NewKey::new(Role::Worker) };
+    let (made, key) = t.queue.create_key(new).await.expect("made");
+    let both = KeyRates { claims: Some(rate), ..rates };
+
+    let edit = KeyEdit { rates: Some(both), ..KeyEdit::default() };
+    let changed = actor("abc").doing(t.queue.change_key(&made.id, edit)).await.expect("changed");
+    let edit = KeyEdit { label: Some("second".to_owned()), ..KeyEdit::default() };
+    let renamed = t.queue.change_key(&made.id, edit).await.expect("changed");
+    let edit = KeyEdit { rates: Some(KeyRates::NONE), ..KeyEdit::default() };
+    let freed = t.queue.change_key(&made.id, edit).await.expect("changed");
+
+    assert_eq!((made.rates, changed.rates, renamed.rates), (rates, both, both));
+    assert_eq!((changed.label.as_str(), renamed.label.as_str()), ("first", "second"));
+    assert_eq!((freed.rates, freed.label.as_str()), (KeyRates::NONE, "second"));
+    assert_eq!(knows(&t.queue, &key.reveal()).await, Some(made.id.clone()));
+    let filter = AuditFilter { everywhere: true, ..AuditFilter::default() };
+    let line = lines(&t.queue, filter).await.remove(0);
+    assert_eq!((line.action.as_str(), line.target), ("key.update", made.id));
+    let missing = t.queue.change_key("nobodyhasthis", KeyEdit::default()).await;
+    assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");
 }
 
 async fn the_first_key_is_brought_once(t: &Harness) {
@@ -196,4 +223,39 @@ async fn who_asked_a_worker_to_stop_is_in_the_audit(t: &Harness) {
     let id = id.to_string();
     assert_eq!(seen, [("worker.terminate", &*id), ("worker.quiet", &*id)]);
     worker.stop().await;
+}
+
+async fn old_lines_of_the_audit_are_deleted_where_someone_says_so(t: &Harness) {
+    if !t.is_shared() {
+        // Another handle on the same database is needed.
+        return;
+    }
+    let pause = async |reason: &str| {
+        let options = PauseOptions { reason: Some(reason.to_owned()), ..PauseOptions::default() };
+        let scope = PauseScope::Queue("q".to_owned());
+        actor("abc").doing(t.queue.pause(scope, options)).await.expect("paused");
+    };
+    let own = async || {
+        let lines = lines(&t.queue, AuditFilter::default()).await;
+        lines.into_iter().map(|line| line.detail).collect::<Vec<String>>()
+    };
+    pause("first").await;
+    t.clock.advance(DAY);
+    pause("second").await;
+    t.clock.advance(2 * DAY);
+    pause("third").await;
+    let open = async |builder: QueueBuilder| {
+        builder.clock(t.clock.clone()).open(t.url()).await.expect("the same database")
+    };
+
+    // Whoever says nothing keeps them all, whatever else its upkeep prunes.
+    let says_nothing = open(Queue::builder()).await;
+    says_nothing.prune().await.expect("pruned");
+    assert_eq!(own().await, ["third", "second", "first"]);
+    let keeps = open(Queue::builder().audit_retention(2 * DAY + DAY / 2)).await;
+    let upkeep = keeps.start_upkeep();
+
+    t.until("the oldest line is gone", async || (own().await.len() < 3).then_some(())).await;
+    upkeep.stop().await;
+    assert_eq!(own().await, ["third", "second"]);
 }

@@ -30,6 +30,7 @@ mod layers;
 mod lease;
 mod limits;
 mod limits_history;
+mod list_plans;
 mod listing;
 mod logs;
 mod migrate;

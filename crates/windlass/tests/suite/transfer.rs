@@ -71,6 +71,7 @@ async fn source(t: &Harness, gate: &Gate) -> (Queue, windlass::RunningWorker) {
         .expect("paused");
     let every = Schedule::every(HOUR).job(NewJob::new("tick", "1"));
     queue.create_schedule("hourly", every).await.expect("a schedule");
+    queue.pause_schedule("hourly", PauseOptions::default()).await.expect("paused");
     let worker = handlers(queue.worker().state(gate.clone())).start().await.expect("a worker");
     let runs = put(&queue, NewJob::new("runs", "5")).await;
     for kind in ["done", "never", "again"] {
@@ -129,7 +130,8 @@ async fn jobs_of_every_state_stand_where_they_stood(t: &Harness) {
     assert_eq!(t.get(only(&t.queue, "child").await.id).await.blocked_by, [runs.id]);
     let mail = t.queue.queue("mail").await.expect("a queue");
     assert_eq!((mail.settings.retries, mail.paused.is_some()), (Some(7), true));
-    assert!(t.queue.schedule("hourly").await.is_ok());
+    let hourly = t.queue.schedule("hourly").await.expect("a schedule");
+    assert_eq!((hourly.paused.is_some(), hourly.next_at), (true, None));
     let again = put(&t.queue, NewJob::new("alone", "1").unique(Unique::key("u"))).await;
     assert_eq!(again, only(&t.queue, "alone").await.id);
     let known = put(&t.queue, NewJob::new("done", "{\"a\":\n1}").idempotency_key("done")).await;

@@ -12,8 +12,8 @@ use super::RemoteStore;
 use super::wire::{CallError, Refusal, unreadable};
 use super::work::parsed;
 use crate::Error;
-use crate::job::{JobId, JobRecord, JobRef, LogLine, NewJob, format_duration};
-use crate::protocol::{new_job_json, read_job_object, read_log_line};
+use crate::job::{AttemptRecord, JobId, JobRecord, JobRef, LogLine, NewJob, format_duration};
+use crate::protocol::{new_job_json, read_attempt, read_job_object, read_log_line};
 use crate::store::{Existing, ListQuery, Listed, RetryOptions, Stored};
 
 /// Bytes of jobs in one request of a batch that may be divided: a server takes 10 MiB.
@@ -59,6 +59,11 @@ struct PageReply {
 
 const fn yes() -> bool {
     true
+}
+
+#[derive(Debug, Deserialize)]
+struct AttemptsReply {
+    attempts: Vec<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -231,6 +236,17 @@ impl RemoteStore {
         let request = self.wire.request(Method::DELETE, namespace, &path);
         let request = request.query(&[("force", force)]);
         self.wire.send(request).await.map(drop).map_err(CallError::error)
+    }
+
+    pub(super) async fn read_attempts(
+        &self,
+        namespace: &str,
+        job: JobId,
+    ) -> Result<Vec<AttemptRecord>, Error> {
+        let request = self.wire.get(namespace, &format!("jobs/{job}/attempts"));
+        let reply: AttemptsReply = parsed(&self.wire.answer(request).await?)?;
+        let attempts = reply.attempts.iter().map(|json| read_attempt(json));
+        attempts.collect::<Result<_, _>>().map_err(|why| unreadable(&why))
     }
 
     pub(super) async fn read_log(

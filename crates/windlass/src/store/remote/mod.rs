@@ -2,8 +2,10 @@
 //!
 //! Invariant: what a server does not offer is refused by name; nothing is done by halves.
 
+mod bundles;
 mod client;
 mod jobs;
+mod queues;
 mod refused;
 mod wire;
 mod work;
@@ -227,6 +229,16 @@ impl Store for RemoteStore {
         Box::pin(async move { self.read_page(&namespace, &query).await })
     }
 
+    fn attempts(&self, namespace: &Arc<str>, job: JobId) -> Reply<'_, Vec<AttemptRecord>> {
+        let namespace = Arc::clone(namespace);
+        Box::pin(async move { self.read_attempts(&namespace, job).await })
+    }
+
+    fn stats(&self, namespace: &Arc<str>) -> Reply<'_, Counted> {
+        let namespace = Arc::clone(namespace);
+        Box::pin(async move { self.count(&namespace).await })
+    }
+
     fn await_end(
         &self,
         namespace: &Arc<str>,
@@ -248,10 +260,6 @@ impl Store for RemoteStore {
         "the explanation of a job":
         fn explain(&Arc<str>, JobId) -> Explanation;
         fn dependents(&Arc<str>, JobId) -> Vec<JobId>;
-        "the history of a job":
-        fn attempts(&Arc<str>, JobId) -> Vec<AttemptRecord>;
-        "the counts of a namespace":
-        fn stats(&Arc<str>) -> Counted;
         "a check of the database":
         fn verify() -> Vec<String>;
     }

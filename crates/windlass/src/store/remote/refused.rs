@@ -5,26 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{RemoteStore, refused};
-use crate::core::State;
 use crate::job::{
-    ApiKey, AuditFilter, AuditRecord, BatchId, Flow, JobEdit, JobId, JobRecord, JobRef, KeyRecord,
-    KindRecord, Limit, LimitRecord, NewBatch, NewKey, PauseOptions, PauseScope, QueueRecord,
-    QueueSettings, RunRecord, Schedule, ScheduleRecord, SessionRecord, TickRecord, Timestamp,
-    WorkerId, WorkerRecord, WorkerState, WorkflowId,
+    ApiKey, AuditFilter, AuditRecord, JobEdit, JobId, JobRecord, JobRef, KeyEdit, KeyRecord, Limit,
+    LimitRecord, NewKey, PauseOptions, QueueSettings, RunRecord, Schedule, ScheduleRecord,
+    SessionRecord, TickRecord, Timestamp, WorkerId, WorkerRecord, WorkerState,
 };
-use crate::store::bundle_store::Gathered;
 use crate::store::minute_store::OldestByKind;
 use crate::store::operation_store::Operated;
 use crate::store::schedule_store::Fired;
 use crate::store::types::Dead;
-use crate::store::verb::{KeyRow, Made, ParentOf, Place};
+use crate::store::verb::KeyRow;
 use crate::store::{
-    Admitted, BundleRow, BundleStore, Claims, Declared, EventStore, Expected, Fence, Found,
-    Happened, KeptReply, KeyStore, KnownWorker, LimitStore, ListQuery, MinuteStore, Minutes,
-    OpenedRequest, Operation, OperationId, OperationRecord, OperationStore, Pruned, PurgeBatch,
-    Purged, QueuePage, QueueStore, Reply, ReplyStore, Report, RequestKey, Restored, RetryOptions,
-    ScheduleStore, Scope, Served, SessionStore, Settled, Shared, Sort, Sweep, Taker, TransferStore,
-    Transferred, Which, WorkerKey, WorkerPage, WorkerStore, edges,
+    Admitted, Claims, Declared, EventStore, Expected, Fence, Found, Happened, KeptReply, KeyStore,
+    KnownWorker, LimitStore, ListQuery, MinuteStore, Minutes, OpenedRequest, Operation,
+    OperationId, OperationRecord, OperationStore, QueuePage, Reply, ReplyStore, Report, RequestKey,
+    Restored, ScheduleStore, Served, SessionStore, Settled, Shared, Sweep, Taker, TransferStore,
+    Transferred, WorkerKey, WorkerPage, WorkerStore,
 };
 
 /// Verbs that are refused with these words.
@@ -38,26 +34,6 @@ macro_rules! refuses {
     };
 }
 pub(super) use refuses;
-
-impl QueueStore for RemoteStore {
-    refuses! {
-        "the management of queues":
-        fn queues(&Arc<str>, QueuePage) -> Vec<QueueRecord>;
-        fn oldest_pending(&Arc<str>, &str) -> Option<Timestamp>;
-        fn put_queue(&Arc<str>, &str, QueueSettings, Expected) -> QueueRecord;
-        fn remove_queue(&Arc<str>, &str, Option<i64>) -> ();
-        fn purge(&Arc<str>, &str, PurgeBatch) -> Purged;
-        fn change_pause(&Arc<str>, PauseScope, Option<PauseOptions>) -> bool;
-        fn kinds(&Arc<str>, QueuePage) -> Vec<KindRecord>;
-        "upkeep":
-        fn prune(State, i64, usize, bool) -> Pruned;
-        fn drop_days() -> Option<usize>;
-        "the management of namespaces":
-        fn namespaces(QueuePage) -> Vec<String>;
-        fn add_namespace(&str) -> ();
-        fn remove_namespace(&str) -> ();
-    }
-}
 
 impl ScheduleStore for RemoteStore {
     refuses! {
@@ -88,36 +64,6 @@ impl OperationStore for RemoteStore {
         "upkeep":
         fn operate(Option<OperationId>) -> Operated;
         fn forget_operations() -> ();
-    }
-}
-
-impl BundleStore for RemoteStore {
-    refuses! {
-        "a workflow or batch":
-        fn start(&Arc<str>, Flow) -> Made;
-        fn open_batch(&Arc<str>, NewBatch) -> Made;
-        fn commit_batch(&Arc<str>, BatchId) -> ();
-        fn bundles(&Arc<str>, Sort, Which) -> Vec<BundleRow>;
-        fn cancel_workflow(&Arc<str>, WorkflowId, Option<String>) -> ();
-        "upkeep":
-        fn gather(Vec<JobId>, Place, usize) -> Gathered;
-        "what the parents of a job returned":
-        fn parents(JobId) -> Vec<ParentOf>;
-    }
-
-    /// The server has done it together with the retry.
-    fn reopen(
-        &self,
-        _: &Arc<str>,
-        _: WorkflowId,
-        _: (Scope, Option<JobId>),
-        _: RetryOptions,
-    ) -> Reply<'_, usize> {
-        Box::pin(std::future::ready(Ok(0)))
-    }
-
-    fn members(&self) -> &edges::Edges {
-        &self.shared.members
     }
 }
 
@@ -182,12 +128,14 @@ impl KeyStore for RemoteStore {
         fn find_key(&str) -> Option<KeyRow>;
         fn keys(&str, usize) -> Vec<KeyRecord>;
         fn has_keys() -> bool;
+        fn change_key(&str, KeyEdit) -> KeyRecord;
         fn rotate_key(ApiKey, Duration) -> KeyRecord;
         fn revoke_key(&str) -> KeyRecord;
         fn note_use(&str, Duration) -> ();
         "the audit":
         fn note_refused(&Arc<str>, &str, &str) -> ();
         fn audit(&Arc<str>, AuditFilter) -> Vec<AuditRecord>;
+        fn trim_audit(Duration, usize) -> usize;
     }
 }
 
@@ -204,6 +152,8 @@ impl TransferStore for RemoteStore {
     refuses! {
         "an import":
         fn restore(&Arc<str>, &str, Vec<Transferred>) -> Vec<Restored>;
+        fn bring_queue(&Arc<str>, &str, QueueSettings, Option<PauseOptions>) -> ();
+        fn bring_schedule(&Arc<str>, &str, Schedule, Option<PauseOptions>) -> ();
     }
 }
 

@@ -8,7 +8,7 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 19] = [
+const MIGRATIONS: [Migration; 20] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
@@ -27,6 +27,7 @@ const MIGRATIONS: [Migration; 19] = [
     (16, include_str!("../../../migrations/sqlite/0016_changes.sql")),
     (17, include_str!("../../../migrations/sqlite/0017_lease_slots.sql")),
     (18, include_str!("../../../migrations/sqlite/0018_sessions.sql")),
+    (19, include_str!("../../../migrations/sqlite/0019_rates_reasons.sql")),
     (20, include_str!("../../../migrations/sqlite/0020_keys_in_sql.sql")),
 ];
 

@@ -130,6 +130,10 @@ fn pages_by_state_queue_type_and_id_walk_an_index_in_its_order() {
             assert!(!plan.contains("SCAN"), "{query:?} scans:\n{plan}");
         }
     }
+    let retrying = list_plans(&connection, &states(&[Retrying]));
+    let by_reason = "SEARCH d USING COVERING INDEX windlass_delayed_reason (reason=?";
+    assert!(retrying.iter().all(|plan| plan.contains(by_reason)), "{retrying:?}");
+    assert_eq!(retrying.len(), 2);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! API keys: made, read, rotated, revoked.
 
 use crate::Error;
-use crate::job::{Act, ApiKey, Digests, KeyRecord, NewKey, Timestamp};
+use crate::job::{Act, ApiKey, Digests, KeyEdit, KeyRates, KeyRecord, NewKey, Timestamp};
 use crate::store::driver::{Param, Row, Tx, Verb, Waits};
 use crate::store::rows::instant;
 use crate::store::settings;
@@ -35,6 +35,7 @@ impl KeyRow {
             revoked_at: instant(row)?,
             used_at: instant(row)?,
             old_until,
+            rates: rates(row)?,
         };
         Ok(Self { record, digests: Digests { current, old: old.zip(old_until) } })
     }
@@ -52,6 +53,21 @@ fn names(row: &mut Row<'_>) -> Result<Vec<String>, Error> {
     let text = row.text()?;
     serde_json::from_str(&text)
         .map_err(|_| Error::bug("a row holds something else where a list of names belongs"))
+}
+
+fn rates(row: &mut Row<'_>) -> Result<KeyRates, Error> {
+    let Some(text) = row.opt_text()? else { return Ok(KeyRates::NONE) };
+    serde_json::from_str(&text)
+        .map_err(|_| Error::bug("a row holds something else where rates of a key belong"))
+}
+
+/// As a row holds them: nothing where nothing is said.
+fn written(rates: KeyRates) -> Result<Option<String>, Error> {
+    if rates == KeyRates::NONE {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(&rates);
+    text.map(Some).map_err(|error| Error::bug(format!("rates cannot be written: {error}")))
 }
 
 fn list(names: &[String]) -> Result<String, Error> {
@@ -84,6 +100,7 @@ impl Verb for AddKey {
         let digest = self.key.digest();
         let (namespaces, queues) = (list(&self.new.namespaces)?, list(&self.new.queues)?);
         let expires_at = self.new.expires_at.map(Timestamp::as_micros);
+        let rates = written(self.new.rates)?;
         let params = [
             self.key.id().into(),
             Param::Bytes(&digest),
@@ -94,6 +111,7 @@ impl Verb for AddKey {
             self.now.as_micros().into(),
             self.by.as_str().into(),
             expires_at.into(),
+            rates.as_deref().into(),
         ];
         tx.execute(Sql::ApiKeyInsert, &params).await?;
         Ok(Some(KeyRow::locate(tx, self.key.id()).await?.record))
@@ -159,6 +177,32 @@ impl Verb for HasKeys {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<bool, Error> {
         Ok(!tx.query(Sql::ApiKeyAny, &[]).await?.is_empty())
+    }
+}
+
+/// Changes what a key is called and how often it may ask.
+#[derive(Debug)]
+pub(crate) struct ChangeKey {
+    pub(crate) id: String,
+    pub(crate) edit: KeyEdit,
+}
+
+impl Verb for ChangeKey {
+    type Reply = KeyRecord;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<KeyRecord, Error> {
+        let KeyRecord { label, rates, .. } = KeyRow::locate(tx, &self.id).await?.record;
+        let label = self.edit.label.as_deref().unwrap_or(&label);
+        let rates = written(self.edit.rates.unwrap_or(rates))?;
+        let params = [self.id.as_str().into(), label.into(), rates.as_deref().into()];
+        tx.execute(Sql::ApiKeyChange, &params).await?;
+        Ok(KeyRow::locate(tx, &self.id).await?.record)
+    }
+
+    fn act(&self) -> Option<Act> {
+        let rates = self.edit.rates.and_then(|rates| written(rates).ok().flatten());
+        let act = server_act("key.update", &self.id);
+        Some(act.detail(rates.as_deref().unwrap_or_default()))
     }
 }
 

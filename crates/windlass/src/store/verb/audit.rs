@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Error;
-use crate::job::{Act, Actor, AuditFilter, AuditRecord, Timestamp};
+use crate::job::{Act, Actor, AuditFilter, AuditRecord, JobId, Timestamp};
 use crate::store::driver::{Lane, Param, Row, Tx, Verb, Waits};
 use crate::store::statements::Sql;
 
@@ -95,6 +95,36 @@ impl Verb for NoteRefused {
     }
 }
 
+/// Deletes up to `limit` lines from before an instant, the oldest first, and says how many there were.
+#[derive(Debug)]
+pub(crate) struct TrimAudit {
+    pub(crate) before: Timestamp,
+    pub(crate) limit: usize,
+}
+
+impl Verb for TrimAudit {
+    type Reply = usize;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<usize, Error> {
+        // Ids are made when the line is, and begin with that time.
+        let before = JobId::from_parts(JobId::ms_at(self.before).max(0), 0, 0).as_i64();
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let old = tx.query(Sql::AuditEdge, &[before.into(), limit.into()]).await?.ints()?;
+        if let Some(last) = old.last() {
+            tx.execute(Sql::AuditTrim, &[(*last).into()]).await?;
+        }
+        Ok(old.len())
+    }
+
+    fn waits(&self) -> Waits {
+        Waits::Anything
+    }
+
+    fn weight(&self) -> usize {
+        self.limit
+    }
+}
+
 /// Reads lines, the latest first.
 #[derive(Debug)]
 pub(crate) struct ListAudit {
@@ -143,4 +173,31 @@ fn line(row: &mut Row<'_>) -> Result<AuditRecord, Error> {
         request_id: row.opt_text()?,
         detail: row.text()?,
     })
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::queue::Queue;
+    use crate::runtime::Clock;
+
+    #[tokio::test]
+    async fn a_trim_takes_the_oldest_and_no_more_than_it_may() {
+        let clock = Clock::manual(Timestamp::from_micros(1_800_000_000_000_000));
+        let builder = Queue::builder().clock(clock.clone());
+        let queue = builder.audit_retention(Duration::from_secs(60)).open("memory:").await.unwrap();
+        for target in ["a", "b", "c"] {
+            Actor::local().doing(queue.note_refused(target, "")).await.unwrap();
+            clock.advance(Duration::from_secs(1));
+        }
+        clock.advance(Duration::from_secs(58));
+
+        assert_eq!(queue.trim_audit(1).await.unwrap(), 1);
+        let left = queue.audit(AuditFilter { limit: 10, ..AuditFilter::default() }).await.unwrap();
+        let left: Vec<&str> = left.iter().map(|line| line.target.as_str()).collect();
+        assert_eq!(left, ["c", "b"]);
+        assert_eq!(queue.trim_audit(10).await.unwrap(), 0);
+    }
 }

@@ -54,7 +54,7 @@ pub(crate) struct BundleRow {
     pub(crate) state: BundleState,
     /// Members by the state they ended in, as they were at the end.
     pub(crate) counts: BTreeMap<State, u64>,
-    callbacks: Option<String>,
+    pub(crate) callbacks: Option<String>,
     /// The jobs of the callbacks that were made, in the order of [`CallbackOn::ALL`].
     pub(crate) made: [Option<JobId>; 3],
 }
@@ -96,6 +96,30 @@ impl BundleRow {
             callbacks,
             made,
         })
+    }
+
+    /// What is known of one that a server shows, before the rest of it is read.
+    #[cfg(feature = "remote")]
+    pub(crate) const fn shown(
+        (id, sort): (i64, Sort),
+        state: BundleState,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            namespace_id: 0,
+            namespace: String::new(),
+            sort: sort.code(),
+            name: String::new(),
+            digest: None,
+            created_at,
+            committed_at: None,
+            ended_at: None,
+            state,
+            counts: BTreeMap::new(),
+            callbacks: None,
+            made: [None; 3],
+        }
     }
 
     pub(crate) fn is_of(&self, namespace_id: i64, sort: Sort) -> bool {

@@ -256,11 +256,13 @@ fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
             }
             State::Running => sources.push((Sql::ListRunning, ListFilter::over("l.job_id"))),
             State::Delayed | State::Retrying => {
-                let mut filter = ListFilter::over("d.job_id");
+                // One by one, each in the order of its index: those of other reasons are not walked over.
                 let reasons = Reason::ALL.iter().filter(|reason| reason.is_waiting());
-                let reasons = reasons.filter(|reason| reason.waiting_state() == *state);
-                filter.one_of("d.reason", reasons.map(|reason| reason.code()));
-                sources.push((Sql::ListDelayed, filter));
+                for reason in reasons.filter(|reason| reason.waiting_state() == *state) {
+                    let mut filter = ListFilter::over("d.job_id");
+                    filter.one_of("d.reason", [reason.code()]);
+                    sources.push((Sql::ListDelayed, filter));
+                }
             }
             State::Completed | State::Failed | State::DeadLetter | State::Cancelled => {
                 let mut filter = ListFilter::over("o.job_id");

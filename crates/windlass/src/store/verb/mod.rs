@@ -47,6 +47,7 @@ mod operate;
 mod operations;
 mod parents;
 mod pause;
+mod paused;
 mod promote;
 mod prune;
 mod purge;
@@ -78,9 +79,9 @@ mod workers;
 pub(crate) use add_days::AddDays;
 pub(crate) use admit::Admit;
 pub(crate) use api_keys::{
-    AddKey, FindKey, HasKeys, KeyRow, ListKeys, NoteUse, RevokeKey, RotateKey,
+    AddKey, ChangeKey, FindKey, HasKeys, KeyRow, ListKeys, NoteUse, RevokeKey, RotateKey,
 };
-pub(crate) use audit::{Audited, Line, ListAudit, NoteRefused};
+pub(crate) use audit::{Audited, Line, ListAudit, NoteRefused, TrimAudit};
 pub(crate) use bundle::{
     BundleRow, CommitBatch, Made, NewBundle, OpenBatch, ReadBundles, Sort, Which,
 };
@@ -120,6 +121,7 @@ pub(crate) use operations::{
 };
 pub(crate) use parents::{ParentOf, ReadParents};
 pub(crate) use pause::{ChangePause, ListKinds};
+pub(crate) use paused::Paused;
 pub(crate) use promote::Promote;
 pub(crate) use prune::Prune;
 pub(crate) use purge::Purge;

@@ -1,0 +1,53 @@
+//! How servers read pages of jobs that wait: by their reason, in the order of the page.
+
+use std::time::Duration;
+
+use windlass::NewJob;
+use windlass_testkit::{Admin, Backend, Harness};
+
+/// The statement of the engine, with the conditions of a page of one reason.
+fn statement(url: &str, [reason, before, limit]: [&str; 3]) -> String {
+    let text = include_str!("../../sql/common/list_delayed.sql");
+    let lines = text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
+    let filter = format!(
+        "and d.reason in ({reason}) and d.job_id < {before} order by d.job_id desc limit {limit}"
+    );
+    lines.replace("{prefix}", &Admin::tables(url)).replace("{filter}", &filter)
+}
+
+/// Many jobs that are scheduled: those that are tried again lie behind them.
+async fn fill(t: &Harness) {
+    let job = || NewJob::new("later", "1").delay(Duration::from_secs(3600));
+    let stored = t.queue.enqueue_batch((0..300).map(|_| job()).collect(), true).await;
+    assert_eq!(stored.expect("stored").len(), 300);
+}
+
+#[tokio::test]
+async fn postgres_reads_a_page_of_retrying_jobs_by_its_index() {
+    let Some(t) = Harness::postgres().await else { return };
+    fill(&t).await;
+    let mut admin = Admin::connect(Backend::Postgres, t.url()).await;
+    admin.run(&format!("analyze {}delayed", Admin::tables(t.url()))).await;
+    // As the engine's own connections are.
+    for setting in ["plan_cache_mode = force_generic_plan", "enable_seqscan = off"] {
+        admin.run(&format!("set {setting}")).await;
+    }
+    let page = statement(t.url(), ["$1", "$2", "$3"]);
+    admin.run(&format!("prepare page (bigint, bigint, bigint) as {page}")).await;
+
+    let plan = admin.texts("explain execute page (30, 9223372036854775807, 101)").await.join("\n");
+
+    assert!(plan.contains("delayed_reason") && !plan.contains("Sort"), "{plan}");
+}
+
+#[tokio::test]
+async fn mysql_reads_a_page_of_retrying_jobs_by_its_index() {
+    let Some(t) = Harness::mysql().await else { return };
+    fill(&t).await;
+    let mut admin = Admin::connect(Backend::Mysql, t.url()).await;
+    let page = statement(t.url(), ["30", "9223372036854775807", "101"]);
+
+    let plan = admin.texts(&format!("explain format=json {page}")).await.join("\n");
+
+    assert!(plan.contains("delayed_reason") && !plan.contains("filesort"), "{plan}");
+}
