@@ -360,7 +360,7 @@ pub(super) mod tests {
             r#"{"id":"812","type":"echo","state":"pending","reason":"ready","#.to_owned()
                 + r#""namespace":"default","queue":"default","priority":2,"#
                 + r#""payload":{"n":9007199254740993,  "n":1.0},"attempt":0,"max_attempts":20,"#
-                + r#""crashes":0,"max_crashes":3,"progress":0.0,"tags":{},"timeout_ms":1800000,"#
+                + r#""crashes":0,"max_crashes":3,"snoozes":0,"progress":0.0,"tags":{},"timeout_ms":1800000,"#
                 + r#""backoff":{"strategy":"exponential","initial":"1s","max":"1h","#
                 + r#""multiplier":2.0,"exponent":2.0,"jitter":0.1},"#
                 + r#""created_at":"2026-01-01T00:00:00.000000Z","#

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use windlass::{
-    Actor, ApiKey, AuditFilter, AuditRecord, Error, KeyEdit, KeyRates, NewKey, PauseOptions,
-    PauseScope, Queue, QueueBuilder, QueueSettings, Rate, Role, WorkerState,
+    Actor, ApiKey, AuditFilter, AuditRecord, Error, KeyEdit, KeyRates, NewJob, NewKey,
+    PauseOptions, PauseScope, Queue, QueueBuilder, QueueSettings, Rate, Role, WorkerState,
 };
 use windlass_testkit::{Harness, every_backend};
 
@@ -239,6 +239,7 @@ async fn old_lines_of_the_audit_are_deleted_where_someone_says_so(t: &Harness) {
         let lines = lines(&t.queue, AuditFilter::default()).await;
         lines.into_iter().map(|line| line.detail).collect::<Vec<String>>()
     };
+    t.enqueue(NewJob::new("mail", "1").queue("q")).await;
     pause("first").await;
     t.clock.advance(DAY);
     pause("second").await;

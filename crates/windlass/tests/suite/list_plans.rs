@@ -29,8 +29,9 @@ async fn postgres_reads_a_page_of_retrying_jobs_by_its_index() {
     let mut admin = Admin::connect(Backend::Postgres, t.url()).await;
     admin.run(&format!("analyze {}delayed", Admin::tables(t.url()))).await;
     // As the engine's own connections are.
-    for setting in ["plan_cache_mode = force_generic_plan", "enable_seqscan = off"] {
-        admin.run(&format!("set {setting}")).await;
+    admin.run("set plan_cache_mode = force_generic_plan").await;
+    for off in ["seqscan", "hashjoin", "mergejoin", "bitmapscan"] {
+        admin.run(&format!("set enable_{off} = off")).await;
     }
     let page = statement(t.url(), ["$1", "$2", "$3"]);
     admin.run(&format!("prepare page (bigint, bigint, bigint) as {page}")).await;
