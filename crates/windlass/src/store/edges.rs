@@ -5,7 +5,7 @@
 //! waits.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::JobId;
@@ -17,6 +17,8 @@ const ENDED_MAX: usize = 10_000;
 #[derive(Debug, Default)]
 pub(crate) struct Edges {
     any: AtomicBool,
+    /// Grows with each that comes.
+    came: AtomicU64,
     ended: Mutex<Vec<JobId>>,
 }
 
@@ -26,9 +28,24 @@ impl Edges {
         self.any.load(Ordering::Relaxed)
     }
 
-    /// Some job waits for another one, or none does.
-    pub(crate) fn set(&self, any: bool) {
-        self.any.store(any, Ordering::Relaxed);
+    /// Some job waits for another one.
+    pub(crate) fn set(&self) {
+        let _order = self.lock();
+        self.came.fetch_add(1, Ordering::Relaxed);
+        self.any.store(true, Ordering::Relaxed);
+    }
+
+    /// Before a look at the database: what [`looked`](Self::looked) is told.
+    pub(crate) fn look(&self) -> u64 {
+        self.came.load(Ordering::Relaxed)
+    }
+
+    /// A look found that some job waits, or none does; the latter is not believed when one has come since it began.
+    pub(crate) fn looked(&self, look: u64, any: bool) {
+        let _order = self.lock();
+        if any || self.came.load(Ordering::Relaxed) == look {
+            self.any.store(any, Ordering::Relaxed);
+        }
     }
 
     /// Jobs ended: true when someone may have waited for them.
@@ -84,5 +101,23 @@ impl Lines {
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_while_somebody_looks_is_not_forgotten() {
+        let edges = Edges::default();
+        let look = edges.look();
+        edges.set();
+
+        edges.looked(look, false);
+
+        assert!(edges.ended(&[JobId::from_i64(1)]));
+        edges.looked(edges.look(), false);
+        assert!(!edges.any());
     }
 }

@@ -425,7 +425,7 @@ impl Effects {
             signals.cancelling.raise();
         }
         if self.blocked {
-            shared.edges.set(true);
+            shared.edges.set();
         }
         if shared.edges.ended(&self.ended) || self.blocked {
             signals.resolving.raise();
@@ -434,13 +434,13 @@ impl Effects {
             signals.operations.raise();
         }
         if self.joined {
-            shared.members.set(true);
+            shared.members.set();
         }
         if shared.members.ended(&self.ended) || self.joined {
             signals.gathering.raise();
         }
         if self.throttled || self.keyed {
-            shared.slots.set(true);
+            shared.slots.set();
         }
         let may_have_room = shared.slots.any() && shared.lines.add(&self.freed);
         if shared.slots.ended(&self.left) || self.throttled || may_have_room {

@@ -83,9 +83,10 @@ impl<D: Driver> LimitStore for SqlStore<D> {
         Box::pin(async move {
             let mut sweep = Some(Sweep::all());
             while sweep.is_some() {
+                let look = self.shared().slots.look();
                 let admitted = self.admit(Vec::new(), Vec::new(), sweep, SWEEP_MAX).await?;
                 sweep = admitted.sweep;
-                self.shared().slots.set(admitted.any);
+                self.shared().slots.looked(look, admitted.any);
             }
             // The rest is for whoever does the upkeep.
             self.signals().admitting.raise();

@@ -40,6 +40,7 @@ impl Round for Admit {
         self.admitting.mark();
         let store = self.queue.store();
         let now = self.queue.clock().now();
+        let look = store.slots().look();
         let left = store.slots().take(ROUND_MAX);
         let freed = store.lines().take(ROUND_MAX);
         let more = left.len() == ROUND_MAX || freed.len() == ROUND_MAX;
@@ -48,7 +49,7 @@ impl Round for Admit {
         let mut lines = std::mem::take(&mut self.lines);
         lines.extend(freed);
         let admitted = store.admit(left, lines, sweep, ROUND_MAX).await?;
-        store.slots().set(admitted.any);
+        store.slots().looked(look, admitted.any);
         if is_sweep {
             self.is_urgent &= admitted.sweep.is_some();
             self.sweep = admitted.sweep.unwrap_or_else(Sweep::all);

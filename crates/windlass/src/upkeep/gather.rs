@@ -37,12 +37,13 @@ impl Round for Gather {
     async fn tick(&mut self) -> Result<Duration, Error> {
         self.gathering.mark();
         let store = self.queue.store();
+        let look = store.members().look();
         let jobs = store.members().take(ROUND_MAX);
         let more = jobs.len() == ROUND_MAX;
         let is_sweep = jobs.is_empty();
         let limit = if is_sweep { SLICE } else { ROUND_MAX };
         let gathered = store.gather(jobs, self.after, limit).await?;
-        store.members().set(gathered.any);
+        store.members().looked(look, gathered.any);
         if is_sweep {
             self.after = gathered.next.unwrap_or(START);
         }

@@ -35,12 +35,13 @@ impl Round for Resolve {
     async fn tick(&mut self) -> Result<Duration, Error> {
         self.resolving.mark();
         let store = self.queue.store();
+        let look = store.edges().look();
         let parents = store.edges().take(ROUND_MAX);
         let more = parents.len() == ROUND_MAX;
         let is_sweep = parents.is_empty();
         let after = self.after;
         let resolved = store.resolve(parents, after.unwrap_or(i64::MIN), DEPENDENCIES_MAX).await?;
-        store.edges().set(resolved.any);
+        store.edges().looked(look, resolved.any);
         self.after = match is_sweep {
             true => resolved.next,
             false => [after, resolved.next].into_iter().flatten().min(),

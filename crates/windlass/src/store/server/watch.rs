@@ -87,17 +87,17 @@ async fn look<S: Server>(lane: &Lane<S>, shared: &Shared, clock: &Clock, last: &
         shared.signals.counted.raise();
     }
     if seen.has_dependencies && !shared.edges.any() {
-        shared.edges.set(true);
+        shared.edges.set();
         shared.signals.resolving.raise();
     }
     if seen.has_bundles && !shared.members.any() {
-        shared.members.set(true);
+        shared.members.set();
         shared.signals.gathering.raise();
     }
     let is_unknown = seen.has_throttled && !shared.slots.any();
     if seen.has_new || is_unknown || seen.next_rate.is_some_and(|at| at <= clock.now().as_micros())
     {
-        shared.slots.set(true);
+        shared.slots.set();
         shared.signals.admitting.raise();
     }
     shared.watching.learn(Timestamp::from_micros(seen.watched_until.unwrap_or(0)));
