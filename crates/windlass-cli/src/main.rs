@@ -28,6 +28,9 @@ use crate::args::{Cli, Command};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long blocking work may hold up the end of the process.
 const BLOCKING_GRACE: Duration = Duration::from_secs(2);
 

@@ -1,6 +1,6 @@
 //! Storing jobs, one or many.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use windlass::protocol::{
     BatchReply, BatchRequest, RefusedObject, StoredJob, document, read_batch, read_job, read_lines,
 };
-use windlass::{Enqueued, Error, Existing, JobId, JobRecord, NewJob, Queue, TraceContext};
+use windlass::{Enqueued, Error, Existing, JobRecord, NewJob, Queue, TraceContext};
 
 use super::Answer;
 use super::job::tag;
@@ -25,6 +25,9 @@ const EXISTING: HeaderName = HeaderName::from_static("windlass-existing");
 /// How full the queue is, where it has a limit: 1 means that the next job is refused.
 const PRESSURE: HeaderName = HeaderName::from_static("windlass-pressure");
 
+/// A stored job, with what it is then if that could be read.
+type Answered = (Enqueued, Option<Box<JobRecord>>);
+
 pub(crate) async fn enqueue(
     State(app): State<Shared>,
     (caller, Namespaced(queue)): (Caller, Namespaced),
@@ -39,12 +42,15 @@ pub(crate) async fn enqueue(
         Some(trace) => job.trace(&trace),
         None => job,
     };
-    let enqueued = queue.enqueue_new(job).await.inspect_err(|error| failed(&mut span, error))?;
+    let replies = queue.enqueue_and_read(vec![job], false).await;
+    let stored = replies.and_then(|replies| replies.into_iter().next().transpose());
+    let stored = stored.inspect_err(|error| failed(&mut span, error))?;
+    let (enqueued, record) = stored.ok_or_else(Problem::internal)?;
     if let Some(span) = &mut span {
         span.set("messaging.message.id", enqueued.id().to_string());
     }
     drop(span);
-    let job = stored(&queue, enqueued.id()).await;
+    let job = shown_as(&enqueued, record);
     check_existing(&caller, &job)?;
     let tag = match &job {
         StoredJob::Read(job) => HeaderValue::from_str(&tag(job)).ok(),
@@ -124,27 +130,20 @@ pub(crate) async fn enqueue_batch(
     }
     let replies = if batch.atomic {
         let jobs = batch.all().map_err(Problem::of_batch)?;
-        let replies = queue.enqueue_batch(jobs, true).await;
+        let replies = queue.enqueue_and_read(jobs, true).await;
         let replies = replies.inspect_err(|error| failed(&mut span, error))?;
         replies.into_iter().map(|reply| reply.map_err(refused)).collect()
     } else {
         enqueue_each(&queue, batch).await?
     };
     drop(span);
-    let new = replies.iter().flatten().filter(|enqueued| enqueued.is_new()).count();
-    app.observer.enqueued(new);
-    let ids = replies.iter().flatten().map(Enqueued::id).collect();
-    // The jobs are stored whatever happens now, so that their ids are answer enough.
-    let read = queue.get_many(ids).await.unwrap_or_default();
-    let read: HashMap<JobId, JobRecord> = read.into_iter().map(|job| (job.id, job)).collect();
-    // A key that stands twice in the batch is answered twice with the same job.
-    let stored = |id| match read.get(&id) {
-        Some(job) if caller.allows_queue(&job.queue) => StoredJob::Read(Box::new(job.clone())),
-        Some(_) | None => StoredJob::Id(id),
+    let all = || replies.iter().flatten().map(|(enqueued, _)| enqueued);
+    app.observer.enqueued(all().filter(|enqueued| enqueued.is_new()).count());
+    let pressure = all().filter_map(Enqueued::pressure).map(|it| it.fraction()).reduce(f64::max);
+    let answered = |(enqueued, record): Answered| {
+        let record = record.filter(|job| caller.allows_queue(&job.queue));
+        (shown_as(&enqueued, record), enqueued.existing())
     };
-    let pressures = replies.iter().flatten().filter_map(Enqueued::pressure);
-    let pressure = pressures.map(|it| it.fraction()).reduce(f64::max);
-    let answered = |enqueued: Enqueued| (stored(enqueued.id()), enqueued.existing());
     let jobs: Vec<_> = replies.into_iter().map(|reply| reply.map(answered)).collect();
     Ok((StatusCode::CREATED, Json(BatchReply::new(&jobs, pressure))).into_response())
 }
@@ -158,7 +157,7 @@ fn shown(fraction: f64) -> HeaderValue {
 async fn enqueue_each(
     queue: &Queue,
     batch: BatchRequest,
-) -> Result<Vec<Result<Enqueued, RefusedObject>>, Problem> {
+) -> Result<Vec<Result<Answered, RefusedObject>>, Problem> {
     let mut jobs = Vec::with_capacity(batch.jobs.len());
     let mut refusals = Vec::with_capacity(batch.jobs.len());
     for job in batch.jobs {
@@ -171,7 +170,7 @@ async fn enqueue_each(
         }
     }
     let replies =
-        if jobs.is_empty() { Vec::new() } else { queue.enqueue_batch(jobs, false).await? };
+        if jobs.is_empty() { Vec::new() } else { queue.enqueue_and_read(jobs, false).await? };
     let mut replies = replies.into_iter();
     let each = refusals.into_iter().map(|refusal| match refusal {
         Some(refusal) => Err(refusal),
@@ -187,10 +186,7 @@ fn refused(error: Error) -> RefusedObject {
     Problem::from(error).into()
 }
 
-/// The job just stored. It is stored whatever happens now, so that its id is answer enough.
-async fn stored(queue: &Queue, id: JobId) -> StoredJob {
-    match queue.get(id).await {
-        Ok(job) => StoredJob::Read(Box::new(job)),
-        Err(_) => StoredJob::Id(id),
-    }
+/// A job is stored whatever happens later, so that its id is answer enough.
+fn shown_as(enqueued: &Enqueued, record: Option<Box<JobRecord>>) -> StoredJob {
+    record.map_or_else(|| StoredJob::Id(enqueued.id()), StoredJob::Read)
 }

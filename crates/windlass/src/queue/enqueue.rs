@@ -1,5 +1,6 @@
 //! Enqueue of typed jobs: a builder that is awaited, and what it leaves in hand.
 
+use std::collections::HashMap;
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -14,7 +15,7 @@ use crate::job::{
     Backoff, Job, JobId, JobRecord, NewJob, Pressure, Priority, Timestamp, TraceContext, Unique,
 };
 use crate::store::within::Transaction;
-use crate::store::{Existing, Stored};
+use crate::store::{Existing, Known, Stored};
 
 /// A job about to be enqueued: set options, then await it.
 #[derive(Debug)]
@@ -62,6 +63,36 @@ impl Queue {
 }
 
 impl Queue {
+    /// As [`enqueue_batch`](Self::enqueue_batch), with each job beside its answer; none where it could not be
+    /// read, which leaves it stored all the same. What is plain needs no second look at the database.
+    ///
+    /// # Errors
+    /// As [`enqueue_batch`](Self::enqueue_batch).
+    pub async fn enqueue_and_read(
+        &self,
+        jobs: Vec<NewJob>,
+        atomic: bool,
+    ) -> Result<Vec<Result<(Enqueued, Option<Box<JobRecord>>), Error>>, Error> {
+        check_batch(jobs.len())?;
+        let mut known =
+            self.store.enqueue_known(&self.namespace, self.traced(jobs), atomic).await?;
+        let open = |reply: &Result<Known, Error>| match reply {
+            Ok((stored, None)) => Some(stored.id),
+            Ok((_, Some(_))) | Err(_) => None,
+        };
+        let unknown: Vec<JobId> = known.iter().filter_map(open).collect();
+        if !unknown.is_empty() {
+            let read = self.get_many(unknown).await.unwrap_or_default();
+            let read: HashMap<JobId, JobRecord> =
+                read.into_iter().map(|job| (job.id, job)).collect();
+            for (stored, record) in known.iter_mut().flatten().filter(|(_, it)| it.is_none()) {
+                *record = read.get(&stored.id).cloned().map(Box::new);
+            }
+        }
+        let answer = |(stored, record)| (Enqueued::new(self, stored), record);
+        Ok(known.into_iter().map(|reply| reply.map(answer)).collect())
+    }
+
     /// Stores one job inside a transaction of the application's own; see [`Enqueue::within`].
     ///
     /// # Errors

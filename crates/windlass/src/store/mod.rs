@@ -8,6 +8,7 @@ mod catalog;
 mod driver;
 mod edges;
 mod effects;
+mod enqueue_store;
 mod event_store;
 mod floors;
 mod group;
@@ -41,6 +42,7 @@ mod schedule_store;
 pub mod schema;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
+mod serving;
 mod session_store;
 mod settings;
 mod sql_store;
@@ -92,10 +94,10 @@ pub(crate) use session_store::SessionStore;
 pub(crate) use test_faults::TestFaults;
 pub(crate) use transfer_store::TransferStore;
 pub(crate) use types::{
-    Admitted, Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, KnownWorker,
-    Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage, Report,
-    Resolved, Served, ServingWorker, Settled, Stored, Sweep, TakenBy, Taker, Tally, WorkerKey,
-    WorkerOrigin, WorkerPage,
+    Admitted, Beat, Claimed, Claims, Counted, DeadLetter, Expected, Found, HeldBy, Known,
+    KnownWorker, Listed, NewWorker, ProgressNote, Promoted, Pruned, PurgeBatch, Purged, QueuePage,
+    Report, Resolved, Served, ServingWorker, Settled, Stored, Sweep, TakenBy, Taker, Tally,
+    WorkerKey, WorkerOrigin, WorkerPage,
 };
 pub use types::{Existing, RetryOptions};
 pub(crate) use verb::{
@@ -120,6 +122,8 @@ pub(crate) struct Shared {
     pub(crate) slots: edges::Edges,
     /// Lines that may have room.
     pub(crate) lines: edges::Lines,
+    /// Who serves what.
+    pub(crate) serving: serving::Serving,
     /// How long things took.
     pub(crate) times: times::Times,
     /// Whether anyone is told what happens.
@@ -156,6 +160,19 @@ pub(crate) trait Store:
         jobs: Vec<NewJob>,
         atomic: bool,
     ) -> Reply<'_, Vec<Result<Stored, Error>>>;
+
+    /// The same, with the jobs that are known without a look at the database; here none is.
+    fn enqueue_known(
+        &self,
+        namespace: &Arc<str>,
+        jobs: Vec<NewJob>,
+        atomic: bool,
+    ) -> Reply<'_, Vec<Result<Known, Error>>> {
+        let stored = self.enqueue(namespace, jobs, atomic);
+        Box::pin(async move {
+            Ok(stored.await?.into_iter().map(|reply| reply.map(|stored| (stored, None))).collect())
+        })
+    }
 
     /// The same for a transaction of the application, which commits it; one refusal refuses all.
     fn enlist_enqueue(&self, namespace: &Arc<str>, jobs: Vec<NewJob>) -> Reply<'_, within::Work>;

@@ -1,5 +1,6 @@
 //! Reads the rows of `job_get.sql` and `job_look.sql`: everything known of a job, and the room it stands in.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::driver::Row;
@@ -142,55 +143,85 @@ fn read_job(row: &mut Row<'_>) -> Result<(JobRecord, Ids), Error> {
     let timeout = read_millis(row)?;
     let created_at = Timestamp::from_micros(row.int()?);
     let mut job = JobRecord {
-        id,
         kind,
-        state: State::Pending,
-        reason: None,
         namespace,
         queue,
         priority,
-        attempt: 0,
         max_attempts,
-        crashes: 0,
         max_crashes,
-        snoozes: 0,
-        progress: 0.0,
-        progress_message: None,
         timeout,
-        worker: None,
-        lease_expires_at: None,
-        created_at,
-        updated_at: created_at,
         scheduled_at: instant(row)?,
         start_by: instant(row)?,
         deadline: instant(row)?,
         backoff: read_backoff(row)?,
-        schedule: None,
-        workflow_id: None,
-        node: None,
-        batch_id: None,
-        callback_of: None,
         idempotency_key: row.opt_text()?,
         correlation_id: row.opt_text()?,
         tags: read_json(row)?,
         metadata: read_json(row)?,
         // Nothing where it is not read.
         payload: row.opt_bytes()?.unwrap_or_default(),
-        keys: Keys::default(),
         uniqueness: read_json(row)?,
         depends_on: read_json(row)?,
+        ..blank(id, created_at)
+    };
+    take_reserved(&mut job);
+    Ok((job, (namespace_id, queue_id, kind_id)))
+}
+
+/// A job of which nothing is known but this.
+pub(crate) fn blank(id: JobId, created_at: Timestamp) -> JobRecord {
+    JobRecord {
+        id,
+        kind: String::new(),
+        state: State::Pending,
+        reason: None,
+        namespace: String::new(),
+        queue: String::new(),
+        priority: Priority::NORMAL,
+        attempt: 0,
+        max_attempts: 0,
+        crashes: 0,
+        max_crashes: 0,
+        snoozes: 0,
+        progress: 0.0,
+        progress_message: None,
+        timeout: Duration::ZERO,
+        worker: None,
+        lease_expires_at: None,
+        created_at,
+        updated_at: created_at,
+        scheduled_at: None,
+        start_by: None,
+        deadline: None,
+        backoff: Backoff::default(),
+        schedule: None,
+        workflow_id: None,
+        node: None,
+        batch_id: None,
+        callback_of: None,
+        idempotency_key: None,
+        correlation_id: None,
+        tags: BTreeMap::new(),
+        metadata: BTreeMap::new(),
+        payload: Vec::new(),
+        keys: Keys::default(),
+        uniqueness: None,
+        depends_on: Vec::new(),
         blocked_by: Vec::new(),
         started_at: None,
         completed_at: None,
         last_error: None,
         error_class: None,
         result: None,
-    };
+    }
+}
+
+/// Takes what is written under reserved names out of a job's metadata, and puts it where it belongs.
+pub(crate) fn take_reserved(job: &mut JobRecord) {
     let origin = Origin::take(&mut job.metadata);
     (job.schedule, job.workflow_id, job.node) = (origin.schedule, origin.workflow, origin.node);
     (job.batch_id, job.callback_of) = (origin.batch, origin.callback_of);
     job.keys = Keys::take(&mut job.metadata);
-    Ok((job, (namespace_id, queue_id, kind_id)))
 }
 
 fn read_ended(row: &mut Row<'_>, job: &mut JobRecord) -> Result<Option<Room>, Error> {
@@ -327,13 +358,16 @@ pub(crate) fn read_backoff(row: &mut Row<'_>) -> Result<Backoff, Error> {
 pub(crate) fn read_json<T: Default + serde::de::DeserializeOwned>(
     row: &mut Row<'_>,
 ) -> Result<T, Error> {
-    match row.opt_text()? {
-        None => Ok(T::default()),
-        Some(text) => Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
-            tracing::error!(%error, "a row holds unreadable JSON: the default is used");
-            T::default()
-        })),
-    }
+    Ok(of_json(row.opt_text()?.as_deref()))
+}
+
+/// As [`read_json`], of the text of the column.
+pub(crate) fn of_json<T: Default + serde::de::DeserializeOwned>(text: Option<&str>) -> T {
+    let read = text.map(serde_json::from_str).transpose();
+    let read = read.inspect_err(|error| {
+        tracing::error!(%error, "a row holds unreadable JSON: the default is used");
+    });
+    read.ok().flatten().unwrap_or_default()
 }
 
 /// The unique key that the end of a job gives back.

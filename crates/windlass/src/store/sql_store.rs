@@ -13,7 +13,7 @@ use super::ids::Ids;
 use super::list_query::ListQuery;
 use super::settings::Settings;
 use super::types::{
-    Beat, Claims, Counted, Listed, NewWorker, ProgressNote, Promoted, RetryOptions, Served,
+    Beat, Claims, Counted, Known, Listed, NewWorker, ProgressNote, Promoted, RetryOptions, Served,
     Settled, Stored, WorkerKey,
 };
 use super::verb::{self, Prepared};
@@ -40,61 +40,6 @@ impl<D: Driver> SqlStore<D> {
         let holder = crate::core::random_i64()?;
         driver.shared().watching.start(&clock);
         Ok(Self { driver, clock, ids: Arc::new(Ids::new(holder)) })
-    }
-
-    /// Everything that an enqueue needs and that must not wait inside its transaction: a node number,
-    /// and queues and kinds that exist.
-    pub(super) async fn prepare_enqueue(
-        &self,
-        namespace: Arc<str>,
-        jobs: Vec<Prepared>,
-        atomic: bool,
-        now: Timestamp,
-    ) -> Result<verb::Enqueue, Error> {
-        self.ids.ready(&self.driver, now).await?;
-        let ids = jobs.iter().map(|_| self.ids.next(now)).collect::<Result<_, _>>()?;
-        self.prepare_as(namespace, (jobs, ids), atomic, now).await
-    }
-
-    /// As [`prepare_enqueue`](Self::prepare_enqueue), with ids that were made before.
-    pub(super) async fn prepare_as(
-        &self,
-        namespace: Arc<str>,
-        (jobs, ids): (Vec<Prepared>, Vec<JobId>),
-        atomic: bool,
-        now: Timestamp,
-    ) -> Result<verb::Enqueue, Error> {
-        let (settings, namespace_id) = self.settings(&namespace, now).await?;
-        self.make_known(namespace_id, jobs.iter().map(Prepared::names)).await?;
-        let shared = self.shared();
-        let pair = |names: (&str, &str)| shared.catalog.pair(namespace_id, names.0, names.1);
-        let pairs = jobs.iter().map(|job| pair(job.names())).collect::<Result<_, _>>()?;
-        let uniques = verb::uniques(namespace_id, &jobs)?;
-        Ok(verb::Enqueue {
-            jobs,
-            namespace_id,
-            atomic,
-            now,
-            settings,
-            admits: true,
-            uniques,
-            pairs,
-            ids,
-        })
-    }
-
-    /// Makes sure that these queues, each with a kind, have ids and are where claims look.
-    pub(super) async fn make_known<'a>(
-        &self,
-        namespace_id: i64,
-        names: impl Iterator<Item = (&'a str, &'a str)>,
-    ) -> Result<(), Error> {
-        let shared = self.shared();
-        let unknown = shared.catalog.unknown(namespace_id, names);
-        if !unknown.is_empty() {
-            self.driver.write(verb::MakeKnown { namespace_id, unknown, shared }).await?;
-        }
-        Ok(())
     }
 
     /// The id of a namespace, at most a moment behind what other processes have changed.
@@ -177,44 +122,24 @@ impl<D: Driver> Store for SqlStore<D> {
     ) -> Reply<'_, Vec<Result<Stored, Error>>> {
         let namespace = Arc::clone(namespace);
         Box::pin(async move {
-            let (good, refused) = checked(jobs);
-            if atomic && !refused.is_empty() {
-                return Err(all_refused(refused));
-            }
-            let now = self.clock.now();
-            let mut replies = if good.is_empty() {
-                Vec::new()
-            } else {
-                let verb = self.prepare_enqueue(namespace, good, atomic, now).await?;
-                let write = self.effect(verb);
-                #[cfg(feature = "testing")]
-                let write = self.driver.shared().faults.around(write);
-                write.await?
-            };
-            for (index, error) in refused {
-                replies.insert(index, Err(error));
-            }
-            Ok(replies)
+            let known = self.store_jobs(namespace, jobs, atomic, false).await?;
+            Ok(known.into_iter().map(|reply| reply.map(|(stored, _)| stored)).collect())
         })
+    }
+
+    fn enqueue_known(
+        &self,
+        namespace: &Arc<str>,
+        jobs: Vec<NewJob>,
+        atomic: bool,
+    ) -> Reply<'_, Vec<Result<Known, Error>>> {
+        let namespace = Arc::clone(namespace);
+        Box::pin(async move { self.store_jobs(namespace, jobs, atomic, true).await })
     }
 
     fn enlist_enqueue(&self, namespace: &Arc<str>, jobs: Vec<NewJob>) -> Reply<'_, Work> {
         let namespace = Arc::clone(namespace);
-        Box::pin(async move {
-            let (good, refused) = checked(jobs);
-            if !refused.is_empty() {
-                return Err(all_refused(refused));
-            }
-            let dialect = self.driver.dialect();
-            let now = self.clock.now();
-            if dialect.is_embedded() {
-                let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
-                let verb = verb::EnqueueHere { jobs: good, namespace, now, shared, ids };
-                return Ok(Work::enqueue_here(dialect, verb).observed_by(&self.shared().watching));
-            }
-            let verb = self.prepare_enqueue(namespace, good, true, now).await?;
-            Ok(Work::enqueue(dialect, verb).observed_by(&self.shared().watching))
-        })
+        Box::pin(async move { self.enlist_jobs(namespace, jobs).await })
     }
 
     fn enlist_settle(&self, worker: &WorkerKey, item: Settlement) -> Result<Work, Error> {
@@ -228,7 +153,9 @@ impl<D: Driver> Store for SqlStore<D> {
         Box::pin(async move {
             let now = self.clock.now();
             let id = self.next_id(now).await?.as_i64();
-            self.driver.write(verb::Register { id, worker, now }).await
+            let registered = self.driver.write(verb::Register { id, worker, now }).await;
+            self.driver.shared().serving.forget();
+            registered
         })
     }
 
@@ -281,7 +208,11 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn leave(&self, worker: &WorkerKey, only: Option<Vec<(JobId, i64)>>) -> Reply<'_, usize> {
         let verb = verb::Leave { worker: worker.clone(), only, now: self.clock.now() };
-        Box::pin(self.driver.write(verb))
+        Box::pin(async move {
+            let left = self.driver.write(verb).await;
+            self.driver.shared().serving.forget();
+            left
+        })
     }
 
     fn promote(&self, limit: usize) -> Reply<'_, Promoted> {
@@ -469,32 +400,4 @@ impl<D: Driver> Store for SqlStore<D> {
             self.driver.close().await;
         })
     }
-}
-
-/// The jobs that can be stored, and why the others cannot, each with its place.
-fn checked(jobs: Vec<NewJob>) -> (Vec<Prepared>, Vec<(usize, Error)>) {
-    let mut refused = Vec::new();
-    let mut good = Vec::with_capacity(jobs.len());
-    for (index, job) in jobs.into_iter().enumerate() {
-        match Prepared::new(job) {
-            Ok(prepared) => good.push(prepared),
-            Err(error) => refused.push((index, error)),
-        }
-    }
-    (good, refused)
-}
-
-/// One error out of those of several jobs, each under its place in the batch.
-fn all_refused(refused: Vec<(usize, Error)>) -> Error {
-    let mut all = Vec::new();
-    for (index, error) in refused {
-        match error {
-            Error::Invalid(broken) => {
-                let prefix = format!("/jobs/{index}");
-                all.extend(broken.into_iter().map(|field| field.under(&prefix)));
-            }
-            other => return other,
-        }
-    }
-    Error::Invalid(all)
 }

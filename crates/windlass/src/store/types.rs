@@ -38,6 +38,9 @@ pub(crate) struct Stored {
     pub(crate) pressure: Option<Pressure>,
 }
 
+/// The same, with the job as it was stored if nobody has to look.
+pub(crate) type Known = (Stored, Option<Box<JobRecord>>);
+
 /// A worker that registers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NewWorker {

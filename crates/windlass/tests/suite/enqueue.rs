@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use windlass::{
-    Backoff, Error, FieldError, JobFilter, NewJob, PAYLOAD_BYTES_MAX, Priority, Reason, State,
+    Backoff, Dependency, Error, FieldError, JobFilter, Limit, NewBatch, NewJob, PAYLOAD_BYTES_MAX,
+    Priority, QueueSettings, Reason, State, Unique,
 };
 use windlass_testkit::{Harness, Script, every_backend};
 
 every_backend!(
     a_job_keeps_everything_it_was_given,
+    what_is_answered_with_a_new_job_is_what_is_read,
     payload_bytes_come_back_exactly,
     a_bad_job_is_refused_with_every_reason_and_nothing_is_stored,
     an_atomic_batch_with_one_bad_job_stores_nothing,
@@ -53,6 +55,56 @@ async fn a_job_keeps_everything_it_was_given(t: &Harness) {
     assert_eq!(got.tags["team"], "growth");
     assert_eq!(got.metadata["trace"], "00-abc");
     assert_eq!((got.created_at, got.attempt), (t.clock.now(), 0));
+}
+
+async fn what_is_answered_with_a_new_job_is_what_is_read(t: &Harness) {
+    let of_queue = QueueSettings {
+        ttl: Some(Duration::from_secs(77)),
+        retries: Some(4),
+        backoff: Some(Backoff::constant(Duration::from_secs(3))),
+        ..QueueSettings::default()
+    };
+    t.queue.create_queue("slow", of_queue).await.expect("a queue");
+    t.queue.set_limit("host", Limit::concurrency(1), None).await.expect("a limit");
+    let batch = t.queue.open_batch(NewBatch::new("letters")).await.expect("a batch").id();
+    let parent = t.enqueue(NewJob::new("mail", "0")).await;
+    let day = Duration::from_secs(86_400);
+    let jobs = vec![
+        NewJob::new("mail", "1"),
+        NewJob::new("mail", "2").queue("slow").delay(day),
+        NewJob::new("mail", "3")
+            .queue("slow")
+            .at(t.clock.now() - day)
+            .start_by(t.clock.now() + day),
+        NewJob::new("mail", b"\0\xff".as_slice())
+            .priority(Priority::HIGH)
+            .max_attempts(7)
+            .max_crashes(2)
+            .timeout(Duration::from_micros(5_000_999))
+            .deadline(t.clock.now() + day)
+            .backoff(Backoff::linear(Duration::from_millis(1500), day).jitter(0.25))
+            .idempotency_key("k")
+            .correlation_id("c")
+            .tag("team", "growth")
+            .metadata("trace", "00-abc"),
+        NewJob::new("mail", "5").concurrency_key("host").rate_key("r").fairness_key("f"),
+        NewJob::new("mail", "6").concurrency_key("host"),
+        NewJob::new("mail", "7").batch(batch),
+        NewJob::new("mail", "8").depends_on(Dependency::on(parent)),
+        NewJob::new("mail", "9").unique(Unique::key("u")),
+        NewJob::new("mail", b"\0\xff".as_slice()).idempotency_key("k"),
+        NewJob::new("", "refused"),
+    ];
+
+    let answers = t.queue.enqueue_and_read(jobs, false).await.expect("answers");
+
+    assert_eq!(answers.len(), 11);
+    for (place, answer) in answers[..10].iter().enumerate() {
+        let (enqueued, record) = answer.as_ref().expect("a stored job");
+        assert_eq!(enqueued.is_new(), place < 9);
+        assert_eq!(record.as_deref(), Some(&t.get(enqueued.id()).await), "job {place}");
+    }
+    assert!(matches!(answers[10], Err(Error::Invalid(_))));
 }
 
 async fn payload_bytes_come_back_exactly(t: &Harness) {

@@ -120,10 +120,7 @@ impl Verb for Enqueue {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Self::Reply, Error> {
         let namespace_id = self.namespace_id;
-        let mut all = Vec::with_capacity(self.jobs.len());
-        for (index, ((queue_id, kind_id), id)) in self.pairs.iter().zip(&self.ids).enumerate() {
-            all.push(New { index, id: *id, queue_id: *queue_id, kind_id: *kind_id });
-        }
+        let all: Vec<New> = self.items().collect();
         let holders = self.take_keys(tx, namespace_id, &all).await?;
         let mut new = Vec::with_capacity(all.len());
         let mut replies = Vec::with_capacity(all.len());
@@ -178,6 +175,17 @@ impl Verb for Enqueue {
 }
 
 impl Enqueue {
+    /// Its jobs, as if none were refused.
+    pub(super) fn items(&self) -> impl Iterator<Item = New> + '_ {
+        let each = self.pairs.iter().zip(&self.ids).enumerate();
+        each.map(|(index, ((queue_id, kind_id), id))| New {
+            index,
+            id: *id,
+            queue_id: *queue_id,
+            kind_id: *kind_id,
+        })
+    }
+
     /// Takes the keys that are free, and says who has each.
     async fn take_keys<T: Tx>(
         &self,
@@ -389,11 +397,25 @@ impl Enqueue {
     }
 
     /// What the job says, or its queue: from when it may run.
-    fn start_by(&self, item: &New, job: &NewJob) -> Option<Timestamp> {
+    pub(super) fn start_by(&self, item: &New, job: &NewJob) -> Option<Timestamp> {
         let resolve = |when: RunAt| when.resolve(self.now);
         let ttl = self.settings.of(item.queue_id).and_then(|kept| kept.settings.ttl);
         let from = job.run_at.map_or(self.now, |when| resolve(when).max(self.now));
         job.start_by.map(resolve).or_else(|| ttl.map(|ttl| from + ttl))
+    }
+
+    /// What the job says, or its queue.
+    pub(super) fn max_attempts(&self, item: &New) -> u32 {
+        let queue = self.settings.of(item.queue_id).map(|kept| &kept.settings);
+        let of_queue = || queue.and_then(|queue| queue.retries).map(|n| n.saturating_add(1));
+        let of_job = self.jobs[item.index].job.policy.max_attempts;
+        of_job.or_else(of_queue).unwrap_or(ATTEMPTS_DEFAULT)
+    }
+
+    /// What the job says, or its queue, as it is stored.
+    pub(super) fn backoff_text(&self, item: &New) -> Option<&str> {
+        let of_queue = || self.settings.of(item.queue_id)?.backoff_text.as_deref();
+        self.jobs[item.index].backoff.as_deref().or_else(of_queue)
     }
 
     /// The columns of its row.
@@ -401,12 +423,6 @@ impl Enqueue {
         let prepared = &self.jobs[item.index];
         let job = &prepared.job;
         let policy = &job.policy;
-        let kept = self.settings.of(item.queue_id);
-        let queue = kept.map(|kept| &kept.settings);
-        let of_queue = || queue.and_then(|queue| queue.retries).map(|n| n.saturating_add(1));
-        let max_attempts = policy.max_attempts.or_else(of_queue).unwrap_or(ATTEMPTS_DEFAULT);
-        let backoff = prepared.backoff.as_deref();
-        let backoff = backoff.or_else(|| kept.and_then(|kept| kept.backoff_text.as_deref()));
         let instant =
             |when: Option<RunAt>| Param::from(when.map(|when| when.resolve(self.now).as_micros()));
         let timeout_ms = i64::try_from(policy.timeout.as_millis()).unwrap_or(i64::MAX);
@@ -415,14 +431,14 @@ impl Enqueue {
             item.queue_id.into(),
             item.kind_id.into(),
             Param::Int(i64::from(policy.priority.get())),
-            max_attempts.into(),
+            self.max_attempts(item).into(),
             policy.max_crashes.into(),
             timeout_ms.into(),
             self.now.as_micros().into(),
             self.run_at(item).map(Timestamp::as_micros).into(),
             self.start_by(item, job).map(Timestamp::as_micros).into(),
             instant(job.deadline),
-            backoff.into(),
+            self.backoff_text(item).into(),
             job.idempotency_key.as_deref().into(),
             job.correlation_id.as_deref().into(),
             prepared.tags.as_deref().into(),

@@ -88,6 +88,20 @@ impl Verb for Attempts {
     }
 }
 
+/// Reads the workers that are alive.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) now: Timestamp,
+}
+
+impl Verb for Serving {
+    type Reply = Vec<ServingWorker>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<ServingWorker>, Error> {
+        workers(tx, self.now).await
+    }
+}
+
 /// Reads the maintained counts of a namespace.
 #[derive(Debug)]
 pub(crate) struct Stats {
@@ -169,7 +183,8 @@ pub(super) async fn is_served<T: Tx>(
     Ok(workers.iter().any(|worker| serves(worker, row.namespace_id, &row.record)))
 }
 
-fn serves(worker: &ServingWorker, namespace_id: i64, job: &JobRecord) -> bool {
+/// Whether a worker serves the kind of a job.
+pub(super) fn serves(worker: &ServingWorker, namespace_id: i64, job: &JobRecord) -> bool {
     worker.namespace_id.is_none_or(|id| id == namespace_id)
         && named(&worker.queues, &job.queue)
         && named(&worker.kinds, &job.kind)

@@ -40,6 +40,7 @@ mod log;
 mod make_known;
 mod minutes;
 mod namespaces;
+mod new_record;
 mod new_rows;
 mod node;
 mod observe;
@@ -101,7 +102,7 @@ pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use gather::{CallBack, FindEnded, Gather, Place};
 pub(crate) use hand_out::HandOut;
-pub(crate) use inspect::{Attempts, Get, Stats};
+pub(crate) use inspect::{Attempts, Get, Serving, Stats};
 pub(crate) use limits::{ListLimits, PutLimit, RemoveLimit};
 pub(crate) use list::{Find, List};
 #[cfg(all(test, feature = "sqlite"))]
