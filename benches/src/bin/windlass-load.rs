@@ -8,9 +8,10 @@ use windlass_bench::{LoadOptions, run_load};
 
 const USAGE: &str = "\
 usage: windlass-load PROGRAM [--only NAME]... [--jobs N] [--claims N] [--streams N] [--rows N]
-                     [--seconds N] [--folder FOLDER] [--json]
+                     [--seconds N] [--folder FOLDER] [--database URL] [--json]
 
-PROGRAM is the `windlass` that serves. NAME: rates, claims, streams, flood, pages.";
+PROGRAM is the `windlass` that serves. NAME: rates, claims, streams, flood, pages. URL: PostgreSQL, for the
+pages alone; a schema of our own in it is made and removed.";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -45,6 +46,7 @@ fn read(mut args: impl Iterator<Item = String>) -> Result<(LoadOptions, bool), S
         let number = || value.parse().map_err(|_| format!("{flag}: `{value}` is not a number"));
         match flag.as_str() {
             "--only" => options.only.push(value),
+            "--database" => options.database = Some(value),
             "--folder" => options.folder = value.into(),
             "--jobs" => options.jobs = number()?,
             "--claims" => options.claims = number()?,

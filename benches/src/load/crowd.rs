@@ -14,9 +14,9 @@ use super::client::Connection;
 use super::rates::{CALLERS, leases, register, steady};
 use super::server::Server;
 use super::{LoadOptions, job_body};
-use crate::Bench;
 use crate::floor::per_second;
 use crate::report::{Figures, Goal, percentile};
+use crate::{Bench, url};
 
 /// Growth of memory that any of this may cost.
 const GROWTH_MIB_MAX: f64 = 64.0;
@@ -47,7 +47,7 @@ pub(super) async fn idle_claims(
     progress(&format!("{} claims that wait", options.claims));
     let room = (options.claims + 100).to_string();
     let args = ["--limit-connections", &room];
-    let server = Server::start(program, folder, "claims.db", &args)?;
+    let server = Server::start(program, folder, &url(folder, "claims.db"), &args)?;
     let mut asking = server.connection().await?;
     asking.post("/api/v1/jobs", &job_body("idle")).await?.json()?;
     let before = server.rss_mib()?;
@@ -115,7 +115,7 @@ pub(super) async fn streams(
 ) -> Bench<()> {
     let span = Duration::from_secs(options.seconds);
     progress(&format!("{LIVE_RATE} jobs a second, then {} streams beside them", options.streams));
-    let server = Server::start(program, folder, "streams.db", &[])?;
+    let server = Server::start(program, folder, &url(folder, "streams.db"), &[])?;
     let alone = percentile(&steady(&server, LIVE_RATE, span).await?, 99).unwrap_or(0.0);
     let before = server.rss_mib()?;
     let (mut readers, mut unread) = (JoinSet::new(), Vec::new());
@@ -150,7 +150,7 @@ pub(super) async fn flood(
     progress: &mut impl FnMut(&str),
 ) -> Bench<()> {
     progress("a flood of jobs while workers run them");
-    let server = Server::start(program, folder, "flood.db", &["--workers", "100"])?;
+    let server = Server::start(program, folder, &url(folder, "flood.db"), &["--workers", "100"])?;
     let before = server.rss_mib()?;
     let (is_over, stored) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let started = Instant::now();

@@ -5,6 +5,7 @@ mod client;
 mod crowd;
 mod fixture;
 mod pages;
+mod place;
 mod rates;
 mod server;
 
@@ -15,6 +16,9 @@ use serde_json::json;
 use crate::Bench;
 use crate::report::Figures;
 
+/// The measurement of pages.
+const PAGES: &str = "pages";
+
 /// What to measure, and with how much.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
@@ -22,6 +26,9 @@ pub struct LoadOptions {
     pub program: PathBuf,
     /// Where the database files go; a fresh folder in it is used and removed.
     pub folder: PathBuf,
+    /// A database of PostgreSQL for the pages, the only measurement then; a schema of our own in it is made
+    /// and removed.
+    pub database: Option<String>,
     /// The measurements by name, those of [`LoadOptions::NAMES`]; empty means all.
     pub only: Vec<String>,
     /// Jobs of the rates (default 50,000).
@@ -38,13 +45,14 @@ pub struct LoadOptions {
 
 impl LoadOptions {
     /// The names of the measurements.
-    pub const NAMES: [&str; 5] = ["rates", "claims", "streams", "flood", "pages"];
+    pub const NAMES: [&str; 5] = ["rates", "claims", "streams", "flood", PAGES];
 
     /// Everything with this binary, with the defaults above.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
             folder: std::env::temp_dir(),
+            database: None,
             only: Vec::new(),
             jobs: 50_000,
             claims: 10_000,
@@ -52,6 +60,11 @@ impl LoadOptions {
             rows: 1_000_000,
             seconds: 10,
         }
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        self.only.iter().any(|it| it == name)
+            || self.only.is_empty() && (self.database.is_none() || name == PAGES)
     }
 }
 
@@ -63,11 +76,14 @@ pub async fn run_load(options: &LoadOptions, mut progress: impl FnMut(&str)) -> 
     if let Some(other) = options.only.iter().find(|it| !LoadOptions::NAMES.contains(&it.as_str())) {
         return Err(format!("no measurement `{other}`: {}", LoadOptions::NAMES.join(", ")).into());
     }
+    if options.database.is_some() && options.only.iter().any(|it| it != PAGES) {
+        return Err(format!("only `{PAGES}` is measured on a database server").into());
+    }
     let program = server::program(&options.program)?;
     let folder = tempfile::Builder::new().prefix("windlass-load-").tempdir_in(&options.folder)?;
     let mut figures = Figures::default();
     for name in LoadOptions::NAMES {
-        if !options.only.is_empty() && !options.only.iter().any(|it| it == name) {
+        if !options.is_wanted(name) {
             continue;
         }
         let (folder, figures, progress) = (folder.path(), &mut figures, &mut progress);

@@ -43,7 +43,7 @@ pub(super) async fn rates(
     figures.set("drain.in_process", drain(&queue, options.jobs, Pace::FULL).await?);
     queue.close().await;
 
-    let server = Server::start(program, folder, "rates.db", &[])?;
+    let server = Server::start(program, folder, &url(folder, "rates.db"), &[])?;
     progress("POST /jobs from 64 connections");
     let posted = post_all(&server, "noop", options.jobs).await?;
     figures.set("enqueue.http", posted);

@@ -16,21 +16,15 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `program serve` with a database in `folder`, and waits until it listens.
-    pub(super) fn start(
-        program: &Path,
-        folder: &Path,
-        database: &str,
-        args: &[&str],
-    ) -> Bench<Self> {
+    /// Starts `program serve` in `folder` with the database at `url`, and waits until it listens.
+    pub(super) fn start(program: &Path, folder: &Path, url: &str, args: &[&str]) -> Bench<Self> {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("WINDLASS_") {
                 command.env_remove(name);
             }
         }
-        let url = format!("sqlite:{}", folder.join(database).display());
-        command.args(["serve", "--http", "127.0.0.1:0", "--database", &url]).args(args);
+        command.args(["serve", "--http", "127.0.0.1:0", "--database", url]).args(args);
         command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn()?;
         let log = BufReader::new(child.stderr.take().ok_or("no stderr")?);

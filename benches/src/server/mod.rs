@@ -18,13 +18,13 @@ use windlass::Queue;
 use self::floor::Floor;
 use self::floor_mysql::MySqlFloor;
 use self::floor_postgres::PostgresFloor;
-use self::scratch::Scratch;
 use crate::Bench;
 use crate::drain::{Pace, drain};
 use crate::enqueue::bulk;
 use crate::report::{Figures, Goal};
 
 pub use self::children::drain_as_child;
+pub(crate) use self::scratch::Scratch;
 
 /// What to measure on a server.
 #[derive(Debug, Clone)]

@@ -66,6 +66,7 @@ async fn ask(http: &reqwest::Client, url: &str, new: &NewOrder) -> Option<(Statu
 
 /// Every order has its email, and every email its order.
 async fn every_order_has_its_email(place: &Place, acknowledged: &BTreeSet<i64>) {
+    place.no_order_is_under_way().await;
     let shop = place.shop().await;
     ended(&shop, "email").await;
     ended(&shop, "notify").await;
@@ -79,10 +80,10 @@ async fn every_order_has_its_email(place: &Place, acknowledged: &BTreeSet<i64>) 
     assert_eq!(shop.queue().verify().await.unwrap(), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn a_kill_between_order_and_email_loses_no_email() {
-    let (place, http) = (Place::sqlite(), client());
-    let mut taking = Orders::start(&place, 0);
+/// Orders are stored by a process that runs no jobs, and is killed before another one does.
+async fn a_kill_between_order_and_email_loses_no_email(place: &Place) {
+    let http = client();
+    let mut taking = Orders::start(place, 0);
     let dashboard = http.get(format!("{}/ui/", taking.url)).send().await.unwrap();
     assert_eq!(dashboard.status(), StatusCode::OK);
     let mut acknowledged = BTreeSet::new();
@@ -95,18 +96,18 @@ async fn a_kill_between_order_and_email_loses_no_email() {
 
     taking.kill();
     assert_eq!(place.mail(), Vec::<String>::new());
-    let _working = Orders::start(&place, 4);
+    let _working = Orders::start(place, 4);
 
-    every_order_has_its_email(&place, &acknowledged).await;
+    every_order_has_its_email(place, &acknowledged).await;
     assert_eq!((acknowledged.len(), place.mail().len()), (8, 8));
 }
 
-#[tokio::test]
-async fn kills_at_work_lose_no_email_and_send_none_without_an_order() {
-    let (place, http) = (Place::sqlite(), client());
+/// A process that takes orders and runs jobs is killed over and over, one order under way each time.
+async fn kills_at_work_lose_no_email_and_send_none_without_an_order(place: &Place) {
+    let http = client();
     let mut acknowledged = BTreeSet::new();
     for round in 1..=KILLS {
-        let mut orders = Orders::start(&place, 4);
+        let mut orders = Orders::start(place, 4);
         for n in 0..ORDERS {
             // Among them orders that are refused after their jobs were stored.
             let item = if n % 4 == 3 { "nothing" } else { "teapot" };
@@ -122,9 +123,23 @@ async fn kills_at_work_lose_no_email_and_send_none_without_an_order() {
         }
         orders.kill();
     }
-    let _working = Orders::start(&place, 4);
+    let _working = Orders::start(place, 4);
 
-    every_order_has_its_email(&place, &acknowledged).await;
+    every_order_has_its_email(place, &acknowledged).await;
+}
+
+#[tokio::test]
+async fn on_sqlite() {
+    a_kill_between_order_and_email_loses_no_email(&Place::sqlite()).await;
+    kills_at_work_lose_no_email_and_send_none_without_an_order(&Place::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgres() {
+    let Some(place) = Place::postgres().await else { return };
+    a_kill_between_order_and_email_loses_no_email(&place).await;
+    let place = Place::postgres().await.unwrap();
+    kills_at_work_lose_no_email_and_send_none_without_an_order(&place).await;
 }
 
 /// Lets others go on so many times.

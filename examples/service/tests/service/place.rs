@@ -60,6 +60,18 @@ impl Place {
         Shop::open(&self.config.database, self.config.webhook.clone()).await.unwrap()
     }
 
+    /// Waits until no order of a process that was killed can come any more: its server may be told to commit and be
+    /// at it still. SQLite has no server.
+    pub(crate) async fn no_order_is_under_way(&self) {
+        if self.config.database.starts_with("sqlite:") {
+            return;
+        }
+        let mut connection = sqlx::PgConnection::connect(&self.config.database).await.unwrap();
+        // Given when whoever has written to the table has ended.
+        let wait = "begin; lock table orders in share mode; commit";
+        sqlx::raw_sql(wait).execute(&mut connection).await.unwrap();
+    }
+
     /// The ids of the emails that were sent, as often as they were.
     pub(crate) fn mail(&self) -> Vec<String> {
         let text = std::fs::read_to_string(&self.config.mail_file).unwrap_or_default();

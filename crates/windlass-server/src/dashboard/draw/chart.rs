@@ -8,11 +8,11 @@ use windlass::Timestamp;
 use crate::dashboard::text::{Safe, short, span};
 
 /// Size of a chart in its own units; the page scales it.
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 190.0;
+const WIDTH: f64 = 560.0;
+const HEIGHT: f64 = 180.0;
 
 /// What the numbers at the left and the instants below need.
-const LEFT: f64 = 46.0;
+const LEFT: f64 = 54.0;
 const BELOW: f64 = 22.0;
 const ABOVE: f64 = 10.0;
 
@@ -186,7 +186,7 @@ fn grid(svg: &mut String, share: f64, label: &str) {
         format_args!(
             r#"<path class="grid" d="M{LEFT} {y:.1}H{WIDTH}"/><text class="tick" x="{:.0}" y="{:.1}" text-anchor="end">{label}</text>"#,
             LEFT - 6.0,
-            y + 3.5
+            y + 4.0
         ),
     );
 }

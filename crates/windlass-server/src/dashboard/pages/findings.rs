@@ -79,7 +79,7 @@ impl Read<'_> {
         let kept = self.stats.jobs(State::DeadLetter);
         (died > 0 && kept > 0).then(|| Finding {
             text: format!(
-                "{} jobs died in this time; {} dead letters are kept.",
+                "Jobs that died in this time: {}; dead letters that are kept: {}.",
                 count(died),
                 count(kept)
             ),

@@ -39,6 +39,9 @@ const LIMITS: &[Line] = &[
     ("concurrency", "Jobs at a time", "no limit", Number),
     ("max_depth", "Depth at most", "no limit", Number),
     ("ttl", "Start within", "no limit", Text),
+];
+
+const RATE: &[Line] = &[
     ("rate.count", "Starts", "no limit", Number),
     ("rate.per", "in", "1m", Text),
     ("rate.burst", "at once", "1", Number),
@@ -61,12 +64,13 @@ const TURNS: &[Line] =
 const RETENTION: &[Line] = &[
     ("retention.completed", "completed", "24h", Kept),
     ("retention.failed", "failed", "30d", Kept),
-    ("retention.dead_letter", "dead_letter", "30d", Kept),
+    ("retention.dead_letter", "dead letter", "30d", Kept),
     ("retention.cancelled", "cancelled", "7d", Kept),
 ];
 
-const GROUPS: [(&str, &[Line]); 4] = [
+const GROUPS: [(&str, &[Line]); 5] = [
     ("Limits", LIMITS),
+    ("Rate", RATE),
     ("Retries", RETRIES),
     ("Fairness", TURNS),
     ("Keep jobs that are", RETENTION),
