@@ -4,7 +4,7 @@
 //! transaction leases jobs to the first of them until there are no more. So one job wakes one claim, however many
 //! wait, and a commit that brings nothing for a line costs it one look.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,22 +15,15 @@ use tokio_util::sync::CancellationToken;
 use super::handed::Handed;
 use super::line::{Answer, Dry, Line, Waiter};
 use super::roster::Roster;
+use super::round::{Round, ticket_turn};
 use crate::Error;
-use crate::job::{JobId, Timestamp, WorkerId};
+use crate::job::Timestamp;
 use crate::runtime::Tasks;
-use crate::store::{Claims, Served, Store, TakenBy, Taker, WorkerKey};
+use crate::store::{Served, Store, TakenBy, Taker};
 
 /// How often a line is looked at although nothing was announced: where something looks at the database all the
 /// time, and elsewhere.
-const POLL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
-
-/// Shortest time between two renewals of those who wait.
-const RENEW_REST: Duration = Duration::from_millis(100);
-
-/// How often jobs that nobody received are tried to be given back before their lease has to end by itself, and
-/// the wait in between.
-const GIVE_BACK_ATTEMPTS: usize = 5;
-const GIVE_BACK_WAIT: Duration = Duration::from_millis(500);
+pub(super) const POLL: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(1));
 
 /// What a claim wants.
 #[derive(Debug)]
@@ -47,25 +40,18 @@ pub(super) struct Desk {
     state: Mutex<State>,
     /// The plan of the loop is out of date.
     changed: Notify,
-    /// Transactions that looked for jobs.
+    /// Transactions that looked for jobs, and how many of the next ones panic.
     #[cfg(test)]
-    looks: std::sync::atomic::AtomicUsize,
+    looks: [std::sync::atomic::AtomicUsize; 2],
 }
 
 #[derive(Debug)]
-struct State {
-    lines: HashMap<Arc<Served>, Line>,
+pub(super) struct State {
+    pub(super) lines: HashMap<Arc<Served>, Line>,
     next_ticket: u64,
     is_started: bool,
     /// When someone who waits has to be renewed.
-    renew_at: Timestamp,
-}
-
-/// The first of a line, and the count of news before they are served.
-struct Round {
-    waiters: Vec<(u64, Waiter)>,
-    version: u64,
-    turn: usize,
+    pub(super) renew_at: Timestamp,
 }
 
 /// The place of a claim in its line: dropped with it.
@@ -73,6 +59,12 @@ struct Place {
     desk: Arc<Desk>,
     served: Arc<Served>,
     ticket: u64,
+}
+
+/// A line whose round is under way: a panic in it is a defect, which must not keep the line busy for ever.
+struct Busy {
+    desk: Arc<Desk>,
+    served: Arc<Served>,
 }
 
 /// A claim that waits. The answer goes first: what is put back into a line is seen to be gone, or removed.
@@ -96,7 +88,7 @@ impl Desk {
             state: Mutex::new(state),
             changed: Notify::new(),
             #[cfg(test)]
-            looks: std::sync::atomic::AtomicUsize::new(0),
+            looks: Default::default(),
         })
     }
 
@@ -106,6 +98,10 @@ impl Desk {
 
     pub(super) const fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    pub(super) const fn tasks(&self) -> &Tasks {
+        &self.tasks
     }
 
     pub(super) async fn stop(&self) {
@@ -180,6 +176,7 @@ impl Desk {
     fn start_round(self: &Arc<Self>, served: &Arc<Served>) {
         let (desk, served) = (Arc::clone(self), Arc::clone(served));
         self.tasks.spawn(async move {
+            let _busy = Busy { desk: Arc::clone(&desk), served: Arc::clone(&served) };
             while let Some(round) = desk.next_round(&served) {
                 let version = round.version;
                 let (unserved, next_at) = desk.serve(round, &served).await;
@@ -203,73 +200,6 @@ impl Desk {
         Some(Round { waiters, version, turn })
     }
 
-    /// Hands out what there is. Returns those for whom there was nothing, and when a rate lets more pass; none
-    /// of them when the jobs ran out at the last one or not at all.
-    async fn serve(
-        self: &Arc<Self>,
-        round: Round,
-        served: &Arc<Served>,
-    ) -> (Vec<(u64, Waiter)>, Dry) {
-        #[cfg(test)]
-        self.looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        let asked_at = self.store.clock().now();
-        let takers = round.waiters.iter().map(|(_, waiter)| waiter.taker.clone()).collect();
-        let replies = match self.store.hand_out(takers, served, round.turn).await {
-            Ok(replies) => replies,
-            Err(error) => {
-                tracing::warn!(%error, claims = round.waiters.len(), "nothing handed out");
-                fail(round.waiters, error);
-                return (Vec::new(), Dry::Until(None));
-            }
-        };
-        let mut dry = Dry::No;
-        if replies.len() < round.waiters.len() {
-            dry = Dry::Until(None);
-        }
-        let mut replies = replies.into_iter();
-        let mut unserved = Vec::new();
-        for (ticket, waiter) in round.waiters {
-            match replies.next() {
-                Some((worker, Claims::Jobs { jobs, more, next_at })) => {
-                    if !more {
-                        dry = Dry::Until(next_at);
-                    }
-                    if jobs.is_empty() {
-                        unserved.push((ticket, waiter));
-                        continue;
-                    }
-                    let (by, expires_at) = self.holder(&waiter.taker.by, worker, asked_at);
-                    let handed = Handed::new(self, by, jobs, (asked_at, expires_at));
-                    waiter.answer(Ok(handed));
-                }
-                Some((worker, Claims::WorkerExpired)) => {
-                    let id = WorkerId::from_i64(worker.id);
-                    self.roster.forget(id);
-                    let message = format!("worker {id} has expired: register anew");
-                    waiter.answer(Err(Error::Conflict { code: "lease_lost", message }));
-                }
-                None => unserved.push((ticket, waiter)),
-            }
-        }
-        (unserved, dry)
-    }
-
-    /// Who holds what was handed out, and until when at least.
-    fn holder(
-        &self,
-        by: &TakenBy,
-        worker: WorkerKey,
-        asked_at: Timestamp,
-    ) -> ((WorkerKey, bool), Timestamp) {
-        match by {
-            TakenBy::Passing(passing) => ((worker, true), asked_at + passing.lease),
-            TakenBy::Registered(_) => {
-                let known = self.roster.expires_at(WorkerId::from_i64(worker.id));
-                ((worker, false), known.unwrap_or(asked_at))
-            }
-        }
-    }
-
     fn put_back(&self, served: &Arc<Served>, unserved: Vec<(u64, Waiter)>, found: (u64, Dry)) {
         let renewals = unserved.iter().filter_map(|(_, waiter)| self.renewal_at(&waiter.taker.by));
         let renew_at = renewals.min();
@@ -279,27 +209,6 @@ impl Desk {
         if let Some(line) = state.lines.get_mut(served) {
             line.put_back(unserved, found);
         }
-    }
-
-    /// Jobs that nobody received: these leases of a worker, or all of one that was made for them.
-    pub(super) fn give_back(self: &Arc<Self>, worker: WorkerKey, only: Option<Vec<(JobId, i64)>>) {
-        if tokio::runtime::Handle::try_current().is_err() {
-            // The process ends: the leases end by themselves.
-            return;
-        }
-        let store = Arc::clone(&self.store);
-        self.tasks.spawn(async move {
-            for _ in 0..GIVE_BACK_ATTEMPTS {
-                match store.leave(&worker, only.clone()).await {
-                    Ok(jobs) => {
-                        tracing::info!(worker = %worker.name, jobs, "a claim's answer was not received: given back");
-                        return;
-                    }
-                    Err(error) => tracing::warn!(%error, "jobs not given back yet"),
-                }
-                store.clock().sleep(GIVE_BACK_WAIT).await;
-            }
-        });
     }
 
     /// Starts a round in each line that has news, and says when to look again.
@@ -326,59 +235,6 @@ impl Desk {
         look_at
     }
 
-    /// Renews those who wait, as soon as one of them is due.
-    async fn renew(&self) {
-        let now = self.store.clock().now();
-        let due = {
-            let mut state = self.lock();
-            if state.lines.is_empty() || now < state.renew_at {
-                return;
-            }
-            let (due, next_at) = self.due(&state, now);
-            state.renew_at = next_at.max(now + RENEW_REST);
-            due
-        };
-        if due.is_empty() {
-            return;
-        }
-        let workers = due.iter().map(|worker| (worker.id, worker.nonce)).collect();
-        match self.store.renew_workers(workers).await {
-            Ok(_) => due.iter().for_each(|worker| {
-                self.roster.heard(WorkerId::from_i64(worker.id), now);
-            }),
-            Err(error) => tracing::warn!(%error, "workers that wait are not renewed yet"),
-        }
-        let mut state = self.lock();
-        let (_, next_at) = self.due(&state, now);
-        state.renew_at = next_at.max(now + RENEW_REST);
-    }
-
-    /// The waiting workers whose time has come or is about to, and when the next one's does.
-    fn due(&self, state: &State, now: Timestamp) -> (Vec<WorkerKey>, Timestamp) {
-        let (mut due, mut next_at) = (BTreeMap::new(), now + POLL.0);
-        for waiter in state.lines.values().flat_map(|line| line.waiting.values()) {
-            let TakenBy::Registered(worker) = &waiter.taker.by else { continue };
-            let Some((at, lease)) = self.roster.renewal_at(WorkerId::from_i64(worker.id)) else {
-                continue;
-            };
-            if at <= now + lease / 12 {
-                due.insert(worker.id, worker.clone());
-            }
-            next_at = next_at.min(at);
-        }
-        (due.into_values().collect(), next_at)
-    }
-
-    /// When someone who waits has to be renewed; a claim without registration never has to.
-    fn renewal_at(&self, by: &TakenBy) -> Option<Timestamp> {
-        match by {
-            TakenBy::Passing(_) => None,
-            TakenBy::Registered(worker) => {
-                self.roster.renewal_at(WorkerId::from_i64(worker.id)).map(|(at, _)| at)
-            }
-        }
-    }
-
     fn version(&self) -> u64 {
         self.store.signals().ready.version()
     }
@@ -387,13 +243,23 @@ impl Desk {
         if self.store.is_watched() { POLL.0 } else { POLL.1 }
     }
 
+    #[cfg(test)]
+    pub(super) fn looked(&self) {
+        use std::sync::atomic::Ordering::SeqCst;
+        let [looks, panics] = &self.looks;
+        looks.fetch_add(1, SeqCst);
+        if panics.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+            panic!("as the test wanted");
+        }
+    }
+
     fn next_ticket(&self) -> u64 {
         let mut state = self.lock();
         state.next_ticket += 1;
         state.next_ticket
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -417,6 +283,19 @@ async fn run(desk: Arc<Desk>, stop: CancellationToken) {
     }
 }
 
+impl Drop for Busy {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        tracing::error!("a round of claims that wait panicked: its line goes on");
+        if let Some(line) = self.desk.lock().lines.get_mut(&self.served) {
+            line.is_busy = false;
+        }
+        self.desk.changed.notify_one();
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.desk.lock();
@@ -432,20 +311,6 @@ impl fmt::Debug for Desk {
     }
 }
 
-/// All of them learn why.
-fn fail(waiters: Vec<(u64, Waiter)>, error: Error) {
-    let message = error.to_string();
-    let mut first = Some(error);
-    for (_, waiter) in waiters {
-        let error = first.take().unwrap_or_else(|| Error::unavailable(message.clone()));
-        waiter.answer(Err(error));
-    }
-}
-
-fn ticket_turn(ticket: u64) -> usize {
-    usize::try_from(ticket).unwrap_or_default()
-}
-
 #[cfg(test)]
 #[cfg(feature = "sqlite")]
 mod tests {
@@ -458,7 +323,7 @@ mod tests {
     use crate::job::NewJob;
     use crate::queue::Queue;
     use crate::remote::{ClaimRequest, NewRemoteWorker, RemoteWorkers};
-    use crate::runtime::Clock;
+    use crate::runtime::{Clock, at_most};
 
     const WAITERS: usize = 50;
 
@@ -504,7 +369,7 @@ mod tests {
             assert!(early.is_empty());
             tokio::task::yield_now().await;
         }
-        let before = remote.desk.looks.load(Ordering::SeqCst);
+        let before = remote.desk.looks[0].load(Ordering::SeqCst);
 
         queue.enqueue_new(NewJob::new("mail", "1")).await.unwrap();
         let given = poll_fn(|context| match answered(&mut claims, context) {
@@ -517,10 +382,29 @@ mod tests {
         }
 
         assert_eq!((given.len(), given[0].jobs().len(), claims.len()), (1, 1, WAITERS - 1));
-        assert_eq!(remote.desk.looks.load(Ordering::SeqCst), before + 1);
+        assert_eq!(remote.desk.looks[0].load(Ordering::SeqCst), before + 1);
         given.into_iter().for_each(Handed::received);
         drop(claims);
         assert_eq!(waiting(&remote), 0);
+        remote.stop().await;
+    }
+    #[tokio::test]
+    async fn a_panic_in_a_round_keeps_no_line_busy() {
+        let clock = Clock::manual(Timestamp::from_micros(1_780_000_000_000_000));
+        let queue = Queue::builder().clock(clock).open("memory:").await.unwrap();
+        let remote = RemoteWorkers::new(&queue);
+        let worker = remote.register(NewRemoteWorker::new("w")).await.unwrap();
+        let wanted = ClaimRequest { wait: Duration::from_secs(60), ..ClaimRequest::default() };
+        remote.desk.looks[1].store(1, Ordering::SeqCst);
+
+        let lost = remote.claim(worker, wanted.clone()).await;
+        queue.enqueue_new(NewJob::new("mail", "1")).await.unwrap();
+        let next = at_most(Duration::from_secs(60), remote.claim(worker, wanted)).await;
+        let handed = next.unwrap().unwrap();
+
+        assert!(matches!(lost, Err(Error::Closed)), "{lost:?}");
+        assert_eq!(handed.jobs().len(), 1);
+        handed.received();
         remote.stop().await;
     }
 }

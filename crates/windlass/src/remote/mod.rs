@@ -7,9 +7,11 @@ mod desk;
 mod handed;
 mod leases;
 mod line;
+mod renewals;
 mod requests;
 mod retained;
 mod roster;
+mod round;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! nothing.
 //!
 //! Invariant: all of this is a hint. Whoever resolves or admits looks at everything once a second while any job
-//! waits.
+//! waits, also while jobs end all the time (`upkeep/turns.rs`).
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -64,6 +64,11 @@ impl Edges {
         let mut ended = self.lock();
         let rest = ended.len().saturating_sub(limit);
         ended.split_off(rest)
+    }
+
+    /// Whether any job ended since it was last taken.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.lock().is_empty()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<JobId>> {

@@ -46,7 +46,12 @@ impl Floors {
     pub(crate) fn of(&self, lane: LaneKey, now: Timestamp) -> i64 {
         let Some(mut lanes) = self.lock() else { return 0 };
         match lanes.get_mut(&lane) {
-            Some(floor) if now.since(floor.full_scan_at) < FULL_SCAN_EVERY => floor.seq,
+            // A clock that was set back must not put off the next one until it has caught up.
+            Some(Floor { seq, full_scan_at: at })
+                if *at <= now && now.since(*at) < FULL_SCAN_EVERY =>
+            {
+                *seq
+            }
             Some(floor) => {
                 floor.full_scan_at = now;
                 0
@@ -102,6 +107,15 @@ mod tests {
         assert_eq!(floors.of(LANE, at(1)), 7);
         floors.raise(LANE, margin + 50, at(1));
         assert_eq!(floors.of(LANE, at(1)), 50);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_puts_no_full_scan_off() {
+        let floors = Floors { lanes: Some(Mutex::default()) };
+        floors.raise(LANE, JobId::span_of(MARGIN) + 100, at(3600));
+
+        assert_eq!(floors.of(LANE, at(0)), 0);
+        assert_eq!(floors.of(LANE, at(0)), 100);
     }
 
     #[test]

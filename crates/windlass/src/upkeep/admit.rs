@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use super::turns::Turns;
 use super::{ROUND_MAX, Round, idle_wait};
 use crate::Error;
-use crate::job::Timestamp;
 use crate::queue::Queue;
 use crate::runtime::Listener;
 use crate::store::Sweep;
@@ -21,15 +21,21 @@ pub(super) struct Admit {
     sweep: Sweep,
     /// The first look at everything goes on without a break.
     is_urgent: bool,
-    sweep_at: Timestamp,
+    turns: Turns,
 }
 
 impl Admit {
     pub(super) fn new(queue: &Queue) -> Self {
         let admitting = queue.store().signals().admitting.listen();
-        let sweep_at = Timestamp::from_micros(0);
         let (lines, sweep) = (Vec::new(), Sweep::all());
-        Self { queue: queue.clone(), admitting, lines, sweep, is_urgent: true, sweep_at }
+        Self {
+            queue: queue.clone(),
+            admitting,
+            lines,
+            sweep,
+            is_urgent: true,
+            turns: Turns::default(),
+        }
     }
 }
 
@@ -44,7 +50,7 @@ impl Round for Admit {
         let left = store.slots().take(ROUND_MAX);
         let freed = store.lines().take(ROUND_MAX);
         let more = left.len() == ROUND_MAX || freed.len() == ROUND_MAX;
-        let sweep = (self.is_urgent || now >= self.sweep_at).then(|| self.sweep.clone());
+        let sweep = (self.is_urgent || self.turns.is_due(now)).then(|| self.sweep.clone());
         let is_sweep = sweep.is_some();
         let mut lines = std::mem::take(&mut self.lines);
         lines.extend(freed);
@@ -53,7 +59,7 @@ impl Round for Admit {
         if is_sweep {
             self.is_urgent &= admitted.sweep.is_some();
             self.sweep = admitted.sweep.unwrap_or_else(Sweep::all);
-            self.sweep_at = now + SWEEP;
+            self.turns.ended(true, now, SWEEP);
         }
         self.lines = admitted.lines;
         if more || admitted.more || !self.lines.is_empty() || self.is_urgent {

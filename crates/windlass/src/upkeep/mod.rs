@@ -14,6 +14,7 @@ mod rescue;
 mod resolve;
 mod sample;
 mod tend;
+mod turns;
 
 pub(crate) use prune::prune_all;
 

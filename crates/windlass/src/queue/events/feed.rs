@@ -39,6 +39,9 @@ pub(crate) struct Feed {
     starting: tokio::sync::Mutex<()>,
     news: watch::Sender<()>,
     tasks: Tasks,
+    /// How many of the next looks panic.
+    #[cfg(test)]
+    panics: std::sync::atomic::AtomicU32,
 }
 
 #[derive(Debug)]
@@ -64,6 +67,8 @@ impl Default for Feed {
             starting: tokio::sync::Mutex::default(),
             news: watch::Sender::new(()),
             tasks: Tasks::default(),
+            #[cfg(test)]
+            panics: std::sync::atomic::AtomicU32::new(0),
         }
     }
 }
@@ -77,15 +82,20 @@ impl Feed {
         let _turn = feed.starting.lock().await;
         let seat = Seat::take(feed)?;
         if !feed.lock().is_reading {
-            let mut reader = Reader::new(feed, store);
-            reader.begin().await?;
+            Reader::new(feed, store).begin().await?;
             let mut state = feed.lock();
             if state.is_closed {
                 return Err(Error::Closed);
             }
             state.is_reading = true;
             drop(state);
-            feed.tasks.spawn_until_stop(reader.run());
+            let (of, store) = (Arc::clone(feed), Arc::clone(store));
+            feed.tasks.supervise("events", move |stop| {
+                let reader = Reader::new(&of, &store);
+                async move {
+                    stop.run_until_cancelled(reader.run()).await;
+                }
+            });
         }
         let complete_from = feed.lock().complete_from;
         Ok((seat, complete_from))
@@ -96,6 +106,14 @@ impl Feed {
         self.lock().is_closed = true;
         self.news.send_replace(());
         self.tasks.stop().await;
+    }
+
+    #[cfg(test)]
+    fn panic_if_wanted(&self) {
+        use std::sync::atomic::Ordering::SeqCst;
+        if self.panics.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+            panic!("as the test wanted");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -165,14 +183,16 @@ struct Reader {
 }
 
 impl Reader {
+    /// Goes on after what is in the ring.
     fn new(feed: &Arc<Feed>, store: &Arc<dyn Store>) -> Self {
         let now = store.clock().now();
+        let last = feed.lock().ring.last();
         let (feed, store) = (Arc::clone(feed), Arc::clone(store));
-        Self { feed, store, last: 0, renewed_at: now, heard_at: now }
+        Self { feed, store, last, renewed_at: now, heard_at: now }
     }
 
     /// Has events written down, and reads those that were before.
-    async fn begin(&mut self) -> Result<(), Error> {
+    async fn begin(&self) -> Result<(), Error> {
         let now = self.store.clock().now();
         let begins = self.store.watch().await?;
         while self.store.order_events().await? {}
@@ -196,7 +216,6 @@ impl Reader {
                 break;
             }
         }
-        self.last = after.max(last);
         let mut state = self.feed.lock();
         let learned = if begins { now + LEARNED_AFTER } else { now };
         state.complete_from = state.complete_from.max(learned);
@@ -234,6 +253,8 @@ impl Reader {
         }
         let more = self.store.order_events().await?;
         let page = self.store.events(self.last, PAGE).await?;
+        #[cfg(test)]
+        self.feed.panic_if_wanted();
         let is_full = page.len() == PAGE;
         if let Some(last) = page.last() {
             self.last = last.id;
@@ -270,3 +291,28 @@ impl Reader {
 
 /// Somebody who listens for an hour is heard of often enough.
 const _: () = assert!(RENEW_EVERY.as_secs() * 2 < EVENTS_KEPT.as_secs());
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+    use crate::queue::{EventFilter, Observed};
+    use crate::runtime::at_most;
+    use crate::{EventName, NewJob, Queue};
+
+    #[tokio::test]
+    async fn streams_go_on_after_a_panic_of_their_reader() {
+        let queue = Queue::open("memory:").await.unwrap();
+        let created = EventFilter::new().name(EventName::JobCreated);
+        let mut events = queue.events(created).await.unwrap();
+        queue.feed.panics.store(1, Ordering::SeqCst);
+
+        let job = queue.enqueue_new(NewJob::new("mail", "1")).await.unwrap();
+        let next = at_most(Duration::from_secs(60), events.next()).await.unwrap();
+
+        let Some(Observed::Event(event)) = next else { panic!("no event: {next:?}") };
+        assert_eq!(event.job, Some(job.id()));
+    }
+}
