@@ -192,12 +192,19 @@ impl Server {
         }
         let exit = if error.is_builder() { Exit::Usage } else { Exit::Unreachable };
         let failure = Failure::new(exit, format!("cannot reach {server}: {}", first_cause(error)));
-        if error.is_connect() {
+        if is_plain(error) {
+            failure.hint("it speaks no TLS: write http:// instead of https://, or set [tls] there")
+        } else if error.is_connect() {
             failure.hint("start one with `windlass serve`, or name another with --server")
         } else {
             failure
         }
     }
+}
+
+/// Whether what answered does not speak TLS.
+fn is_plain(error: &reqwest::Error) -> bool {
+    first_cause(error).contains("InvalidContentType")
 }
 
 /// The failure a refusal means.

@@ -27,6 +27,9 @@ pub(crate) struct CopyArgs {
     database: String,
 }
 
+/// How SQLite says that a file is none of its own.
+const NO_DATABASE: &str = "file is not a database";
+
 /// Copies the database into a file that is not there yet, beside whoever works on it.
 pub(crate) async fn backup(args: &CopyArgs) -> Result<(), Failure> {
     refuse_servers(&args.database)?;
@@ -40,9 +43,16 @@ pub(crate) async fn backup(args: &CopyArgs) -> Result<(), Failure> {
 pub(crate) async fn restore(args: &CopyArgs) -> Result<(), Failure> {
     refuse_servers(&args.database)?;
     let copy = format!("sqlite:{}", args.file.display());
-    refuse_missing(&copy)?;
-    if schema::status(&copy).await?.number == 0 {
-        let file = args.file.display();
+    let file = args.file.display();
+    if !args.file.exists() {
+        let missing = Failure::usage(format!("there is no copy at `{file}`"));
+        return Err(missing.hint("name the file that `windlass backup` wrote"));
+    }
+    let status = match schema::status(&copy).await {
+        Err(error) if error.to_string().contains(NO_DATABASE) => None,
+        status => Some(status?),
+    };
+    if status.is_none_or(|status| status.number == 0) {
         return Err(Failure::usage(format!("`{file}` holds no jobs: it is no copy of a database")));
     }
     let path = PathBuf::from(args.database.trim_start_matches("sqlite:").trim_start_matches("//"));

@@ -31,7 +31,7 @@ pub(crate) struct EventsArgs {
     queue: Vec<String>,
 
     /// Begin after the event with this id, if it is still remembered [default: now]
-    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(i64).range(0..))]
+    #[arg(long, value_name = "ID", value_parser = event_id)]
     since: Option<i64>,
 
     /// End after so many events
@@ -40,6 +40,11 @@ pub(crate) struct EventsArgs {
 
     #[command(flatten)]
     client: ClientArgs,
+}
+
+fn event_id(text: &str) -> Result<i64, String> {
+    let id = text.parse().ok().filter(|id| *id >= 0);
+    id.ok_or_else(|| format!("`{text}` is not the id of an event (decimal digits)"))
 }
 
 pub(crate) async fn run(args: EventsArgs) -> Result<(), Failure> {

@@ -218,7 +218,12 @@ async fn carry_out(target: &Target, command: QueuesCommand) -> Result<(), Failur
             output::one(format, &target.create_queue(&body).await?, "name")
         }
         QueuesCommand::Set(args) => {
-            let changed = target.set_queue(&args.name, &settings(&args)).await?;
+            let settings = settings(&args);
+            if settings.as_object().is_none_or(Map::is_empty) {
+                let failure = Failure::usage("changes nothing");
+                return Err(failure.hint("name a setting, such as --concurrency 4, or --reset one"));
+            }
+            let changed = target.set_queue(&args.name, &settings).await?;
             output::one(format, &changed, "name")
         }
         QueuesCommand::Pause(args) => {

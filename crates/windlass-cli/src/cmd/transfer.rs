@@ -3,7 +3,7 @@
 //! Format 1: a line that says what it is, a line per queue, schedule and job, and a last line with their numbers, so that a file
 //! that broke off is known.
 
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -119,7 +119,7 @@ async fn write(queue: &Queue, args: &ExportArgs) -> Result<u64, Failure> {
         Box::new(std::io::stdout())
     } else {
         let file = std::fs::File::options().write(true).create_new(true).open(&args.file);
-        Box::new(file.map_err(|error| broken(&args.file, &error))?)
+        Box::new(file.map_err(|error| not_made(&args.file, &error))?)
     };
     let mut out = BufWriter::new(out);
     let mut line = |text: &str| writeln!(out, "{text}").map_err(|error| broken(&args.file, &error));
@@ -162,7 +162,9 @@ pub(crate) async fn import(args: &ImportArgs) -> Result<(), Failure> {
     let input: Box<dyn BufRead> = if args.file == Path::new("-") {
         Box::new(BufReader::new(std::io::stdin()))
     } else {
-        let file = std::fs::File::open(&args.file).map_err(|error| broken(&args.file, &error))?;
+        let file = std::fs::File::open(&args.file).map_err(|error| {
+            Failure::usage(format!("cannot read `{}`: {error}", args.file.display()))
+        })?;
         Box::new(BufReader::new(file))
     };
     let mut input = Lines { input, file: &args.file, number: 0 };
@@ -188,9 +190,14 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn next(&mut self) -> Result<Option<String>, Failure> {
         let mut line = String::new();
-        let read = self.input.read_line(&mut line).map_err(|error| broken(self.file, &error))?;
         self.number += 1;
-        Ok((read > 0).then_some(line))
+        match self.input.read_line(&mut line) {
+            Ok(read) => Ok((read > 0).then_some(line)),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                Err(self.wrong("this is no line of an export: it is not UTF-8 text"))
+            }
+            Err(error) => Err(broken(self.file, &error)),
+        }
     }
 
     fn wrong(&self, why: &str) -> Failure {
@@ -279,6 +286,17 @@ fn tell(tally: &Tally, args: &ImportArgs) -> Result<(), Failure> {
     match tally.refused() {
         0 => Ok(()),
         refused => Err(Failure::new(Exit::PartlyDone, format!("{refused} were not imported"))),
+    }
+}
+
+fn not_made(file: &Path, error: &std::io::Error) -> Failure {
+    let file = file.display();
+    match error.kind() {
+        ErrorKind::AlreadyExists => {
+            Failure::new(Exit::Conflict, format!("there is a file {file} already"))
+                .hint("name another, or move it away")
+        }
+        _ => Failure::new(Exit::Failure, format!("cannot write `{file}`: {error}")),
     }
 }
 

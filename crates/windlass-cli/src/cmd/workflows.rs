@@ -187,8 +187,10 @@ fn graph(text: &str) -> Result<Box<RawValue>, Failure> {
         }
         (text, None) => text.to_owned(),
     };
-    RawValue::from_string(text)
-        .map_err(|error| Failure::usage(format!("the graph is not JSON: {error}")))
+    RawValue::from_string(text).map_err(|error| {
+        Failure::usage(format!("the graph is not JSON: {error}"))
+            .hint("a file is named with @, as in `windlass workflows submit @graph.json`")
+    })
 }
 
 fn read(reader: impl Read, name: &str) -> Result<String, Failure> {

@@ -205,7 +205,12 @@ fn check<T>(table: &Located, prefix: &str, read: Result<T, Refusal>) -> Result<T
     read.map_err(|refusal| {
         let first = refusal.errors().first();
         let pointer = first.map(|error| error.pointer.trim_start_matches(prefix).to_owned());
-        Mistake::new(table.line_of(&pointer.unwrap_or_default()), refusal.message())
+        Mistake::new(
+            table.line_of(&pointer.unwrap_or_default()),
+            refusal
+                .message()
+                .replace("is not a member this request has", "is no setting of this table"),
+        )
     })
 }
 

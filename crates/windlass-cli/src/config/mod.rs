@@ -150,8 +150,12 @@ fn unknown(serve: &Command, line: usize, key: &str) -> Mistake {
     let mut known: Vec<String> = settings::all(serve).map(|(key, _)| key).filter(is_near).collect();
     if table.is_empty() {
         known.extend(TABLES.map(|table| format!("[{table}]")));
+        let tables = settings::all(serve)
+            .filter_map(|(key, _)| key.split_once('.').map(|(table, _)| format!("[{table}]")));
+        known.extend(tables);
     }
     known.sort();
+    known.dedup();
     Mistake::new(line, format!("`{key}` is no setting (there are {})", known.join(", ")))
 }
 
@@ -195,7 +199,8 @@ mod tests {
         for (text, line, says) in [
             ("http = ':1'\nhtpt = ':2'", 2, "`htpt` is no setting"),
             ("[auth]\nhost = ['x']", 2, "auth.hosts"),
-            ("[aut]\nhosts = []", 1, "`aut` is no setting"),
+            ("[aut]\nhosts = []", 1, "`aut` is no setting (there are [auth], [defaults], "),
+            ("[defaults]\nlease = 'x'", 2, "lease: is no setting of this table"),
             ("workers = '10'", 1, "`workers`: is a string, and not a number"),
             ("workers = 1.5", 1, "a number"),
             ("\nworkers = 0", 2, "1..=10000"),

@@ -38,6 +38,7 @@ fn a_queue_is_created_set_listed_and_deleted() {
         assert_eq!(code(&["queues", "delete", "other", "--yes", "--force"]), 0);
         assert_eq!(code(&["queues", "get", "other"]), 3);
         assert_eq!(code(&["queues", "set", "mail", "--max-depth", "0"]), 2);
+        assert_eq!(code(&["queues", "set", "mail"]), 2, "no setting");
         assert_eq!(code(&["queues", "get", "a/b"]), 3);
     });
 }

@@ -28,7 +28,8 @@ fn round_trip(folder: &Folder, database: &str) {
     let first = folder.run(&[&["import", "jobs.ndjson"][..], &to].concat());
     let second = folder.run(&[&["import", "jobs.ndjson"][..], &to].concat());
 
-    assert_eq!(again.code, 1, "a file that is there stays: {again:?}");
+    assert_eq!(again.code, 4, "a file that is there stays: {again:?}");
+    assert!(again.stderr.contains("there is a file jobs.ndjson already"), "{again:?}");
     assert!(first.stderr.contains("imported 2 jobs, 2 queues"), "{first:?}");
     assert!(second.stderr.contains("imported 0 jobs, 0 queues"), "{second:?}");
     let job = folder.json(&[&["jobs", "get", &done][..], &to].concat());
@@ -55,6 +56,24 @@ fn a_namespace_moves_from_sqlite_to_postgres() {
     let Some((database, _folder)) = database(Kind::Postgres) else { return };
 
     round_trip(&folder, &database.url());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_or_is_none_is_named() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("bytes"), [0x80, 0xff, b'\n']).unwrap();
+
+    for (arguments, why) in [
+        (["import", "absent"], "cannot read `absent`"),
+        (["import", "bytes"], "bytes:1: this is no line of an export"),
+        (["restore", "absent"], "there is no copy at `absent`"),
+        (["restore", "bytes"], "`bytes` holds no jobs: it is no copy of a database"),
+    ] {
+        let done = folder.run(&[&arguments[..], &["--database", "sqlite:new.db"]].concat());
+
+        assert_eq!(done.code, 2, "{arguments:?}: {done:?}");
+        assert!(done.stderr.contains(why), "{arguments:?}: {done:?}");
+    }
 }
 
 #[test]

@@ -42,9 +42,10 @@ impl std::fmt::Debug for ServerAccess {
 /// [`Error::Incompatible`] when the URL is none of a server, or key or certificates cannot be used.
 pub fn http_client(url: &str, access: &ServerAccess) -> Result<(Client, Url), Error> {
     let wrong = |why: &str| Error::incompatible(format!("`{url}` is not a server: {why}"));
-    let base = Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
+    const FORM: &str = "write it as http://HOST:PORT or https://HOST:PORT";
+    let base = Url::parse(url).map_err(|error| wrong(&format!("{error}: {FORM}")))?;
     if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none_or(str::is_empty) {
-        return Err(wrong("write it as http://HOST:PORT or https://HOST:PORT"));
+        return Err(wrong(FORM));
     }
     if !base.username().is_empty() || base.password().is_some() {
         return Err(Error::incompatible("a server is not named with a user: give an API key"));
