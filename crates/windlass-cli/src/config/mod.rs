@@ -199,7 +199,11 @@ mod tests {
         for (text, line, says) in [
             ("http = ':1'\nhtpt = ':2'", 2, "`htpt` is no setting"),
             ("[auth]\nhost = ['x']", 2, "auth.hosts"),
-            ("[aut]\nhosts = []", 1, "`aut` is no setting (there are [auth], [defaults], "),
+            (
+                "[aut]\nhosts = []",
+                1,
+                "`aut` is no setting (there are [audit], [auth], [defaults], ",
+            ),
             ("[defaults]\nlease = 'x'", 2, "lease: is no setting of this table"),
             ("workers = '10'", 1, "`workers`: is a string, and not a number"),
             ("workers = 1.5", 1, "a number"),
