@@ -38,6 +38,7 @@ impl Tasks {
     }
 
     /// Starts a task that ends with the stop at the latest.
+    #[cfg(feature = "postgres")]
     pub(crate) fn spawn_until_stop<F>(&self, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
