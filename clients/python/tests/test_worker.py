@@ -171,16 +171,16 @@ class WorkerTest(unittest.TestCase):
 
     def test_sigterm_lets_handlers_end_and_gives_back_the_rest(self):
         script = (
-            "import sys, windlass\n"
+            "import os, windlass\n"
             f"worker = windlass.Worker(windlass.Client('{self.url}'), concurrency=2, grace=1)\n"
             "@worker.handle('polite')\n"
             "def polite(payload, job):\n"
-            "    print('polite', flush=True)\n"
+            "    os.write(1, b'polite\\n')\n"
             "    worker._stop.wait()\n"
             "    return 'done'\n"
             "@worker.handle('rude')\n"
             "def rude(payload, job):\n"
-            "    print('rude', flush=True)\n"
+            "    os.write(1, b'rude\\n')\n"
             "    __import__('threading').Event().wait()\n"
             "worker.run()\n"
         )
