@@ -26,10 +26,10 @@ const PAGE_MS_MAX_POSTGRES: f64 = 60.0;
 const FLOW_RATE: u32 = 100;
 
 /// Times that a page is asked for.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 60;
 
 /// Requests whose answers may not depend on how many jobs there are. `{middle}` is the id of a job.
-const PAGES: [(&str, &str); 20] = [
+const PAGES: [(&str, &str); 22] = [
     ("stats", "/api/v1/stats"),
     ("queues", "/api/v1/queues"),
     ("types", "/api/v1/types"),
@@ -47,9 +47,11 @@ const PAGES: [(&str, &str); 20] = [
     ("state_completed", "/api/v1/jobs?state=completed"),
     ("state_completed_from_the_middle", "/api/v1/jobs?state=completed&cursor={middle}"),
     ("state_dead_letter", "/api/v1/jobs?state=dead_letter"),
+    ("state_cancelled", "/api/v1/jobs?state=cancelled"),
     ("queue", "/api/v1/jobs?queue=queue-1"),
     ("type", "/api/v1/jobs?type=type-3"),
     ("queue_and_state", "/api/v1/jobs?queue=queue-1&state=completed"),
+    ("queue_and_dead_letter", "/api/v1/jobs?queue=queue-1&state=dead_letter"),
 ];
 
 /// Pages of the dashboard.

@@ -2,6 +2,13 @@
 
 use std::future::Future;
 use std::time::Duration;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::{Context, Poll},
+};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -87,6 +94,19 @@ impl Tasks {
 /// Waits for something outside the process, but no longer than `limit` of real time.
 pub(crate) async fn at_most<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     tokio::time::timeout(limit, work).await.ok()
+}
+
+/// Runs work whose panic is a result.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) async fn caught<F: Future>(work: F) -> std::thread::Result<F::Output> {
+    let mut work = pin!(work);
+    let polled = |context: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| {
+        work.as_mut().poll(context)
+    })) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    };
+    poll_fn(polled).await
 }
 
 /// Waits a span of real time: for things outside the process, which no test's clock moves.

@@ -1,6 +1,6 @@
 //! The list filter: the one place where part of a statement is built.
 //!
-//! Invariant: only fixed fragments are joined; every value is a parameter.
+//! Invariant: only fixed fragments are joined; every value that someone sent is a parameter.
 
 use std::fmt::Write as _;
 
@@ -26,6 +26,12 @@ impl ListFilter {
     /// A filter whose keyset runs over the column `id`.
     pub(crate) const fn over(id: &'static str) -> Self {
         Self { text: String::new(), values: Vec::new(), id }
+    }
+
+    /// `column` is this code of ours. It stands in the text: PostgreSQL uses a partial index only when it sees
+    /// that the index has the rows, and counts on the share of this code.
+    pub(crate) fn is(&mut self, column: &'static str, code: i64) {
+        self.and(&format!("{column} = {code}"));
     }
 
     /// `column` is one of `values`.

@@ -232,7 +232,7 @@ statements! {
     OperationFailureList = "operation_failure_list",
     OperationForget = "operation_forget",
     OperationFailureForget = "operation_failure_forget",
-    DeadScan = "dead_scan",
+    DeadScan = "dead_scan" [common postgres common],
     ScheduleGet = "schedule_get",
     ScheduleList = "schedule_list",
     ScheduleInsert = "schedule_insert",

@@ -1,19 +1,20 @@
-//! How MySQL reads pages of jobs that wait: by their reason, in the order of the page. PostgreSQL decides by its
-//! statistics, and leaves that index out while the room is small.
+//! How servers read pages: MySQL those of jobs that wait, by their reason, in the order of the page (PostgreSQL
+//! decides by its statistics, and leaves that index out while the room is small); PostgreSQL those of jobs that
+//! have ended, by the index that leaves out the completed ones, and dead letters without walking all jobs.
 
 use std::time::Duration;
 
 use windlass::NewJob;
 use windlass_testkit::{Admin, Backend, Harness};
 
-/// The statement of the engine, with the conditions of a page of one reason.
-fn statement(url: &str, [reason, before, limit]: [&str; 3]) -> String {
-    let text = include_str!("../../sql/common/list_delayed.sql");
+const DELAYED: &str = include_str!("../../sql/common/list_delayed.sql");
+const ENDED: &str = include_str!("../../sql/common/list_ended.sql");
+const DEAD: &str = include_str!("../../sql/postgres/dead_scan.sql");
+
+/// A statement of the engine with these conditions.
+fn statement(url: &str, text: &str, filter: &str) -> String {
     let lines = text.lines().filter(|line| !line.starts_with("--")).collect::<Vec<_>>().join(" ");
-    let filter = format!(
-        "and d.reason in ({reason}) and d.job_id < {before} order by d.job_id desc limit {limit}"
-    );
-    lines.replace("{prefix}", &Admin::tables(url)).replace("{filter}", &filter)
+    lines.replace("{prefix}", &Admin::tables(url)).replace("{filter}", filter)
 }
 
 /// Many jobs that are scheduled: those that are tried again lie behind them.
@@ -28,9 +29,46 @@ async fn mysql_reads_a_page_of_retrying_jobs_by_its_index() {
     let Some(t) = Harness::mysql().await else { return };
     fill(&t).await;
     let mut admin = Admin::connect(Backend::Mysql, t.url()).await;
-    let page = statement(t.url(), ["30", "9223372036854775807", "101"]);
+    let filter =
+        "and d.reason = 30 and d.job_id < 9223372036854775807 order by d.job_id desc limit 101";
+    let page = statement(t.url(), DELAYED, filter);
 
     let plan = admin.texts(&format!("explain format=json {page}")).await.join("\n");
 
     assert!(plan.contains("delayed_reason") && !plan.contains("filesort"), "{plan}");
+}
+
+/// The plan of a statement with parameters that the planner does not know, as the engine asks for it.
+async fn plan_of(t: &Harness, statement: &str, params: usize) -> String {
+    let mut admin = Admin::connect(Backend::Postgres, t.url()).await;
+    let types = vec!["bigint"; params].join(", ");
+    let values = vec!["9223372036854775807"; params].join(", ");
+    admin.run(&format!("prepare page ({types}) as {statement}")).await;
+    admin.run("set plan_cache_mode = force_generic_plan").await;
+    for kind in ["seqscan", "hashjoin", "mergejoin", "bitmapscan"] {
+        admin.run(&format!("set enable_{kind} = off")).await;
+    }
+    admin.texts(&format!("explain execute page ({values})")).await.join("\n")
+}
+
+#[tokio::test]
+async fn postgres_reads_a_page_of_jobs_that_failed_by_its_index() {
+    let Some(t) = Harness::postgres().await else { return };
+    fill(&t).await;
+    let filter = "and o.state = 6 and o.job_id < $1 order by o.job_id desc limit $2";
+
+    let plan = plan_of(&t, &statement(t.url(), ENDED, filter), 2).await;
+
+    assert!(plan.contains("state_job_id_idx") && !plan.contains("Sort"), "{plan}");
+}
+
+#[tokio::test]
+async fn postgres_reads_dead_letters_before_their_jobs() {
+    let Some(t) = Harness::postgres().await else { return };
+    fill(&t).await;
+
+    let plan = plan_of(&t, &statement(t.url(), DEAD, ""), 3).await;
+
+    let place = |what: &str| plan.find(what).unwrap_or_else(|| panic!("no {what}: {plan}"));
+    assert!(place("state_job_id_idx") < place("job_kept_pkey") && !plan.contains("Sort"), "{plan}");
 }

@@ -1,12 +1,14 @@
 //! The reference model against the store: random verbs, compared after each step.
 //!
-//! The model (`reference.rs`, `waiting.rs`) knows nothing of rooms, batches or SQL. What it says of a job has to
+//! The model (`reference.rs`, `waiting.rs`, `ticking.rs`) knows nothing of rooms, batches or SQL. What it says of a job has to
 //! be what the store says, and the invariants have to hold at the end of every sequence.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod reference;
+mod scheduling;
 mod steps;
+mod ticking;
 mod waiting;
 
 use std::sync::Arc;

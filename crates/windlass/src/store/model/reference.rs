@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ticking::Ticking;
 use crate::core::{Reason, State};
 use crate::job::{JobId, Timestamp};
 
@@ -118,6 +119,8 @@ pub(super) struct Reference {
     pub(super) workers: Vec<Option<Timestamp>>,
     /// Who holds a slot of which key without a lease, or held one when admission last looked.
     pub(super) reserved: BTreeMap<JobId, usize>,
+    /// Those of [`PLANS`](super::ticking::PLANS).
+    pub(super) schedules: Vec<Ticking>,
 }
 
 /// How an attempt ends in the model.
@@ -135,7 +138,8 @@ impl Reference {
     pub(super) fn new(now: Timestamp) -> Self {
         let (jobs, deleted, workers) = (BTreeMap::new(), Vec::new(), Vec::new());
         let (paused, reserved) = ([None; KINDS.len()], BTreeMap::new());
-        Self { now, jobs, deleted, places: 0, paused, workers, reserved }
+        let schedules = Self::schedules_at(now);
+        Self { now, jobs, deleted, places: 0, paused, workers, reserved, schedules }
     }
 
     pub(super) const fn jobs(&self) -> &BTreeMap<JobId, Job> {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::reference::{
     BACKOFF, End, KEYS, KINDS, LEASE, MAX_ATTEMPTS, MAX_CRASHES, MOST, RETENTION, Reference, Wanted,
 };
+use super::ticking::PLANS;
 use crate::core::{State, settle};
 use crate::job::{
     Backoff, Dependency, Ending, Failure, FailureClass, JobId, Keep, Limit, NewJob, PauseOptions,
@@ -70,6 +71,16 @@ pub(super) enum Step {
         kind: usize,
         seconds: Option<u64>,
     },
+    /// Ticks whose time has come become jobs.
+    Fire,
+    Trigger {
+        schedule: usize,
+    },
+    /// Pauses a schedule for so many seconds or without an end, or none: it goes on.
+    PauseSchedule {
+        schedule: usize,
+        seconds: Option<Option<u64>>,
+    },
     Cancel {
         job: usize,
         force: bool,
@@ -102,10 +113,19 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Expire),
         2 => Just(Step::Prune),
         2 => (0..2usize, prop::option::of(1..60u64)).prop_map(|(kind, seconds)| Step::Pause { kind, seconds }),
+        4 => Just(Step::Fire),
+        1 => (0..PLANS.len()).prop_map(|schedule| Step::Trigger { schedule }),
+        1 => pause_schedule(),
         2 => (some.clone(), any::<bool>()).prop_map(|(job, force)| Step::Cancel { job, force }),
         2 => (some.clone(), any::<bool>()).prop_map(|(job, reset)| Step::Retry { job, reset }),
         1 => (some, any::<bool>()).prop_map(|(job, force)| Step::Delete { job, force }),
     ]
+}
+
+fn pause_schedule() -> impl Strategy<Value = Step> {
+    let seconds = prop_oneof![Just(None), prop::option::of(1..60u64).prop_map(Some),];
+    (0..PLANS.len(), seconds)
+        .prop_map(|(schedule, seconds)| Step::PauseSchedule { schedule, seconds })
 }
 
 fn enqueue() -> impl Strategy<Value = Enqueue> {
@@ -144,9 +164,9 @@ fn end() -> impl Strategy<Value = End> {
 
 /// Does the steps to a store, holding what a worker process would hold.
 pub(super) struct Player {
-    store: Arc<dyn Store>,
-    clock: Clock,
-    namespace: Arc<str>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Clock,
+    pub(super) namespace: Arc<str>,
     workers: Vec<WorkerKey>,
     held: Vec<(usize, Claimed)>,
     old: Vec<(usize, Claimed)>,
@@ -195,6 +215,11 @@ impl Player {
             }
             Step::Prune => self.prune(model).await,
             Step::Pause { kind, seconds } => self.pause(model, *kind, *seconds).await,
+            Step::Fire => self.fire(model).await,
+            Step::Trigger { schedule } => self.trigger(model, *schedule).await,
+            Step::PauseSchedule { schedule, seconds } => {
+                self.pause_schedule(model, *schedule, *seconds).await;
+            }
             Step::Cancel { .. } | Step::Retry { .. } | Step::Delete { .. } => {
                 self.by_hand(model, step).await;
             }
@@ -202,7 +227,7 @@ impl Player {
         model.note_ends();
     }
 
-    /// What has ended is kept for as long as the model says.
+    /// What has ended is kept for as long as the model says; keys have their limit, and there are schedules.
     pub(super) async fn configure(&self) {
         let keep = Some(Keep::For(RETENTION));
         let retention =
@@ -212,6 +237,7 @@ impl Player {
         made.await.unwrap();
         let limit = Limit::concurrency(u32::try_from(MOST).unwrap());
         self.store.put_limit(&self.namespace, "k", limit, None).await.unwrap();
+        self.make_schedules().await;
     }
 
     async fn prune(&mut self, model: &mut Reference) {
@@ -368,7 +394,7 @@ impl Player {
     }
 
     /// What the model says is no longer held becomes material for stale outcomes.
-    fn forget_lost(&mut self, model: &Reference) {
+    pub(super) fn forget_lost(&mut self, model: &Reference) {
         let lost = |(worker, claimed): &mut (usize, Claimed)| {
             model.jobs().get(&claimed.run.job).is_none_or(|job| job.holder != Some(*worker))
         };
@@ -376,7 +402,7 @@ impl Player {
     }
 }
 
-fn new_job(wanted: &Wanted) -> NewJob {
+pub(super) fn new_job(wanted: &Wanted) -> NewJob {
     let mut job = NewJob::new(KINDS[wanted.kind], "1")
         .priority(Priority::new(wanted.priority).unwrap())
         .max_attempts(MAX_ATTEMPTS)

@@ -40,7 +40,8 @@ const SCHEMA_BYTES_MAX: usize = 40;
 /// between nothing and millions of rows within seconds, and statistics lie about them.
 const PINNED: &str = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off; \
      set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off; \
-     set jit = off; set lock_timeout = '5s'; set idle_in_transaction_session_timeout = '60s'";
+     set jit = off; set max_parallel_workers_per_gather = 0; set lock_timeout = '5s'; \
+     set idle_in_transaction_session_timeout = '60s'";
 
 /// A PostgreSQL server and how to reach it.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 use super::session::{Mode, Server, Session, Trouble};
-use crate::runtime::{Patience, Tasks, at_most, rest};
+use crate::runtime::{Patience, Tasks, at_most, caught, rest};
 use crate::store::Shared;
 use crate::store::driver::{Tx as _, Verb, Waits};
 use crate::store::effects::{Effects, News};
@@ -59,17 +59,22 @@ impl<S: Server> Lane<S> {
         let (calls, queue) = mpsc::channel(CALLS_MAX + 1);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..connections {
-            let runner = Runner {
-                server: Arc::clone(server),
-                mode,
-                session: None,
-                queue: Arc::clone(&queue),
-                shared: Arc::clone(shared),
-                is_committing: false,
-                in_doubt: false,
-                silences: 0,
-            };
-            tasks.spawn(runner.run());
+            let (server, queue, shared) =
+                (Arc::clone(server), Arc::clone(&queue), Arc::clone(shared));
+            // A stop comes through the queue, behind the calls that are in it.
+            tasks.supervise("lane", move |_| {
+                let runner = Runner {
+                    server: Arc::clone(&server),
+                    mode,
+                    session: None,
+                    queue: Arc::clone(&queue),
+                    shared: Arc::clone(&shared),
+                    is_committing: false,
+                    in_doubt: false,
+                    silences: 0,
+                };
+                runner.run()
+            });
         }
         Self { calls, room: Arc::new(Semaphore::new(CALLS_MAX)), connections }
     }
@@ -79,7 +84,15 @@ impl<S: Server> Lane<S> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Error::Closed)?;
         let (call, reply) = VerbCall::new(verb, room);
         self.calls.send(Message::Call(Box::new(call))).await.map_err(|_| Error::Closed)?;
-        reply.await.map_err(|_| Error::Closed)?
+        reply.await.unwrap_or_else(|_| Err(self.unanswered()))
+    }
+
+    /// Why nobody answers a call: there is no more of the lane, or a defect ended its runner.
+    fn unanswered(&self) -> Error {
+        if self.room.is_closed() {
+            return Error::Closed;
+        }
+        Error::unavailable("a defect ended the call; nobody knows whether it took effect")
     }
 
     /// Finishes what is queued, refuses more and closes the connections.
@@ -221,16 +234,23 @@ impl<S: Server> Runner<S> {
     async fn attempt(&mut self, group: &mut Group<S::Session>) -> Verdict {
         self.is_committing = false;
         let limit = patience_with(group, self.silences);
-        match at_most(limit, self.transaction(group)).await {
-            Some(verdict) => verdict,
-            None => {
-                // Half-way through something: this connection cannot be used any more.
-                self.session = None;
-                self.silences += 1;
-                let seconds = limit.as_secs();
-                let error = Error::unavailable(format!("no answer for {seconds} s"));
-                if self.is_committing { Verdict::InDoubt(error) } else { Verdict::Lost(error) }
-            }
+        let verdict = at_most(limit, caught(self.transaction(group))).await;
+        if let Some(Ok(verdict)) = verdict {
+            return verdict;
+        }
+        // Half-way through something: this connection cannot be used any more.
+        self.session = None;
+        let has_panicked = verdict.is_some();
+        let error = if has_panicked {
+            Error::bug("a call panicked")
+        } else {
+            self.silences += 1;
+            Error::unavailable(format!("no answer for {} s", limit.as_secs()))
+        };
+        match (self.is_committing, has_panicked) {
+            (true, _) => Verdict::InDoubt(error),
+            (false, true) => Verdict::Spoiled(error),
+            (false, false) => Verdict::Lost(error),
         }
     }
 

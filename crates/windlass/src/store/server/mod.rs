@@ -3,7 +3,7 @@
 
 mod lane;
 #[cfg(test)]
-mod refused_commit;
+mod pretended;
 mod session;
 mod watch;
 

@@ -260,13 +260,13 @@ fn sources(query: &ListQuery) -> Vec<(Sql, ListFilter)> {
                 let reasons = Reason::ALL.iter().filter(|reason| reason.is_waiting());
                 for reason in reasons.filter(|reason| reason.waiting_state() == *state) {
                     let mut filter = ListFilter::over("d.job_id");
-                    filter.one_of("d.reason", [reason.code()]);
+                    filter.is("d.reason", reason.code());
                     sources.push((Sql::ListDelayed, filter));
                 }
             }
             State::Completed | State::Failed | State::DeadLetter | State::Cancelled => {
                 let mut filter = ListFilter::over("o.job_id");
-                filter.one_of("o.state", [state.code()]);
+                filter.is("o.state", state.code());
                 sources.push((Sql::ListEnded, filter));
             }
         }

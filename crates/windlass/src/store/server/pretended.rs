@@ -1,4 +1,5 @@
-//! A server whose commits are refused: nobody is told of success.
+//! Lanes over a server that is only pretended: nobody is told of a success that was none, and a call
+//! that panics takes nobody with it.
 
 use std::sync::Arc;
 
@@ -12,12 +13,17 @@ use crate::store::list::ListFilter;
 use crate::store::statements::Sql;
 use crate::store::within::Dialect;
 
-/// A server whose commits are refused.
-struct Refusing;
+/// A server whose commits are refused, or are not.
+struct Pretended {
+    commits: bool,
+}
 
-struct NoCommit(Effects);
+struct Pretence {
+    effects: Effects,
+    commits: bool,
+}
 
-impl Tx for NoCommit {
+impl Tx for Pretence {
     async fn query(&mut self, _: Sql, _: &[Param<'_>]) -> Result<Rows, Error> {
         Ok(Rows::default())
     }
@@ -39,11 +45,11 @@ impl Tx for NoCommit {
     }
 
     fn effects(&mut self) -> &mut Effects {
-        &mut self.0
+        &mut self.effects
     }
 }
 
-impl Session for NoCommit {
+impl Session for Pretence {
     fn begin_nothing(&mut self) {}
 
     async fn begin(&mut self, _: usize) -> Result<(), Error> {
@@ -51,7 +57,10 @@ impl Session for NoCommit {
     }
 
     async fn commit(&mut self) -> Result<Effects, Error> {
-        Err(Error::unavailable("commit refused"))
+        match self.commits {
+            true => Ok(std::mem::take(&mut self.effects)),
+            false => Err(Error::unavailable("commit refused")),
+        }
     }
 
     async fn roll_back(&mut self) {}
@@ -67,11 +76,11 @@ impl Session for NoCommit {
     async fn close(self) {}
 }
 
-impl Server for Refusing {
-    type Session = NoCommit;
+impl Server for Pretended {
+    type Session = Pretence;
 
-    async fn connect(&self, _: Mode) -> Result<NoCommit, Error> {
-        Ok(NoCommit(Effects::default()))
+    async fn connect(&self, _: Mode) -> Result<Pretence, Error> {
+        Ok(Pretence { effects: Effects::default(), commits: self.commits })
     }
 
     fn dialect(&self) -> Dialect {
@@ -100,14 +109,43 @@ impl Verb for Fine {
     }
 }
 
+/// Has a defect.
+struct Panicking;
+
+impl Verb for Panicking {
+    type Reply = ();
+
+    async fn run<T: Tx>(&self, _: &mut T) -> Result<(), Error> {
+        panic!("a defect, as the test wants it")
+    }
+}
+
+fn lane(commits: bool) -> Lane<Pretended> {
+    let (server, shared, tasks) =
+        (Arc::new(Pretended { commits }), Arc::default(), Tasks::default());
+    Lane::start(&server, Mode::Write, 1, &shared, &tasks)
+}
+
 #[tokio::test]
 async fn a_refused_commit_is_never_answered_with_success() {
-    let (server, shared, tasks) = (Arc::new(Refusing), Arc::default(), Tasks::default());
-    let lane = Lane::start(&server, Mode::Write, 1, &shared, &tasks);
+    let lane = lane(false);
 
     let (one, other) = tokio::join!(lane.run(Fine), lane.run(Fine));
 
     for answer in [one, other] {
         assert!(answer.is_err_and(|error| error.to_string().contains("commit refused")));
     }
+}
+
+#[tokio::test]
+async fn a_call_that_panics_takes_nobody_with_it() {
+    let lane = lane(true);
+
+    let (before, defect, after) = tokio::join!(lane.run(Fine), lane.run(Panicking), lane.run(Fine));
+
+    assert!(defect.is_err_and(|error| error.to_string().contains("panicked")));
+    assert!(before.is_ok() && after.is_ok());
+    lane.run(Fine).await.unwrap();
+    lane.stop().await;
+    assert!(matches!(lane.run(Fine).await, Err(Error::Closed)));
 }
