@@ -7,7 +7,7 @@ use windlass_servers::Kind;
 use crate::Failure;
 use crate::cargo::{Env, cargo, cargo_with_env, has_subcommand};
 use crate::db::with_servers;
-use crate::{bench, commands, e2e, sabotage, schemathesis, tidy};
+use crate::{bench, commands, e2e, sabotage, schemathesis, tidy, versions};
 
 /// Enough kills to meet every named crash point more than once, and still a minute or so.
 const TORTURE_CYCLES: &str = "50";
@@ -52,6 +52,7 @@ const FULL_STEPS: &[Step] = &[
     ("schemathesis", |_| schemathesis::run(&[])),
     ("browser, all of it", |_| e2e::run(&[])),
     ("pooled", commands::pooled),
+    ("versions", |_| versions::run()),
     ("idle", idle),
     ("sabotage", sabotage::run_with),
     ("bench", |_| bench::run(&[])),

@@ -15,6 +15,7 @@ mod peers;
 mod sabotage;
 mod schemathesis;
 mod tidy;
+mod versions;
 
 use std::fmt;
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ usage: cargo xtask COMMAND [ARGS]
   torture [ARGS]      kill -9 producers and workers over and over and reconcile their journals;
                       --database sqlite|postgres|mysql, --nodes N, --defaults (docs/testing.md)
   schemathesis [ARGS] requests made of the description of the API, against a server; ARGS go to the tool
+  versions            the tests of PostgreSQL on the oldest and newest version, fetched from npm
   sabotage            switch on named defects and expect the tests to catch each
   db up [--disk] [KIND..]
                       start private servers for the tests (postgres, mariadb; pgbouncer when named)
@@ -88,6 +90,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "e2e" => e2e::run(rest),
         "torture" => commands::torture(rest, &cargo::Env::new()),
         "sabotage" => sabotage::run(rest),
+        "versions" if rest.is_empty() => versions::run(),
         "schemathesis" => schemathesis::run(rest),
         "db" => db::run(rest),
         "help" | "-h" | "--help" => {

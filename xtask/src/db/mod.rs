@@ -119,6 +119,10 @@ fn stop_abandoned() -> Result<(), Failure> {
 }
 
 fn known_url(kind: Kind, on_disk: bool) -> Option<String> {
+    // Whoever says which PostgreSQL to take wants that one.
+    if kind != Kind::MariaDb && std::env::var_os("WINDLASS_POSTGRES_BIN").is_some() {
+        return None;
+    }
     let given = std::env::var(kind.variable()).ok().filter(|url| !url.is_empty());
     given.or_else(|| Some(shared_server(kind, on_disk)?.url()))
 }

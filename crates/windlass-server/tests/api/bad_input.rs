@@ -61,6 +61,7 @@ async fn bodies_that_are_not_json_are_refused() {
         let reply = api.send("POST", "/api/v1/jobs", &[], body).await;
 
         reply.problem(400, "invalid_request");
+        assert_eq!(reply.text().contains("the body is empty"), body.is_empty(), "{}", reply.text());
     }
     api.post("/api/v1/jobs", "{}").await.problem(400, "validation_error");
     api.post("/api/v1/jobs", "[]").await.problem(422, "validation_error");

@@ -79,8 +79,11 @@ impl From<&Refusal> for RefusedObject {
 /// The body of a request as one JSON value.
 ///
 /// # Errors
-/// [`Refusal::Unreadable`] when it is not JSON.
+/// [`Refusal::Unreadable`] when it is not JSON, or not there.
 pub fn document(body: &[u8]) -> Result<&RawValue, Refusal> {
+    if body.trim_ascii().is_empty() {
+        return Err(Refusal::Unreadable("the body is empty, and JSON is expected".to_owned()));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Refusal::Unreadable(format!("the body is not JSON: {error}")))
 }

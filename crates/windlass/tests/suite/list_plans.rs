@@ -1,6 +1,6 @@
 //! How servers read pages: MySQL those of jobs that wait, by their reason, in the order of the page (PostgreSQL
 //! decides by its statistics, and leaves that index out while the room is small); PostgreSQL those of jobs that
-//! have ended, by the index that leaves out the completed ones, and dead letters without walking all jobs.
+//! have failed, by the index that leaves out the completed ones.
 
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use windlass_testkit::{Admin, Backend, Harness};
 
 const DELAYED: &str = include_str!("../../sql/common/list_delayed.sql");
 const ENDED: &str = include_str!("../../sql/common/list_ended.sql");
-const DEAD: &str = include_str!("../../sql/postgres/dead_scan.sql");
 
 /// A statement of the engine with these conditions.
 fn statement(url: &str, text: &str, filter: &str) -> String {
@@ -60,15 +59,4 @@ async fn postgres_reads_a_page_of_jobs_that_failed_by_its_index() {
     let plan = plan_of(&t, &statement(t.url(), ENDED, filter), 2).await;
 
     assert!(plan.contains("state_job_id_idx") && !plan.contains("Sort"), "{plan}");
-}
-
-#[tokio::test]
-async fn postgres_reads_dead_letters_before_their_jobs() {
-    let Some(t) = Harness::postgres().await else { return };
-    fill(&t).await;
-
-    let plan = plan_of(&t, &statement(t.url(), DEAD, ""), 3).await;
-
-    let place = |what: &str| plan.find(what).unwrap_or_else(|| panic!("no {what}: {plan}"));
-    assert!(place("state_job_id_idx") < place("job_kept_pkey") && !plan.contains("Sort"), "{plan}");
 }
