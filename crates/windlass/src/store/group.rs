@@ -17,6 +17,9 @@ pub(crate) const CALLS_MAX: usize = 4096;
 pub(crate) const GROUP_CALLS_MAX: usize = 512;
 pub(crate) const GROUP_ROWS_MAX: usize = 20_000;
 
+/// The weight of a call that looks at everything there is, for as long as that takes.
+pub(crate) const EVERYTHING: usize = usize::MAX;
+
 /// A boxed step of a call.
 pub(crate) type Step<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

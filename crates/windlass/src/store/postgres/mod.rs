@@ -43,6 +43,11 @@ const PINNED: &str = "set plan_cache_mode = force_generic_plan; set enable_seqsc
      set jit = off; set max_parallel_workers_per_gather = 0; set lock_timeout = '5s'; \
      set idle_in_transaction_session_timeout = '60s'";
 
+/// Pages of many jobs walk an index and stop: no statistics may talk a plan into reading a table and sorting it.
+const READING: &str = "set enable_seqscan = off; set enable_mergejoin = off; set enable_bitmapscan = off; \
+     set jit = off; set max_parallel_workers_per_gather = 0; \
+     set idle_in_transaction_session_timeout = '60s'";
+
 /// A PostgreSQL server and how to reach it.
 #[derive(Debug)]
 pub(crate) struct Postgres {
@@ -189,7 +194,7 @@ fn begin(mode: Mode, pooled: bool) -> sqlx::SqlStr {
 const fn settings(mode: Mode) -> &'static str {
     match mode {
         Mode::Write => PINNED,
-        Mode::Read => "set jit = off; set idle_in_transaction_session_timeout = '60s'",
+        Mode::Read => READING,
     }
 }
 

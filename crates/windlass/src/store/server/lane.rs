@@ -17,7 +17,7 @@ use crate::store::Shared;
 use crate::store::driver::{Tx as _, Verb, Waits};
 use crate::store::effects::{Effects, News};
 use crate::store::group::{
-    CALLS_MAX, Call, GROUP_CALLS_MAX, GROUP_ROWS_MAX, Message, VerbCall, answer_all,
+    CALLS_MAX, Call, EVERYTHING, GROUP_CALLS_MAX, GROUP_ROWS_MAX, Message, VerbCall, answer_all,
 };
 use crate::{Error, crash_point};
 
@@ -31,6 +31,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 const PER_ROW: Duration = Duration::from_millis(10);
 const TRANSACTION_MAX: Duration = Duration::from_secs(30);
+
+/// How long a call may take that looks at everything ([`EVERYTHING`]).
+const EVERYTHING_MAX: Duration = Duration::from_secs(3600);
 
 /// Repetitions after deadlocks and moved rows.
 const TRIES_MAX: u32 = 8;
@@ -373,8 +376,15 @@ impl<S: Server> Runner<S> {
 /// How long a transaction of these calls may take.
 fn patience_with<T>(group: &Group<T>, silences: u32) -> Duration {
     let waits = group.iter().any(|call| call.waits() != Waits::Nothing);
-    let lock = if waits { LOCK_WAIT } else { Duration::ZERO };
     let rows = group.iter().map(|call| call.weight()).fold(0, usize::saturating_add);
+    patience(rows, waits, silences)
+}
+
+fn patience(rows: usize, waits: bool, silences: u32) -> Duration {
+    if rows == EVERYTHING {
+        return EVERYTHING_MAX;
+    }
+    let lock = if waits { LOCK_WAIT } else { Duration::ZERO };
     let rows = u32::try_from(rows).unwrap_or(u32::MAX);
     let once = SILENCE_MAX + lock + PER_ROW.saturating_mul(rows);
     once.saturating_mul(1 << silences.min(3)).min(TRANSACTION_MAX)
@@ -420,5 +430,18 @@ async fn next<T>(queue: &Queue<T>, mode: Mode) -> (Group<T>, Option<oneshot::Sen
             Ok(more) => message = Some(more),
             Err(_) => return (group, None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_looks_at_everything_has_more_than_half_a_minute() {
+        assert_eq!(patience(1, false, 0), SILENCE_MAX + PER_ROW);
+        assert_eq!(patience(1, true, 1), 2 * (SILENCE_MAX + LOCK_WAIT + PER_ROW));
+        assert_eq!(patience(EVERYTHING - 1, false, 0), TRANSACTION_MAX);
+        assert_eq!(patience(EVERYTHING, false, 0), EVERYTHING_MAX);
     }
 }

@@ -8,6 +8,7 @@ use crate::core::{Reason, State};
 use crate::store::Shared;
 use crate::store::driver::{Param, Tx, Verb};
 use crate::store::effects::Measure;
+use crate::store::group::EVERYTHING;
 use crate::store::line::{Rule, rule};
 use crate::store::statements::Sql;
 use crate::{Error, Timestamp};
@@ -28,9 +29,8 @@ pub(crate) struct Verify {
 impl Verb for Verify {
     type Reply = Vec<String>;
 
-    /// It looks at everything.
     fn weight(&self) -> usize {
-        usize::MAX
+        EVERYTHING
     }
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<Vec<String>, Error> {
