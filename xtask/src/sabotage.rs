@@ -23,6 +23,10 @@ pub(crate) const DEFECTS: &[(&str, &str)] = &[
     ("dead_worker_claims", ""),
     ("priority_ignored", ""),
     ("idempotency_forgotten", ""),
+    ("limit_ignored", ""),
+    ("parent_ignored", ""),
+    ("overlap_ignored", ""),
+    ("catch_up_ignored", ""),
     ("commit_skipped", "model"),
 ];
 

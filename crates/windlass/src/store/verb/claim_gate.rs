@@ -11,13 +11,13 @@ use super::admit_books::{put_slot, take_slot};
 use super::claim::{Taken, read_bodies};
 use super::enter::{Entry, THROTTLED_WIDTH};
 use super::job_part::JobPart;
-use crate::Error;
 use crate::job::Timestamp;
 use crate::store::catalog::Pair;
 use crate::store::driver::{Batch, Tx};
 use crate::store::line::{Held, NEW, Rule, place, rule};
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
+use crate::{Error, sabotage};
 
 /// Jobs that are looked at in one go once some had to wait: whole lots of a key that is full.
 pub(super) const LOT: usize = 500;
@@ -184,9 +184,9 @@ impl Gate {
         let most = match rule(line, settings) {
             Rule::Slots { held: Held::Life, .. } if own.is_some() => return Verdict::Run(None),
             Rule::Slots { held: Held::Life, .. } => return Verdict::Ask,
-            Rule::Slots { most: Some(most), .. } => most,
+            Rule::Slots { most: Some(most), .. } if !sabotage::on("limit_ignored") => most,
             // Where there is no limit the number is the job.
-            Rule::Slots { most: None, .. } | Rule::Open | Rule::Rate(_) => {
+            Rule::Slots { .. } | Rule::Open | Rule::Rate(_) => {
                 return Verdict::Run(Some(job));
             }
         };
