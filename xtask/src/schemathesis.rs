@@ -39,8 +39,14 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     };
     cargo(&["build", "-q", "-p", "windlass-cli"], &[])?;
     let address = free_address()?;
-    let server = Server(serve(&address)?);
+    let key_file = folder().join("key");
+    // One of an earlier run belongs to a database that has gone.
+    drop(std::fs::remove_file(&key_file));
+    let server = Server(serve(&address, &key_file)?);
     wait_until_ready(&address)?;
+    let read = std::fs::read_to_string(&key_file);
+    let key =
+        read.map_err(|error| Failure::Failed(format!("cannot read {key_file:?}: {error}")))?;
     let description = format!("http://{address}/api/v1/openapi.json");
     let hooks = folder().join("hooks.py");
     let written = std::fs::write(&hooks, HOOKS);
@@ -50,6 +56,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     command.args(["run", &description, "--checks", CHECKS, "--phases", "examples,coverage"]);
     // Waits last as long as they are asked to, which the tool takes for an outage.
     command.args(["--exclude-path-regex", "(/wait|/v1/events|/ticker/next)$"]);
+    command.args(["--header", &format!("Authorization: Bearer {}", key.trim())]);
     command.args(["--seed", "1", "--no-color"]).args(args).current_dir(folder());
     let status = command.status();
     drop(server);
@@ -100,9 +107,12 @@ fn free_address() -> Result<String, Failure> {
         .map_err(|error| Failure::Failed(format!("there is no free port: {error}")))
 }
 
-fn serve(address: &str) -> Result<Child, Failure> {
+/// It has a key, because the tool makes some and is an outsider from then on; and no worker, because the
+/// tool finds it and has it terminated, and the server with it.
+fn serve(address: &str, key_file: &Path) -> Result<Child, Failure> {
     let mut command = Command::new(root().join("target/debug/windlass"));
-    command.args(["serve", "--http", address, "--database", "memory:"]).stdout(Stdio::null());
+    command.args(["serve", "--http", address, "--database", "memory:", "--api-only"]);
+    command.arg("--bootstrap-key-file").arg(key_file).stdout(Stdio::null());
     command
         .stderr(Stdio::null())
         .spawn()

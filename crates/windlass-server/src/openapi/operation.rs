@@ -12,8 +12,13 @@ const ANYWHERE: [u16; 6] = [400, 401, 403, 429, 500, 503];
 const WITH_BODY: [u16; 3] = [413, 415, 422];
 
 /// Paths that are about no namespace, and begin so.
-const EVERYWHERE: [&str; 4] =
-    ["/api/v1/openapi.json", "/api/v1/namespaces", "/api/v1/schedules/preview", "/api/v1/keys"];
+const EVERYWHERE: [&str; 5] = [
+    "/api/v1/openapi.json",
+    "/api/v1/namespace",
+    "/api/namespace",
+    "/api/v1/schedules/preview",
+    "/api/v1/keys",
+];
 
 /// A method of a path.
 #[derive(Default)]
