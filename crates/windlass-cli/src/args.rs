@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, RangedI64ValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use windlass::{BatchId, JobId, Priority, ServerAccess, State, Timestamp, WorkflowId};
+use windlass::{
+    ATTEMPTS_MAX, BatchId, JobId, Priority, ServerAccess, State, Timestamp, WorkflowId, check_name,
+};
 
 use crate::exit::Failure;
 use crate::output::Format;
@@ -313,6 +315,17 @@ pub(crate) fn job_id(text: &str) -> Result<JobId, String> {
 /// Reads a priority by name or number.
 pub(crate) fn priority(text: &str) -> Result<Priority, String> {
     text.parse()
+}
+
+/// Reads a number of attempts.
+pub(crate) fn attempts() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(ATTEMPTS_MAX))
+}
+
+/// Reads the name of a queue.
+pub(crate) fn queue(name: &str) -> Result<String, String> {
+    check_name(name).map_err(|why| format!("the name of a queue {why}"))?;
+    Ok(name.to_owned())
 }
 
 /// Reads `key=value`.

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 use windlass::{JobId, Priority, Timestamp};
 
-use crate::args::{ClientArgs, job_id, pair, priority};
+use crate::args::{ClientArgs, attempts, job_id, pair, priority};
 use crate::client::{EditRequest, Payload, Target};
 use crate::cmd::bulk::{self, BulkArgs};
 use crate::cmd::jobs::each;
@@ -36,7 +36,7 @@ pub(crate) struct EditArgs {
     priority: Option<Priority>,
 
     /// Attempts before it becomes a dead letter
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = attempts())]
     max_attempts: Option<u32>,
 
     /// Run no earlier than this instant; one in the past means at once

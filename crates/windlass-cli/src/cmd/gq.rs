@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use windlass::{Priority, ServerAccess, State, format_duration};
 
-use crate::args::{FilterArgs, ca_file_of_environment, duration, job_id, pair, priority};
+use crate::args::{FilterArgs, attempts, ca_file_of_environment, duration, job_id, pair, priority};
 use crate::client::{JobRequest, ListRequest, Payload, Target};
 use crate::exit::Failure;
 use crate::output::{self, Format, Object};
@@ -110,7 +110,7 @@ struct GqSubmitArgs {
     timeout: String,
 
     /// Attempts before it becomes a dead letter
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = attempts())]
     max_attempts: u32,
 
     /// Same key, same job
@@ -285,5 +285,5 @@ fn one(job: &Object) -> Result<(), Failure> {
 }
 
 fn counts(stats: &Object) -> Result<(), Failure> {
-    output::document(Format::Table, stats)
+    output::stats(Format::Table, stats)
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use windlass::{CatchUp, Overlap, Priority, Timestamp, format_duration};
 
-use crate::args::{ClientArgs, duration, pair, priority};
+use crate::args::{ClientArgs, attempts, duration, pair, priority};
 use crate::client::Payload;
 use crate::exit::{Exit, Failure};
 
@@ -79,7 +79,7 @@ pub(super) struct SettingsArgs {
     timeout: Option<Duration>,
 
     /// Attempts before a job becomes a dead letter [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = attempts())]
     max_attempts: Option<u32>,
 
     /// A job that has not started for this long fails

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use windlass::{Queue, QueueBuilder, RunningUpkeep, RunningWorker, Worker, format_duration};
 use windlass_server::{Observer, Server, Traces};
 
-use crate::args::{database, duration, redacted};
+use crate::args::{database, duration, queue, redacted};
 use crate::config::Declared;
 use crate::demo;
 use crate::exit::{Exit, Failure};
@@ -71,7 +71,7 @@ pub(crate) struct ServeArgs {
     workers: u16,
 
     /// Queues this process works on, in this order of preference [default: all]
-    #[arg(long, value_name = "QUEUES", env = "WINDLASS_QUEUES", value_delimiter = ',')]
+    #[arg(long, value_name = "QUEUES", env = "WINDLASS_QUEUES", value_delimiter = ',', value_parser = queue)]
     queues: Vec<String>,
 
     /// How long a stop waits for running jobs before it cancels them and gives them back

@@ -41,7 +41,7 @@ async fn show(target: &Target, args: &StatsArgs) -> Result<(), Failure> {
             tokio::time::sleep(args.every).await;
             output::line("")?;
         }
-        output::document(args.client.output, &target.stats().await?)?;
+        output::stats(args.client.output, &target.stats().await?)?;
     }
     Ok(())
 }

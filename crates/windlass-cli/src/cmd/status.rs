@@ -41,7 +41,7 @@ async fn show(target: &Target, args: StatusArgs) -> Result<(), Failure> {
         return output::job(format, &target.get(id).await?);
     }
     if args.stats {
-        return output::document(format, &target.stats().await?);
+        return output::stats(format, &target.stats().await?);
     }
     let request =
         ListRequest { filter: args.filter, limit: Some(LATEST), ..ListRequest::default() };

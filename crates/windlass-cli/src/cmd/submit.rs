@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use windlass::{BatchId, JobId, Priority, Timestamp, format_duration};
 
-use crate::args::{ClientArgs, When, duration, pair, priority, when};
+use crate::args::{ClientArgs, When, attempts, duration, pair, priority, when};
 use crate::client::{JobRequest, Missing, Payload, Target};
 use crate::cmd::follow::follow;
 use crate::cmd::wait::wait_for;
@@ -55,7 +55,7 @@ pub(crate) struct SubmitArgs {
     start_by: Option<When>,
 
     /// Attempts before it becomes a dead letter [default: 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = attempts())]
     max_attempts: Option<u32>,
 
     /// Same key, same job: submitting it again returns the first one

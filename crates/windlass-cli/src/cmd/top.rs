@@ -4,12 +4,12 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::Args;
-use windlass::{Clock, State, format_duration};
+use windlass::{Clock, State};
 
 use crate::args::{ClientArgs, FilterArgs, duration};
 use crate::client::{ListRequest, Missing, Target};
 use crate::exit::Failure;
-use crate::output::{self, Format, Object, Table};
+use crate::output::{self, Format, Table};
 
 /// Running jobs that are shown.
 const RUNNING_MAX: usize = 15;
@@ -64,9 +64,9 @@ async fn page(target: &Target) -> Result<String, Failure> {
     let running = target.list(&request).await?;
     let mut counts = Table::without_header();
     for (name, members) in [("queue", "jobs"), ("rates", "rates"), ("workers", "workers")] {
-        let Some(section) = section(&stats, name) else { continue };
+        let Some(section) = stats.object(name) else { continue };
         let cells = section.members().iter().filter(|(name, _)| name != "timestamp");
-        let cells = cells.map(|(name, _)| (name.clone(), figure(name, section.text(name))));
+        let cells = cells.map(|(name, _)| (name.clone(), output::figure(name, section.text(name))));
         let cells = cells.filter(|(_, value)| !matches!(value.as_str(), "0" | "" | "[]" | "0.0"));
         let shown: Vec<String> = cells.map(|(name, value)| format!("{name} {value}")).collect();
         counts.row([members.to_owned(), shown.join("  ")]);
@@ -87,47 +87,4 @@ async fn page(target: &Target) -> Result<String, Failure> {
     }
     let now = Clock::system().now();
     Ok(format!("windlass top  {now}\n\n{counts}\n{jobs}"))
-}
-
-/// A figure as people read it; times come in nanoseconds.
-fn figure(name: &str, value: String) -> String {
-    if let (true, Ok(rate)) = (name.ends_with("_per_second"), value.parse::<f64>()) {
-        return format!("{rate:.1}");
-    }
-    match value.parse() {
-        Ok(nanos) if nanos > 0 && (name.ends_with("_time") || name == "uptime") => {
-            let span = Duration::from_nanos(nanos);
-            match (span.as_secs(), span.as_millis()) {
-                (0, 0) => format!("{}us", span.as_micros()),
-                (0, _) => format_duration(span),
-                (seconds, _) => format_duration(Duration::from_secs(seconds)),
-            }
-        }
-        _ => value,
-    }
-}
-
-fn section(whole: &Object, name: &str) -> Option<Object> {
-    let members = whole.members();
-    let (_, value) = members.iter().find(|(known, _)| known == name)?;
-    Object::parse(value.get().to_owned()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_are_for_people() {
-        for (name, value, shown) in [
-            ("uptime", "58228252457", "58s"),
-            ("avg_processing_time", "153000", "153us"),
-            ("max_processing_time", "304000000", "304ms"),
-            ("max_processing_time", "0", "0"),
-            ("enqueued_per_second", "0.06827244074378415", "0.1"),
-            ("completed", "3", "3"),
-        ] {
-            assert_eq!(figure(name, value.to_owned()), shown, "{name}");
-        }
-    }
 }

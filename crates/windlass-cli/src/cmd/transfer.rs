@@ -3,7 +3,7 @@
 //! Format 1: a line that says what it is, a line per queue, schedule and job, and a last line with their numbers, so that a file
 //! that broke off is known.
 
-use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Write};
+use std::io::{BufRead, BufReader, BufWriter, ErrorKind, Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -21,6 +21,9 @@ const FORMAT: u64 = 1;
 /// Lines that are read at a time, and bytes of them.
 const LINES_MAX: usize = 100;
 const BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of one line: a job with its payload, its result and all that its steps kept is well below.
+const LINE_MAX: u64 = 256 << 20;
 
 /// Reasons of refusals that are shown one by one.
 const SHOWN_MAX: usize = 20;
@@ -101,7 +104,10 @@ impl Tally {
 pub(crate) async fn export(args: &ExportArgs) -> Result<(), Failure> {
     refuse_missing(&args.place.database)?;
     let queue = open(&args.place).await?;
-    let done = write(&queue, args).await;
+    let done = match out(&args.file) {
+        Ok(out) => write(&queue, args, out).await.inspect_err(|_| remove(&args.file)),
+        Err(failure) => Err(failure),
+    };
     queue.close().await;
     let jobs = done?;
     let from = redacted(&args.place.database);
@@ -113,14 +119,27 @@ async fn open(place: &PlaceArgs) -> Result<Queue, Failure> {
     Ok(Queue::builder().namespace(&place.namespace).open(&place.database).await?)
 }
 
-async fn write(queue: &Queue, args: &ExportArgs) -> Result<u64, Failure> {
+/// Where an export goes.
+fn out(file: &Path) -> Result<Box<dyn Write>, Failure> {
+    if file == Path::new("-") {
+        return Ok(Box::new(std::io::stdout()));
+    }
+    let made = std::fs::File::options().write(true).create_new(true).open(file);
+    Ok(Box::new(made.map_err(|error| not_made(file, &error))?))
+}
+
+/// Half an export helps nobody, and would be in the way of the next.
+fn remove(file: &Path) {
+    if file == Path::new("-") {
+        return;
+    }
+    if let Err(error) = std::fs::remove_file(file) {
+        output::say(&format!("cannot remove the unfinished {}: {error}", file.display()));
+    }
+}
+
+async fn write(queue: &Queue, args: &ExportArgs, out: Box<dyn Write>) -> Result<u64, Failure> {
     let settings = queue.export_settings().await?;
-    let out: Box<dyn Write> = if args.file == Path::new("-") {
-        Box::new(std::io::stdout())
-    } else {
-        let file = std::fs::File::options().write(true).create_new(true).open(&args.file);
-        Box::new(file.map_err(|error| not_made(&args.file, &error))?)
-    };
     let mut out = BufWriter::new(out);
     let mut line = |text: &str| writeln!(out, "{text}").map_err(|error| broken(&args.file, &error));
     let now = Clock::system().now();
@@ -191,7 +210,10 @@ impl Lines<'_> {
     fn next(&mut self) -> Result<Option<String>, Failure> {
         let mut line = String::new();
         self.number += 1;
-        match self.input.read_line(&mut line) {
+        match self.input.by_ref().take(LINE_MAX).read_line(&mut line) {
+            Ok(read) if read as u64 == LINE_MAX => {
+                Err(self.wrong("this is no line of an export: it is longer than 256 MiB"))
+            }
             Ok(read) => Ok((read > 0).then_some(line)),
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 Err(self.wrong("this is no line of an export: it is not UTF-8 text"))

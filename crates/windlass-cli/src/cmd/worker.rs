@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use windlass::{Error, Queue, RunningWorker, Worker};
 
-use crate::args::{ClientArgs, duration};
+use crate::args::{ClientArgs, duration, queue};
 use crate::client::{Missing, Target};
 use crate::exec;
 use crate::exit::{Exit, Failure};
@@ -37,7 +37,7 @@ enum WorkerCommand {
 #[derive(Debug, Args)]
 struct RunArgs {
     /// The queue to work on; repeat it for several, in this order of preference
-    #[arg(long, value_name = "QUEUE", required = true)]
+    #[arg(long, value_name = "QUEUE", required = true, value_parser = queue)]
     queue: Vec<String>,
 
     /// Jobs of this type only; repeat it for any of several [default: all]

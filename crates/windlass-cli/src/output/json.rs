@@ -40,6 +40,11 @@ impl Object {
         items.into_iter().map(|item| Self::parse(item.get().to_owned())).collect()
     }
 
+    /// A member that is an object.
+    pub(crate) fn object(&self, name: &str) -> Option<Self> {
+        Self::parse(self.get(name)?.get().to_owned()).ok()
+    }
+
     /// On one line.
     pub(crate) fn compact(&self) -> String {
         spaced(&self.text, false)

@@ -3,6 +3,7 @@
 //! Invariant: a reader that went away (`| head`) is not an error, and job data never reaches a
 //! terminal with its control characters.
 
+mod figures;
 mod json;
 pub(crate) mod sink;
 mod table;
@@ -13,6 +14,7 @@ use std::io::{self, ErrorKind, Write};
 use clap::ValueEnum;
 
 use crate::exit::{Exit, Failure};
+pub(crate) use figures::{figure, stats};
 pub(crate) use json::Object;
 pub(crate) use table::Table;
 

@@ -84,3 +84,20 @@ fn another_kind_of_server_is_told_apart() {
         assert!(done.stderr.starts_with("error: ") && done.stdout.is_empty(), "{answer}: {done:?}");
     }
 }
+
+#[test]
+fn what_is_out_of_range_is_refused_with_the_range_and_leaves_nothing() {
+    let folder = Folder::new();
+    for (line, why) in [
+        ("submit echo --max-attempts 4294967296", "is not in 1..=2147483647"),
+        ("gq submit --type echo --max-attempts 0", "is not in 1..=2147483647"),
+        ("serve --http 127.0.0.1:0 --queues bad$", "may only contain letters"),
+        ("worker run --queue bad$ -- true", "may only contain letters"),
+    ] {
+        let refused = folder.run(&line.split(' ').collect::<Vec<_>>());
+
+        assert_eq!(refused.code, 2, "{line}: {refused:?}");
+        assert!(refused.stderr.contains(why), "{line}: {refused:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{line}");
+    }
+}

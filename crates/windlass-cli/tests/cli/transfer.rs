@@ -77,6 +77,31 @@ fn a_file_that_cannot_be_read_or_is_none_is_named() {
 }
 
 #[test]
+fn an_export_that_fails_leaves_no_file() {
+    let folder = Folder::new();
+    folder.ok(&["submit", "echo", SOURCE[0], SOURCE[1]]);
+
+    let export = ["export", "jobs.ndjson", "--namespace", "absent"];
+    let failed = folder.run(&[&export[..], &SOURCE].concat());
+
+    assert_eq!(failed.code, 3, "{failed:?}");
+    assert!(!folder.path().join("jobs.ndjson").exists(), "half an export");
+}
+
+#[test]
+fn a_line_without_an_end_is_refused() {
+    let folder = Folder::new();
+    let endless = std::fs::File::create(folder.path().join("endless")).unwrap();
+    endless.set_len(257 << 20).unwrap();
+
+    let refused = folder.run(&["import", "endless", "--database", "sqlite:new.db"]);
+
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("endless:1: this is no line"), "{refused:?}");
+    assert!(refused.stderr.contains("longer than 256 MiB"), "{refused:?}");
+}
+
+#[test]
 fn what_is_no_whole_export_is_refused_with_its_line() {
     let folder = Folder::new();
     source(&folder);

@@ -44,18 +44,6 @@ impl Tasks {
         self.tracker.spawn(task);
     }
 
-    /// Starts a task that ends with the stop at the latest.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn spawn_until_stop<F>(&self, task: F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let stop = self.stop.clone();
-        self.tracker.spawn(async move {
-            stop.run_until_cancelled(task).await;
-        });
-    }
-
     /// Starts a loop that runs until the stop. A panic in it is a defect: it is logged, and the loop
     /// starts again after a growing wait.
     pub(crate) fn supervise<F, R>(&self, name: &'static str, run: F)

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgListener, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 
 use super::Address;
 use crate::Error;
@@ -33,7 +33,8 @@ pub(super) struct Announcer {
     channel: String,
     /// This process, so that it does not listen to itself.
     own: String,
-    news: mpsc::UnboundedReceiver<News>,
+    /// Locked by the loop for as long as it runs.
+    news: Mutex<mpsc::UnboundedReceiver<News>>,
 }
 
 impl Announcer {
@@ -45,15 +46,16 @@ impl Announcer {
         };
         let channel = format!("windlass_{}", address.schema);
         let own = format!("{:016x}", fastrand::u64(..));
-        Self { address, channel, own, news }
+        Self { address, channel, own, news: Mutex::new(news) }
     }
 
     /// Announces what commits bring, for as long as there is someone to commit.
-    async fn run(mut self) {
+    async fn run(&self) {
         let mut connection = None;
-        while let Some(first) = self.news.recv().await {
+        let mut waiting = self.news.lock().await;
+        while let Some(first) = waiting.recv().await {
             let mut news = first;
-            while let Ok(more) = self.news.try_recv() {
+            while let Ok(more) = waiting.try_recv() {
                 news = news.and(more);
             }
             if let Err(error) = answered(self.announce(&mut connection, news)).await {
@@ -113,7 +115,13 @@ pub(super) fn start(tasks: &Tasks, shared: &Arc<Shared>, announcer: Announcer) {
             }
         });
     }
-    tasks.spawn_until_stop(announcer.run());
+    let announcer = Arc::new(announcer);
+    tasks.supervise("announce", move |stop| {
+        let announcer = Arc::clone(&announcer);
+        async move {
+            stop.run_until_cancelled(announcer.run()).await;
+        }
+    });
 }
 
 /// The listening side.
