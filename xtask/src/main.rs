@@ -29,7 +29,7 @@ usage: cargo xtask COMMAND [ARGS]
   bench [--postgres] [--mysql] [--all] [ARGS]
                       throughput, latency and cost on SQLite or on servers on a disk, beside a bare
                       floor; ARGS go to `windlass bench`
-  bench --peers [N]   N jobs through other queues for PostgreSQL and through ours, in turn
+  bench --peers [N]   N jobs through other queues on PostgreSQL and SQLite and through ours
   load [--release] [ARGS]
                       many clients against a server: rates over HTTP, claims that wait, streams, a flood,
                       pages of many jobs; --only NAME, --rows N and more go to the driver

@@ -72,19 +72,28 @@ pub async fn run_on_server(
     Ok(figures)
 }
 
-/// Rates of `enqueue` in batches of 100 and of `drain`, for a comparison with other queues.
+/// Rates of `enqueue` in batches of 100 and of `drain`, for a comparison with other queues: on a
+/// server, or in the new SQLite file that the URL names.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn contend(options: &ServerOptions) -> Bench<Figures> {
+    if options.url.starts_with("sqlite:") {
+        return two_rates(&options.url, options.jobs).await;
+    }
     let scratch = Scratch::new(&options.url)?;
     scratch.clear().await?;
-    let queue = Queue::open(&scratch.url()).await?;
-    let mut figures = Figures::default();
-    figures.set("enqueue", bulk(&queue, "noop", options.jobs, 100, Duration::ZERO).await?);
-    figures.set("drain", drain(&queue, options.jobs, Pace::FULL).await?);
-    queue.close().await;
+    let figures = two_rates(&scratch.url(), options.jobs).await?;
     scratch.clear().await?;
+    Ok(figures)
+}
+
+async fn two_rates(url: &str, jobs: usize) -> Bench<Figures> {
+    let queue = Queue::open(url).await?;
+    let mut figures = Figures::default();
+    figures.set("enqueue", bulk(&queue, "noop", jobs, 100, Duration::ZERO).await?);
+    figures.set("drain", drain(&queue, jobs, Pace::FULL).await?);
+    queue.close().await;
     Ok(figures)
 }
 
