@@ -5,4 +5,4 @@
 -- limit has just been set.
 select x.line, x.slot
 from ({keys select $1 as line, $2 as most}) k
-straight_join {prefix}lease x force index ({prefix}lease_slot) on x.line = k.line
+straight_join {prefix}lease x force index ({prefix}lease_slot) on x.line = convert(k.line using ascii)

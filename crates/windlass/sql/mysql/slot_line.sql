@@ -5,4 +5,4 @@
 -- limit has just been set.
 select x.line, x.n
 from ({keys select $1 as line, $2 as most}) k
-straight_join {prefix}slot x force index (primary) on x.line = k.line
+straight_join {prefix}slot x force index (primary) on x.line = convert(k.line using ascii)

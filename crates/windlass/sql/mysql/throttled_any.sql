@@ -4,4 +4,4 @@
 -- differs: one statement for the whole batch.
 select k.line
 from ({each select $1 as line}) k
-where (select 1 from {prefix}throttled t force index (primary) where t.line = k.line limit 1) is not null
+where (select 1 from {prefix}throttled t force index (primary) where t.line = convert(k.line using ascii) limit 1) is not null

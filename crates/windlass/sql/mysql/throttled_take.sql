@@ -3,4 +3,4 @@
 -- differs: one statement for the whole batch, by whole keys.
 delete x from ({keys select $1 as line, $2 as place, $3 as seq, $4 as job_id}) k
 straight_join {prefix}throttled x force index (primary)
-  on x.line = k.line and x.place = k.place and x.seq = k.seq and x.job_id = k.job_id
+  on x.line = convert(k.line using ascii) and x.place = k.place and x.seq = k.seq and x.job_id = k.job_id
