@@ -134,7 +134,11 @@ impl Reference {
         schedule.look_at = look.into_iter().chain([schedule.next]).min();
         if plan.overlap == Overlap::Cancel && !fired.is_empty() {
             for id in live {
-                self.edit(id, |job| job.end(State::Cancelled, Some(Reason::Overlap)));
+                // Who was asked to stop before ends for that reason.
+                self.edit(id, |job| match job.cancel_by {
+                    Some(_) => job.end(State::Cancelled, Some(Reason::Request)),
+                    None => job.end(State::Cancelled, Some(Reason::Overlap)),
+                });
             }
         }
         // A job made by hand in the same instant has the place of the tick.
