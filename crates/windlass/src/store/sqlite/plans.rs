@@ -1,8 +1,8 @@
 //! Query plans of the hot statements: an index for each, no sort, no scan.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, StatementStatus};
 
-use super::connection::Texts;
+use super::connection::{Texts, with_fixed_plans};
 use super::migrate::migrate;
 use crate::Timestamp;
 use crate::store::ListQuery;
@@ -57,6 +57,25 @@ fn hot_statements_use_their_index() {
             _ => scans.is_empty(),
         };
         assert!(allowed, "{sql:?} scans:\n{plan}");
+    }
+}
+
+#[test]
+fn no_statement_is_prepared_anew_for_other_values() {
+    let connection = Connection::open_in_memory().and_then(with_fixed_plans).unwrap();
+    migrate(&connection, Timestamp::from_micros(0), true).unwrap();
+    let texts = Texts::new();
+
+    let is_whole = |text: &str| !text.contains("{filter}") && !text.contains("event_new");
+    for sql in Sql::ALL.iter().filter(|sql| sql.for_sqlite().is_some_and(is_whole)) {
+        let mut statement = connection.prepare(texts.of(*sql)).unwrap();
+        for value in 1..=3 {
+            let values = vec![value; statement.parameter_count()];
+            let mut rows = statement.query(rusqlite::params_from_iter(values)).unwrap();
+            // Not every statement takes a number everywhere.
+            while let Ok(Some(_)) = rows.next() {}
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql:?}");
     }
 }
 

@@ -25,9 +25,9 @@ pub(super) const LOT: usize = 500;
 /// Looks of one claim into the jobs of one class, so that it stays short.
 pub(super) const LOOKS_MAX: usize = 4;
 
-/// The slots of a line that are taken, in order, and whether somebody waits in it.
-#[derive(Default)]
+/// What a line asks, its slots that are taken, in order, and whether somebody waits in it.
 struct Line {
+    rule: Rule,
     taken: Vec<i64>,
     is_waited: bool,
 }
@@ -93,7 +93,7 @@ impl Gate {
         };
         let lines: Vec<Option<String>> = rows.iter().map(line_of).collect();
         self.look_into(tx, settings, lines.iter().flatten()).await?;
-        let mut own = self.own_slots(tx, &rows).await?;
+        let mut own = self.own_slots(tx, &rows, &lines).await?;
         let mut passed = Passed::default();
         for (mut row, line) in rows.into_iter().zip(lines) {
             if taken.len() >= most {
@@ -101,8 +101,8 @@ impl Gate {
                 continue;
             }
             if let Some(line) = line {
-                let own = own.remove(&(row.job, line.clone()));
-                match self.ask(settings, &line, row.job, own.as_ref()) {
+                let own = own.remove(&row.job);
+                match self.ask(&line, row.job, own.as_ref()) {
                     Verdict::Run(n) => row.slot = n.map(|n| (line, n)),
                     Verdict::Wait => {
                         let place = place(&line, settings, row.priority);
@@ -135,16 +135,15 @@ impl Gate {
         lines: impl Iterator<Item = &String>,
     ) -> Result<(), Error> {
         let mut limited = Batch::with_capacity(2, 0);
-        let mut names = Batch::with_capacity(1, 0);
         for line in lines {
-            let Rule::Slots { most: Some(most), held: Held::Ready } = rule(line, settings) else {
+            if self.lines.contains_key(line) {
                 continue;
-            };
-            if !self.lines.contains_key(line) {
-                self.lines.insert(line.clone(), Line::default());
-                limited.push([line.as_str().into(), most.into()]);
-                names.push([line.as_str().into()]);
             }
+            let rule = rule(line, settings);
+            if let Rule::Slots { most: Some(most), held: Held::Ready } = rule {
+                limited.push([line.as_str().into(), most.into()]);
+            }
+            self.lines.insert(line.clone(), Line { rule, taken: Vec::new(), is_waited: false });
         }
         if limited.is_empty() {
             return Ok(());
@@ -155,33 +154,45 @@ impl Gate {
         for sql in sources {
             let rows = tx.query_each(*sql, &limited).await?;
             for (line, n) in rows.read(|row| Ok((row.text()?, row.int()?)))? {
-                put_slot(&mut self.lines.entry(line).or_default().taken, n);
+                if let Some(line) = self.lines.get_mut(&line) {
+                    put_slot(&mut line.taken, n);
+                }
             }
         }
         if self.any {
+            let names = Batch::of_rows(1, limited.rows().map(|row| row[0]).collect());
             for line in tx.query_each(Sql::ThrottledAny, &names).await?.texts()? {
-                self.lines.entry(line).or_default().is_waited = true;
+                if let Some(line) = self.lines.get_mut(&line) {
+                    line.is_waited = true;
+                }
             }
         }
         Ok(())
     }
 
-    /// The slots that jobs hold before their leases.
+    /// The slots of their lines that jobs hold before their leases.
     async fn own_slots<T: Tx>(
         &self,
         tx: &mut T,
         rows: &[Taken],
-    ) -> Result<HashMap<(i64, String), Slot>, Error> {
+        lines: &[Option<String>],
+    ) -> Result<HashMap<i64, Slot>, Error> {
         if !self.any {
             return Ok(HashMap::new());
         }
         let jobs = rows.iter().map(|row| row.job.into()).collect();
-        let seen = slots_of(tx, jobs).await?.into_iter();
-        Ok(seen.map(|seen| ((seen.slot.job, seen.slot.line.clone()), seen.slot)).collect())
+        let line_of: HashMap<i64, &Option<String>> =
+            rows.iter().map(|row| row.job).zip(lines).collect();
+        let seen = slots_of(tx, jobs).await?.into_iter().map(|seen| seen.slot);
+        let is_own =
+            |slot: &Slot| line_of.get(&slot.job).and_then(|line| line.as_ref()) == Some(&slot.line);
+        Ok(seen.filter(is_own).map(|slot| (slot.job, slot)).collect())
     }
 
-    fn ask(&mut self, settings: &Settings, line: &str, job: i64, own: Option<&Slot>) -> Verdict {
-        let most = match rule(line, settings) {
+    fn ask(&mut self, line: &str, job: i64, own: Option<&Slot>) -> Verdict {
+        // Every line of these jobs was looked into.
+        let Some(line) = self.lines.get_mut(line) else { return Verdict::Ask };
+        let most = match line.rule {
             Rule::Slots { held: Held::Life, .. } if own.is_some() => return Verdict::Run(None),
             Rule::Slots { held: Held::Life, .. } => return Verdict::Ask,
             Rule::Slots { most: Some(most), .. } if !sabotage::on("limit_ignored") => most,
@@ -190,7 +201,6 @@ impl Gate {
                 return Verdict::Run(Some(job));
             }
         };
-        let line = self.lines.entry(line.to_owned()).or_default();
         match own {
             Some(own) if own.n < most => Verdict::Run(Some(own.n)),
             None if !line.is_waited => {
