@@ -14,6 +14,9 @@ const ROWS_MAX: usize = 512;
 /// Batches are round numbers more often than others: multiples of this are not cut up.
 const ROUND: usize = 50;
 
+/// Batches up to this are not cut up at all: counts come in threes, and callers in few.
+const SMALL: usize = 32;
+
 /// Bytes of the rows of one statement, at most, unless one row alone has more: well below the 16 MiB that
 /// MariaDB accepts by default, because rows that are rounded up may double.
 const BYTES_MAX: usize = 4 << 20;
@@ -112,6 +115,9 @@ fn chunks<'r, 'p>(all: &[&'r [Param<'p>]], repeats: bool, pads: bool) -> Vec<Vec
 
 /// The largest number of rows up to `rows` that statements are prepared for.
 fn size_below(rows: usize) -> usize {
+    if rows <= SMALL {
+        return rows;
+    }
     let power = (rows + 1).next_power_of_two() / 2;
     power.max(rows / ROUND * ROUND).min(ROWS_MAX)
 }
@@ -184,11 +190,12 @@ mod tests {
         assert_eq!(sizes(100, true, true), [100]);
         assert_eq!(sizes(120, true, true), [128]);
         assert_eq!(sizes(600, true, true), [512, 100]);
-        assert_eq!(sizes(7, true, false), [4, 2, 1]);
+        assert_eq!(sizes(7, true, false), [7]);
         assert_eq!(sizes(100, true, false), [100]);
         assert_eq!(sizes(64, true, false), [64]);
-        assert_eq!(sizes(163, true, false), [150, 8, 4, 1]);
-        assert_eq!(sizes(600, true, false), [512, 64, 16, 8]);
+        assert_eq!(sizes(163, true, false), [150, 13]);
+        assert_eq!(sizes(499, true, false), [450, 32, 17]);
+        assert_eq!(sizes(600, true, false), [512, 64, 24]);
     }
 
     #[test]
@@ -198,7 +205,7 @@ mod tests {
         let rows: Vec<&[Param<'_>]> = rows.iter().map(<[_; 1]>::as_slice).collect();
         let sizes = |pads| chunks(&rows, true, pads).iter().map(Vec::len).collect::<Vec<_>>();
 
-        assert_eq!(sizes(false), [2, 2, 2, 1]);
+        assert_eq!(sizes(false), [3, 3, 1]);
         assert_eq!(sizes(true), [4, 4, 1]);
     }
 }
