@@ -52,7 +52,7 @@ const FULL_STEPS: &[Step] = &[
     ("schemathesis", |_| schemathesis::run(&[])),
     ("browser, all of it", |_| e2e::run(&[])),
     ("pooled", commands::pooled),
-    ("versions", |_| versions::run()),
+    ("versions", |_| versions::run(&[])),
     ("idle", idle),
     ("sabotage", sabotage::run_with),
     ("bench", |_| bench::run(&[])),

@@ -39,7 +39,9 @@ usage: cargo xtask COMMAND [ARGS]
   torture [ARGS]      kill -9 producers and workers over and over and reconcile their journals;
                       --database sqlite|postgres|mysql, --nodes N, --defaults (docs/testing.md)
   schemathesis [ARGS] requests made of the description of the API, against a server; ARGS go to the tool
-  versions            the tests of PostgreSQL on the oldest and newest version, fetched from npm
+  versions [postgres|mysql]
+                      the tests on the oldest and the newest PostgreSQL (from npm) and on MySQL (from Debian's
+                      unstable release)
   sabotage            switch on named defects and expect the tests to catch each
   db up [--disk] [KIND..]
                       start private servers for the tests (postgres, mariadb; pgbouncer when named)
@@ -90,7 +92,7 @@ fn run(args: &[String]) -> Result<(), Failure> {
         "e2e" => e2e::run(rest),
         "torture" => commands::torture(rest, &cargo::Env::new()),
         "sabotage" => sabotage::run(rest),
-        "versions" if rest.is_empty() => versions::run(),
+        "versions" => versions::run(rest),
         "schemathesis" => schemathesis::run(rest),
         "db" => db::run(rest),
         "help" | "-h" | "--help" => {
@@ -121,6 +123,7 @@ mod tests {
             "db sideways",
             "db up oracle",
             "db down postgres",
+            "versions oracle",
         ] {
             assert!(matches!(run(&words(line)), Err(Failure::Usage(_))), "{line}");
         }

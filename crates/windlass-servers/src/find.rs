@@ -9,6 +9,9 @@ use crate::kind::Kind;
 /// Overrides the folder in which PostgreSQL's programs are looked for.
 pub(crate) const POSTGRES_BIN: &str = "WINDLASS_POSTGRES_BIN";
 
+/// Overrides the folder in which a server of MySQL, `mysqld`, is looked for; without it there is MariaDB.
+pub(crate) const MYSQL_BIN: &str = "WINDLASS_MYSQL_BIN";
+
 /// Where Debian keeps one folder for each version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
@@ -18,7 +21,8 @@ const SYSTEM_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "
 /// The server program of a kind, if it and its companions are on this machine.
 ///
 /// PostgreSQL is looked for in the folder that `WINDLASS_POSTGRES_BIN` names, if it is set, and
-/// otherwise below `/usr/lib/postgresql`, newest version first.
+/// otherwise below `/usr/lib/postgresql`, newest version first. `WINDLASS_MYSQL_BIN` names the folder
+/// of a MySQL server to use in place of MariaDB's.
 pub fn find(kind: Kind) -> Option<PathBuf> {
     match kind {
         Kind::Postgres => postgres(),
@@ -34,7 +38,11 @@ pub(crate) fn required(kind: Kind) -> Result<PathBuf, Error> {
 
 /// Whether somebody chose where to look, so that installing would not help.
 pub(crate) fn is_overridden(kind: Kind) -> bool {
-    kind == Kind::Postgres && std::env::var_os(POSTGRES_BIN).is_some()
+    match kind {
+        Kind::Postgres => std::env::var_os(POSTGRES_BIN).is_some(),
+        Kind::MariaDb => std::env::var_os(MYSQL_BIN).is_some(),
+        Kind::PgBouncer => false,
+    }
 }
 
 /// The command line client of a kind.
@@ -65,6 +73,9 @@ fn postgres() -> Option<PathBuf> {
 
 fn mariadb() -> Option<PathBuf> {
     client(Kind::MariaDb)?;
+    if let Some(folder) = std::env::var_os(MYSQL_BIN) {
+        return Some(PathBuf::from(folder).join("mysqld")).filter(|mysqld| mysqld.is_file());
+    }
     mariadb_initialiser()?;
     on_path("mariadbd").or_else(|| on_path("mysqld"))
 }

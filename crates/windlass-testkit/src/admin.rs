@@ -15,6 +15,16 @@ const WAITING_WITHIN: Duration = Duration::from_secs(4);
 /// Between two looks at who waits; MariaDB keeps its answer until nobody has asked for 0.1 s.
 const LOOK_EVERY: Duration = Duration::from_millis(130);
 
+/// Transactions that wait for a lock in tables whose names are..
+const MARIADB_WAITS: &str = "select count(distinct w.requesting_trx_id) \
+     from information_schema.innodb_lock_waits w \
+     join information_schema.innodb_locks l on l.lock_id = w.requested_lock_id \
+     where l.lock_table";
+const MYSQL_WAITS: &str = "select count(distinct w.requesting_engine_transaction_id) \
+     from performance_schema.data_lock_waits w \
+     join performance_schema.data_locks l on l.engine_lock_id = w.requesting_engine_lock_id \
+     where l.object_name";
+
 /// A connection with all privileges.
 #[derive(Debug)]
 pub struct Admin(Connection);
@@ -196,12 +206,10 @@ impl Admin {
                 "select count(*) from pg_stat_activity \
                  where wait_event_type = 'Lock' and query like '%{tables}%'"
             ),
-            Connection::Mysql(_) => format!(
-                "select count(distinct w.requesting_trx_id) \
-                 from information_schema.innodb_lock_waits w \
-                 join information_schema.innodb_locks l on l.lock_id = w.requested_lock_id \
-                 where l.lock_table like '%{tables}%'"
-            ),
+            Connection::Mysql(_) => {
+                let waits = if self.is_mariadb().await { MARIADB_WAITS } else { MYSQL_WAITS };
+                format!("{waits} like '%{tables}%'")
+            }
         };
         let end = std::time::Instant::now() + WAITING_WITHIN;
         while self.numbers(&sql).await != [count] {
@@ -209,6 +217,10 @@ impl Admin {
             // Not in step with others, who would keep the old answer alive together.
             tokio::time::sleep(LOOK_EVERY.mul_f64(1.0 + fastrand::f64())).await;
         }
+    }
+
+    async fn is_mariadb(&mut self) -> bool {
+        self.numbers("select cast(version() like '%mariadb%' as signed)").await == [1]
     }
 
     /// Waits until no other session uses the database of `url`, if it is PostgreSQL's: what a session
@@ -233,8 +245,8 @@ impl Admin {
                 "select deadlocks from pg_stat_database where datname = current_database()"
             }
             Connection::Mysql(_) => {
-                "select cast(variable_value as signed) from information_schema.global_status \
-                 where variable_name = 'INNODB_DEADLOCKS'"
+                "select cast(`count` as signed) from information_schema.innodb_metrics \
+                 where name = 'lock_deadlocks'"
             }
         };
         self.numbers(sql).await.first().copied().expect("a counter")
