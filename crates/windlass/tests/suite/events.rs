@@ -223,7 +223,12 @@ async fn old_events_are_forgotten(t: &Harness) {
     t.job("mail").await;
     let mut after = watch(&again, EventFilter::new().since(start)).await;
 
-    assert!(matches!(observed(t, &mut after).await, Observed::Resync(_)));
+    let mut shown = observed(t, &mut after).await;
+    // The reader of this process may still have been there, with what it remembers.
+    if !t.is_shared() && matches!(&shown, Observed::Event(event) if event.job == Some(first)) {
+        shown = observed(t, &mut after).await;
+    }
+    assert!(matches!(shown, Observed::Resync(_)), "{shown:?}");
     if t.is_shared() {
         again.close().await;
     }
