@@ -45,6 +45,8 @@ pub(crate) struct App {
     pub(crate) log_dropped: fn() -> u64,
     /// Jobs that a list looks at where no index answers it, and for how long.
     pub(crate) looks: (usize, Duration),
+    /// Trips when the process is about to stop: nobody should send it anything new.
+    pub(crate) leaving: CancellationToken,
     /// Trips when the server is to stop: waits end early then.
     pub(crate) stop: CancellationToken,
 }

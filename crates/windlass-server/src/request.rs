@@ -192,7 +192,9 @@ fn storable(what: &str, text: &str) -> Result<(), Problem> {
 pub(crate) fn page_limit(value: &str) -> Result<usize, Problem> {
     match value.parse() {
         Ok(limit) if limit > 0 => Ok(limit),
-        _ => Err(Problem::unreadable("limit: must be a whole number from 1 to 500")),
+        _ => Err(Problem::unreadable(
+            "limit: must be a whole number, 1 or more (a page holds 500 at most)",
+        )),
     }
 }
 
@@ -223,6 +225,11 @@ impl FromRequest<Shared> for RequestBody {
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
+        let encoding = parts.headers.get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            let detail = "content-encoding: bodies are taken as they are, not compressed";
+            return Err(Problem::unsupported_media_type(detail));
+        }
         let body = read(&parts.headers, body, app.body_limit).await?;
         let is_typed = media_type(&parts.headers).is_some();
         let is_json = is_ndjson(&parts.headers)

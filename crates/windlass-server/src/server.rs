@@ -58,6 +58,7 @@ pub struct Server {
     /// Where the dashboard is mounted in another program.
     mount: String,
     base_path: BasePath,
+    leaving: CancellationToken,
 }
 
 impl Server {
@@ -88,6 +89,7 @@ impl Server {
             log_dropped: || 0,
             mount: String::new(),
             base_path: BasePath::default(),
+            leaving: CancellationToken::new(),
         };
         (server, Opening(queue))
     }
@@ -133,6 +135,13 @@ impl Server {
     /// Bounds of connections (default: [`Limits::default`]).
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Says at `/ready` that the server is stopping, once this token is cancelled: cancel it before jobs are
+    /// waited for, so that whoever spreads the load looks elsewhere by then.
+    pub fn leaving(mut self, leaving: CancellationToken) -> Self {
+        self.leaving = leaving;
         self
     }
 
@@ -235,6 +244,7 @@ impl Server {
             requests: Family::default(),
             log_dropped: self.log_dropped,
             looks: self.looks,
+            leaving: self.leaving,
             stop,
         })
     }

@@ -58,6 +58,15 @@ pub(crate) struct Page {
     pub(crate) jobs: Vec<Object>,
 }
 
+impl Page {
+    /// A page of no jobs.
+    pub(crate) fn empty() -> Result<Self, Failure> {
+        let text = r#"{"jobs":[],"count":0,"next_cursor":null,"has_more":false}"#;
+        let document = Object::parse(text.to_owned()).map_err(|error| unreadable(&error))?;
+        Ok(Self { document, jobs: Vec::new() })
+    }
+}
+
 /// Which page of which jobs.
 #[derive(Debug, Default)]
 pub(crate) struct ListRequest {

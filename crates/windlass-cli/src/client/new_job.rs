@@ -79,10 +79,7 @@ pub(crate) struct Payload {
 impl Payload {
     /// Reads `--payload`: JSON itself, `@FILE`, or `-` for stdin.
     pub(crate) fn from_argument(text: &str) -> Result<Self, Failure> {
-        if text == "-" {
-            return Self::from_reader(std::io::stdin().lock(), "stdin");
-        }
-        if let Some(path) = text.strip_prefix('@') {
+        if let Some(path) = text.strip_prefix('@').or_else(|| (text == "-").then_some(text)) {
             return Self::from_file(path);
         }
         match RawValue::from_string(text.to_owned()) {
@@ -92,8 +89,11 @@ impl Payload {
         }
     }
 
-    /// Reads a file of any bytes.
+    /// Reads a file of any bytes, `-` being stdin.
     pub(crate) fn from_file(path: &str) -> Result<Self, Failure> {
+        if path == "-" {
+            return Self::from_reader(std::io::stdin().lock(), "stdin");
+        }
         let file = std::fs::File::open(path)
             .map_err(|error| Failure::usage(format!("cannot read `{path}`: {error}")))?;
         Self::from_reader(file, path)

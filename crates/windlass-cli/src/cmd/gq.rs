@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use windlass::{Priority, ServerAccess, State, format_duration};
 
 use crate::args::{FilterArgs, attempts, ca_file_of_environment, duration, job_id, pair, priority};
-use crate::client::{JobRequest, ListRequest, Payload, Target};
+use crate::client::{JobRequest, ListRequest, Page, Payload, Target};
 use crate::exit::Failure;
 use crate::output::{self, Format, Object};
 
@@ -126,15 +126,23 @@ struct GqSubmitArgs {
     tag: Vec<(String, String)>,
 }
 
+/// What `gq` calls the state of a job.
+#[derive(Debug, Clone, Copy)]
+enum GqState {
+    Ours(State),
+    /// No job of ours is ever in it.
+    Scheduled,
+}
+
 #[derive(Debug, Args)]
 struct GqStatusArgs {
     /// The job
     #[arg(value_name = "JOB-ID")]
     id: Option<String>,
 
-    /// Jobs in this state
-    #[arg(long)]
-    state: Option<State>,
+    /// Jobs in this state; none is ever `scheduled` here
+    #[arg(long, value_parser = state)]
+    state: Option<GqState>,
 
     /// Jobs of this type
     #[arg(long = "type", value_name = "TYPE")]
@@ -239,12 +247,18 @@ async fn show(target: &Target, args: GqStatusArgs) -> Result<(), Failure> {
         let job = target.get(job_id(id).map_err(Failure::usage)?).await?;
         return if as_json { output::line(&job.indented()) } else { one(&job) };
     }
+    let (state, is_in_vain) = match args.state {
+        Some(GqState::Ours(state)) => (Some(state), false),
+        Some(GqState::Scheduled) => (None, true),
+        None => (None, false),
+    };
     let filter = FilterArgs {
-        state: args.state.into_iter().collect(),
+        state: state.into_iter().collect(),
         kind: args.kind.into_iter().collect(),
         ..FilterArgs::default()
     };
-    let page = target.list(&ListRequest { filter, ..ListRequest::default() }).await?;
+    let request = ListRequest { filter, ..ListRequest::default() };
+    let page = if is_in_vain { Page::empty()? } else { target.list(&request).await? };
     if as_json {
         return output::line(&page.document.indented());
     }
@@ -258,6 +272,11 @@ async fn show(target: &Target, args: GqStatusArgs) -> Result<(), Failure> {
         text.push('\n');
     }
     output::line(&format!("{text}\nTotal: {} jobs", page.jobs.len()))
+}
+
+/// Reads a state, theirs included.
+fn state(text: &str) -> Result<GqState, String> {
+    if text == "scheduled" { Ok(GqState::Scheduled) } else { text.parse().map(GqState::Ours) }
 }
 
 fn row(cells: [&str; 6]) -> String {

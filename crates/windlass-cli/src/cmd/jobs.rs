@@ -324,7 +324,10 @@ pub(crate) async fn each(
     let mut failures = Vec::new();
     for id in ids {
         if let Err(failure) = act(*id).await {
-            output::say(&format!("{failure} (job {id})"));
+            let text = failure.to_string();
+            let about =
+                if text.contains(&id.to_string()) { String::new() } else { format!(" (job {id})") };
+            output::say(&format!("{text}{about}"));
             failures.push(failure.exit);
         }
     }

@@ -23,7 +23,7 @@ pub(super) struct SettingsArgs {
     cron: Option<String>,
 
     /// Tick every so often, 1 s to 366 days
-    #[arg(long, value_name = "SPAN", value_parser = duration)]
+    #[arg(long, visible_alias = "interval", value_name = "SPAN", value_parser = duration)]
     every: Option<Duration>,
 
     /// IANA time zone of the expression [default: UTC]

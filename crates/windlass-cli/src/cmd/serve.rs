@@ -169,7 +169,8 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let server = server.service(args.service_name.clone()).traces(traces.clone());
     let server =
         args.access.apply(&access, server).limits(args.bounds.limits()).rates(args.rates.rates());
-    let mut http = Box::pin(server.serve(listener, stop_http.clone()));
+    let leaving = CancellationToken::new();
+    let mut http = Box::pin(server.leaving(leaving.clone()).serve(listener, stop_http.clone()));
     let make = |queue: &Queue| args.worker(queue, observer.clone(), traces.clone());
     let opened = tokio::select! {
         _ = signals.next() => {
@@ -182,7 +183,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     opening.opened(opened.queue.clone());
     announce();
     let done = tokio::select! {
-        done = work(&args, opened, (http, stop_http), signals) => done,
+        done = work(&args, opened, (http, leaving, stop_http), signals) => done,
         never = access.reload() => match never {},
         never = telemetry::run(telemetry.as_mut()) => match never {},
     };
@@ -218,7 +219,11 @@ async fn open_all(
 async fn work(
     args: &ServeArgs,
     Opened { queue, worker }: Opened,
-    (mut http, stop_http): (impl Future<Output = std::io::Result<()>> + Unpin, CancellationToken),
+    (mut http, leaving, stop_http): (
+        impl Future<Output = std::io::Result<()>> + Unpin,
+        CancellationToken,
+        CancellationToken,
+    ),
     mut signals: Signals,
 ) -> Result<(), Failure> {
     let upkeep = worker.is_none().then(|| queue.start_upkeep());
@@ -229,6 +234,7 @@ async fn work(
         done = &mut http => End::HttpFailed(http_ended(done.err())),
         never = samples(&queue, args.demo) => match never {},
     };
+    leaving.cancel();
     match end {
         End::Asked => {
             let grace = format_duration(args.shutdown_timeout);

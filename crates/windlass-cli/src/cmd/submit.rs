@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use windlass::{BatchId, JobId, Priority, Timestamp, format_duration};
 
 use crate::args::{ClientArgs, When, attempts, duration, pair, priority, when};
@@ -13,6 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("waiting").multiple(true))]
 pub(crate) struct SubmitArgs {
     /// Type of the job: the name of its handler
     #[arg(value_name = "TYPE", conflicts_with = "kind", required_unless_present = "kind")]

@@ -7,6 +7,7 @@ mod located;
 pub(crate) mod settings;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
@@ -58,6 +59,11 @@ pub(crate) fn find(named: Option<&Path>) -> Option<PathBuf> {
 impl Config {
     /// Reads the file that was named, or the usual one; without any, nothing is set.
     pub(crate) fn open(named: Option<&Path>) -> Result<Self, Failure> {
+        let variables: Vec<OsString> = std::env::vars_os().map(|(name, _)| name).collect();
+        let variables = variables.iter().filter_map(|name| name.to_str());
+        if let Some(message) = settings::stray(&settings::serve(), variables) {
+            return Err(Failure::usage(message).hint("`windlass config show` lists the settings"));
+        }
         let Some(path) = find(named) else { return Ok(Self::default()) };
         let text = read(&path)?;
         let read = Self::read(text.trim_start_matches('\u{feff}'));

@@ -43,6 +43,31 @@ pub(crate) fn key(arg: &Arg) -> Option<String> {
     (key != FILE).then_some(key)
 }
 
+/// Says which of these variables has the form of a setting of a table, and is none.
+pub(crate) fn stray<'a>(
+    serve: &Command,
+    variables: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
+    variables.into_iter().find_map(|variable| {
+        let name = variable.strip_prefix(PREFIX)?;
+        let (table, _) = name.split_once("__")?;
+        let known = |arg: &Arg| arg.get_env()?.to_str().map(ToOwned::to_owned);
+        let known: Vec<String> = serve.get_arguments().filter_map(known).collect();
+        if known.iter().any(|it| it == variable) {
+            return None;
+        }
+        let table = format!("{PREFIX}{table}__");
+        let near: Vec<&String> = known.iter().filter(|it| it.starts_with(&table)).collect();
+        let near: Vec<&str> = near.into_iter().map(String::as_str).collect();
+        Some(match near.as_slice() {
+            [] => format!("the variable {variable} is no setting"),
+            near => {
+                format!("the variable {variable} is no setting (there are {})", near.join(", "))
+            }
+        })
+    })
+}
+
 pub(crate) fn kind(arg: &Arg) -> Kind {
     let numbers = [TypeId::of::<u16>(), TypeId::of::<u32>()];
     if matches!(arg.get_action(), ArgAction::SetTrue) {

@@ -92,7 +92,7 @@ pub(crate) fn explained(format: Format, why: &Object) -> Result<(), Failure> {
         say("nothing is in its way: the next claim in its turn takes it");
     }
     let columns =
-        [("CODE", "code"), ("WHY", "message"), ("UNTIL", "until"), ("EVIDENCE", "evidence")];
+        [("CODE", "code"), ("UNTIL", "until"), ("EVIDENCE", "evidence"), ("WHY", "message")];
     listed(format, why, "blockers", columns, "code")
 }
 

@@ -63,6 +63,11 @@ fn flags_stand_over_the_environment_over_the_file_over_defaults() {
         env.contains("hosts = [\"a.example\", \"b.example\"]  # WINDLASS_AUTH__HOSTS\n"),
         "{env}"
     );
+    let stray =
+        folder.command(&["config", "show"]).env("WINDLASS_AUTH__HOST", "x").output().unwrap();
+    let told = String::from_utf8_lossy(&stray.stderr).into_owned();
+    assert_eq!(stray.status.code(), Some(2), "{told}");
+    assert!(told.contains("WINDLASS_AUTH__HOST is no setting (there are"), "{told}");
     // The flag: another database than the file's.
     let mut server = Server::start(&folder, &["--database", "sqlite:from-flag.db"]);
     server.until("try ");

@@ -41,6 +41,9 @@ fn gq_submits_and_shows_jobs() {
     let header: Vec<&str> = list.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(header, ["ID", "TYPE", "STATE", "PRIORITY", "ATTEMPTS", "CREATED"]);
     assert!(list.contains(id) && list.ends_with("Total: 1 jobs\n"), "{list}");
+    assert!(gq(&["status", "--state", "scheduled"]).stdout.ends_with("Total: 0 jobs\n"));
+    let none = object(&gq(&["status", "--state", "scheduled", "--format", "json"]));
+    assert_eq!(none["count"], 0);
     assert_eq!(object(&gq(&["status", "--stats", "--format", "json"]))["queue"]["pending"], 1);
     assert!(gq(&["submit", "-t", "email", "-v"]).stdout.starts_with("{\n  \"id\""));
     assert!(gq(&["version"]).stdout.starts_with("gq version "));

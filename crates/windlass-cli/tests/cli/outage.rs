@@ -21,7 +21,7 @@ pub(crate) fn database(kind: Kind) -> Option<(Database, TemporaryFolder)> {
 }
 
 /// Status and body of a GET.
-fn get(server: &Server, path: &str) -> (u16, Value) {
+pub(crate) fn get(server: &Server, path: &str) -> (u16, Value) {
     let address = server.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

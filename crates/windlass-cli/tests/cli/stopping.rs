@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::outage::get;
 use crate::program::{Folder, Server, eventually};
 
 /// What "at once" may take on a busy machine; a drain that hangs takes the 30 s default.
@@ -82,6 +83,8 @@ fn a_second_signal_means_now() {
 
         server.signal("TERM");
         server.until("stopping");
+        let asked_to_wait = serde_json::json!({ "ready": false, "stopping": true });
+        assert_eq!(get(&server, "/ready"), (503, asked_to_wait));
         server.signal(name);
         let (code, text) = server.end();
 

@@ -50,13 +50,13 @@ const NAME_BYTES_MAX: usize = 64;
 const MEETINGS_MAX: usize = 10;
 
 /// Parts of a path after `/api/` or `/api/v1/` that are ours.
-const PARTS: [&str; 5] = ["namespace", "queue", "task", "ticker", "metrics"];
+const PARTS: [&str; 4] = ["namespace", "queue", "task", "ticker"];
 
 /// Whether a path is one of this facade: its errors have pgqueue's shape.
 pub(crate) fn is_path(path: &str) -> bool {
     let Some(rest) = path.strip_prefix("/api/") else { return false };
-    let rest = rest.strip_prefix("v1/").unwrap_or(rest);
-    rest.split('/').next().is_some_and(|part| PARTS.contains(&part))
+    let part = rest.strip_prefix("v1/").unwrap_or(rest).split('/').next();
+    rest == "metrics" || part.is_some_and(|part| PARTS.contains(&part))
 }
 
 /// A name as pgqueue keeps it: in lower case.

@@ -266,7 +266,7 @@ fn health() -> Value {
 }
 
 fn ready() -> Value {
-    object([needed("ready", flag()), maybe("missing", list_of(text()))])
+    object([needed("ready", flag()), maybe("missing", list_of(text())), maybe("stopping", flag())])
 }
 
 fn history() -> Value {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
+use serde_json::json;
 use windlass::{Error, Stats, Timestamp};
 
 use super::Answer;
@@ -66,17 +67,16 @@ pub(crate) async fn health(State(app): State<Shared>) -> Response {
 }
 
 pub(crate) async fn ready(State(app): State<Shared>) -> Answer {
-    Ok(match counted(&app).await {
-        Ok(_) => Json(serde_json::json!({ "ready": true })).into_response(),
-        Err(_) => {
-            let missing = serde_json::json!({ "ready": false, "missing": ["store"] });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(missing)).into_response()
-        }
-    })
+    let refused = match counted(&app).await {
+        _ if app.leaving.is_cancelled() => json!({ "ready": false, "stopping": true }),
+        Ok(_) => return Ok(Json(json!({ "ready": true })).into_response()),
+        Err(_) => json!({ "ready": false, "missing": ["store"] }),
+    };
+    Ok((StatusCode::SERVICE_UNAVAILABLE, Json(refused)).into_response())
 }
 
 pub(crate) async fn live() -> Response {
-    Json(serde_json::json!({ "alive": true })).into_response()
+    Json(json!({ "alive": true })).into_response()
 }
 
 /// The counts, which are cheap to read and prove that the database answers; or what is wrong with it.

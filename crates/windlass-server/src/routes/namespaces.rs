@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use windlass::protocol::{NamedPage, NamespaceObject, read_name};
 
@@ -25,8 +25,7 @@ pub(crate) async fn list(caller: Caller, State(app): State<Shared>, pairs: Pairs
 pub(crate) async fn create(State(app): State<Shared>, RequestBody(body): RequestBody) -> Answer {
     let name = read_name(&body)?;
     app.queue()?.create_namespace(&name).await?;
-    let place = [(header::LOCATION, format!("/api/v1/namespaces/{name}"))];
-    Ok((StatusCode::CREATED, place, Json(NamespaceObject { name: &name })).into_response())
+    Ok((StatusCode::CREATED, Json(NamespaceObject { name: &name })).into_response())
 }
 
 pub(crate) async fn delete(State(app): State<Shared>, Name(name): Name, pairs: Pairs) -> Answer {

@@ -136,5 +136,5 @@ async fn compressed_bodies_are_not_unpacked() {
 
     let reply = api.send("POST", JOBS, &[("Content-Encoding", "gzip")], &zip).await;
 
-    reply.problem(400, "invalid_request");
+    reply.problem(415, "unsupported_media_type");
 }

@@ -133,6 +133,23 @@ async fn keys_are_listed_rotated_and_revoked_at_once() {
 }
 
 #[tokio::test]
+async fn a_secret_that_was_rotated_away_ends_with_the_overlap() {
+    let (api, clock) = Api::over_clock().await;
+    let (_, admin) = made(&api, r#"{"role":"admin"}"#, None).await;
+    let (id, first) = made(&api, r#"{"role":"viewer"}"#, Some(&admin)).await;
+    let (by_admin, path) = ([("X-API-Key", admin.as_str())], format!("/api/v1/keys/{id}/rotate"));
+    let rotated = api.send("POST", &path, &by_admin, br#"{"overlap":"5s"}"#).await.json();
+    let second = rotated["key"].as_str().expect("a key").to_owned();
+
+    for secret in [&first, &second] {
+        assert_eq!(status(&api, secret, "/api/v1/queues").await, 200);
+    }
+    clock.advance(std::time::Duration::from_secs(5));
+    assert_eq!(status(&api, &first, "/api/v1/queues").await, 401);
+    assert_eq!(status(&api, &second, "/api/v1/queues").await, 200);
+}
+
+#[tokio::test]
 async fn nobody_makes_a_key_for_more_than_they_have() {
     let api = Api::start().await;
     let (_, admin) = made(&api, r#"{"role":"admin"}"#, None).await;

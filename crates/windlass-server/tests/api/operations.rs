@@ -45,6 +45,7 @@ async fn an_operation_is_begun_read_and_stopped() {
     let dry = api.post("/api/v1/operations", &body(true)).await;
     assert_eq!((dry.status, &dry.json()["count"]), (200, &json!(3)));
     assert_eq!(dry.json()["sample"].as_array().map(Vec::len), Some(3));
+    assert!(!dry.text().contains("payload"), "{dry:?}");
     let begun = api.post("/api/v1/operations", &body(false)).await;
     assert_eq!(begun.status, 202);
     let operation = begun.json();
@@ -74,7 +75,9 @@ async fn an_operation_that_names_nothing_is_refused() {
         (r#"{"action":"delete","filter":{}}"#, vec!["/filter"]),
         (r#"{"action":"shred","filter":{"queue":"q"}}"#, vec!["/action"]),
         (r#"{"action":"move","ids":["1"]}"#, vec!["/params/queue"]),
-        (r#"{"action":"retry","ids":[1]}"#, vec!["/ids", "/filter"]),
+        (r#"{"action":"retry","ids":[1]}"#, vec!["/ids"]),
+        (r#"{"action":"retry","ids":["1"],"filter":{"type":"x"}}"#, vec!["/ids"]),
+        (r#"{"action":"retry","filter":{"state":"gone"}}"#, vec!["/filter/state"]),
     ] {
         let refused = api.post("/api/v1/operations", body).await;
         assert_eq!(refused.problem(422, "validation_error"), expected, "{body}");

@@ -239,7 +239,7 @@ async fn bad_requests_name_their_members() {
 
         assert_eq!(reply.problem(422, "validation_error"), [pointer], "{body}");
     }
-    api.post("/api/v1/queues", "{}").await.problem(400, "validation_error");
+    api.post("/api/v1/queues", "{}").await.problem(422, "validation_error");
     api.post("/api/v1/queues", "").await.problem(400, "invalid_request");
     assert_eq!(api.get(QUEUE).await.header("etag"), Some("\"1\""));
 }

@@ -115,7 +115,7 @@ async fn every_mistake_has_its_pointer() {
     let taken = NIGHTLY.replace("nightly", "preview");
     let taken = api.post("/api/v1/schedules", &taken).await;
     assert_eq!(taken.problem(422, "validation_error"), ["/name"]);
-    api.post("/api/v1/schedules", "{}").await.problem(400, "validation_error");
+    api.post("/api/v1/schedules", "{}").await.problem(422, "validation_error");
     api.post("/api/v1/schedules", NIGHTLY).await;
     let changed = api.send("PATCH", SCHEDULE, &[], br#"{"name":"x","job":{"type":5}}"#).await;
     assert_eq!(changed.problem(422, "validation_error"), ["/name"]);

@@ -68,6 +68,40 @@ async fn a_worker_registers_claims_heartbeats_and_settles() {
 }
 
 #[tokio::test]
+async fn of_two_ends_of_one_attempt_the_first_counts() {
+    let api = Api::start().await;
+    let worker = register(&api).await;
+    let path = format!("/workers/{worker}");
+    let complete = json!({ "outcome": "complete", "result": 7 });
+    let with_more = json!({ "outcome": "complete", "result": 7, "enqueue": [{ "type": "next" }] });
+    let fail = json!({ "outcome": "fail", "error": { "message": "no" } });
+    let cases = [
+        ([&with_more, &fail], ["applied", "lease_lost"], "completed"),
+        ([&fail, &complete], ["applied", "lease_lost"], "retrying"),
+        ([&fail, &with_more], ["applied", "lease_lost"], "retrying"),
+        ([&with_more, &complete], ["applied", "already_applied"], "completed"),
+    ];
+    for (ends, statuses, state) in cases {
+        let id = api.enqueue(r#"{"type":"mail"}"#).await;
+        let token = claim(&api, &worker).await["lease"]["token"].clone();
+        let items = ends.map(|end| {
+            let mut item = end.clone();
+            (item["id"], item["token"]) = (json!(id), token.clone());
+            item
+        });
+
+        let settled = post(&api, &format!("{path}/settle"), &json!({ "items": items })).await;
+
+        let settled = settled.json();
+        let given = [0, 1].map(|place| settled["items"][place]["status"].clone());
+        assert_eq!(given, statuses, "{settled}");
+        assert_eq!(api.get(&format!("/api/v1/jobs/{id}")).await.json()["state"], state);
+    }
+    let next = api.get("/api/v1/jobs?type=next").await.json();
+    assert_eq!(next["count"], 2);
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named_and_costs_nothing_else() {
     let api = Api::start().await;
     let id = api.enqueue(r#"{"type":"mail"}"#).await;

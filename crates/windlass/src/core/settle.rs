@@ -163,7 +163,7 @@ pub(crate) fn settle(run: &Run, ending: Ending, now: Timestamp, unit: f64) -> Se
                 state: State::Cancelled,
                 reason: Some(Reason::Handler),
                 result: None,
-                detail: Some(reason),
+                detail: Some(reason).filter(|reason| !reason.is_empty()),
             };
             settlement(run, run.counts, Event::Cancel, next)
         }

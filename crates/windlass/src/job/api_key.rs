@@ -251,6 +251,12 @@ impl Digests {
         let is_old = digest[..].ct_eq(old) & Choice::from(u8::from(is_old_good));
         (is_current | is_old).into()
     }
+
+    /// When a secret that was accepted ends to count, if it is the one before the last rotation.
+    pub(crate) fn end_of(&self, digest: &[u8; 32]) -> Option<Timestamp> {
+        let (old, until) = self.old.as_ref()?;
+        bool::from(digest[..].ct_eq(old)).then_some(*until)
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// Reads a duration such as `90s`, `1h30m` or `250ms` (units d, h, m, s, ms; whole numbers).
+/// Reads a duration such as `90s`, `1h30m` or `250ms` or `1.5h` (units d, h, m, s, ms; to the
+/// millisecond).
 ///
 /// # Errors
 /// A sentence that names the text and the form expected.
@@ -18,17 +19,28 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let mut millis: u64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let is_digit = |c: char| c.is_ascii_digit() || c == '.';
+        let digits = rest.find(|c: char| !is_digit(c)).ok_or_else(wrong)?;
         let (number, tail) = rest.split_at(digits);
-        let unit = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let unit = tail.find(is_digit).unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit);
         let (_, length) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let span = number.checked_mul(*length).ok_or_else(wrong)?;
+        let span = millis_of(number, *length).ok_or_else(wrong)?;
         millis = millis.checked_add(span).ok_or_else(wrong)?;
         rest = tail;
     }
     if text.is_empty() { Err(wrong()) } else { Ok(Duration::from_millis(millis)) }
+}
+
+/// So many units of `length` milliseconds; none where that is no number of milliseconds.
+fn millis_of(number: &str, length: u64) -> Option<u64> {
+    let Some((whole, part)) = number.split_once('.') else {
+        return number.parse::<u64>().ok()?.checked_mul(length);
+    };
+    let scale = 10_u64.checked_pow(u32::try_from(part.len()).ok()?)?;
+    let parts = part.parse::<u64>().ok()?.checked_mul(length)?;
+    let whole = whole.parse::<u64>().ok()?.checked_mul(length)?;
+    (parts % scale == 0).then(|| whole.checked_add(parts / scale))?
 }
 
 /// Writes a duration in the form [`parse_duration`] reads, to the millisecond.
@@ -63,8 +75,19 @@ mod tests {
     }
 
     #[test]
+    fn reads_parts_of_a_unit() {
+        for (text, millis) in
+            [("1.5h", 5_400_000), ("1h0m0.25s", 3_600_250), ("0.500d", 43_200_000)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
     fn refuses_the_rest() {
-        for text in ["", "5", "s", "-1s", "1.5h", "1y", "99999999999999999999s"] {
+        let wrong =
+            ["", "5", "s", "-1s", "1y", ".5s", "1.s", "1..5s", "0.0005s", "1.5ms", "1.5.5s"];
+        for text in wrong.into_iter().chain(["99999999999999999999s", "0.00000000000000000000s"]) {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

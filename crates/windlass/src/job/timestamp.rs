@@ -75,13 +75,16 @@ impl FromStr for Timestamp {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let instant: jiff::Timestamp = text.parse().map_err(|_| {
-            format!("`{text}` is not an RFC 3339 instant such as 2026-01-31T08:00:00Z")
-        })?;
+        let outside = || format!("`{text}` is outside the years 2000 to 2200");
+        let instant: jiff::Timestamp =
+            text.parse().map_err(|error: jiff::Error| match error.is_range() {
+                true => outside(),
+                false => {
+                    format!("`{text}` is not an RFC 3339 instant such as 2026-01-31T08:00:00Z")
+                }
+            })?;
         let micros = instant.as_microsecond();
-        Some(Self(micros))
-            .filter(|instant| instant.is_plausible())
-            .ok_or_else(|| format!("`{text}` is outside the years 2000 to 2200"))
+        Some(Self(micros)).filter(|instant| instant.is_plausible()).ok_or_else(outside)
     }
 }
 
@@ -109,6 +112,7 @@ mod tests {
     #[test]
     fn refuses_other_centuries_and_other_formats() {
         assert!("1999-12-31T23:59:59Z".parse::<Timestamp>().unwrap_err().contains("2000 to 2200"));
+        assert!("9999-12-31T23:59:59Z".parse::<Timestamp>().unwrap_err().contains("2000 to 2200"));
         assert!("tomorrow".parse::<Timestamp>().unwrap_err().contains("RFC 3339"));
     }
 

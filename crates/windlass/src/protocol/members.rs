@@ -139,9 +139,18 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Whether a rule at `pointer` or below it is broken.
+    /// Whether a rule at `pointer` is broken.
     pub(super) fn is_broken(&self, pointer: &str) -> bool {
         self.broken.iter().any(|error| error.pointer == pointer)
+    }
+
+    /// Whether a rule at `pointer` or below it is broken.
+    pub(super) fn is_broken_within(&self, pointer: &str) -> bool {
+        let is_within = |error: &FieldError| {
+            let rest = error.pointer.strip_prefix(pointer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.broken.iter().any(is_within)
     }
 
     /// Whether no rule is known to be broken, and every member was taken.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::JobObject;
+use super::job_object::JobBrief;
 use super::operation_request::members;
 use crate::job::{JobId, Timestamp};
 use crate::queue::{DeadGroups, OperationPreview};
@@ -38,7 +38,7 @@ struct FailureObject<'a> {
 pub struct DryRunObject<'a> {
     count: u64,
     complete: bool,
-    sample: Vec<JobObject<'a>>,
+    sample: Vec<JobBrief<'a>>,
 }
 
 /// Groups of dead letters: `{groups: [...], complete}`.
@@ -86,7 +86,7 @@ impl<'a> From<&'a OperationPreview> for DryRunObject<'a> {
         Self {
             count: preview.count,
             complete: preview.complete,
-            sample: preview.sample.iter().map(JobObject).collect(),
+            sample: preview.sample.iter().map(JobBrief).collect(),
         }
     }
 }

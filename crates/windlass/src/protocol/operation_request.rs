@@ -36,7 +36,14 @@ pub fn read_operation(body: &[u8]) -> Result<OperationRequest, Refusal> {
     read(body, |object| {
         let dry_run = object.get("dry_run", flag).unwrap_or(false);
         let operation = read_members(object);
-        object.refuse_all(operation.check());
+        let mut checked = operation.check();
+        // A filter that cannot be read names something.
+        if let (Err(Error::Invalid(broken)), true) =
+            (&mut checked, object.is_broken_within("/filter"))
+        {
+            broken.retain(|error| error.pointer != "/filter");
+        }
+        object.refuse_all(checked);
         OperationRequest { operation, dry_run }
     })
 }
@@ -158,10 +165,12 @@ fn read_members(object: &mut Object<'_>) -> Operation {
     let target = match (filter, ids) {
         (Some(filter), None) => filter.into(),
         (None, Some(ids)) => ids.into(),
-        (Some(_), Some(_)) => {
+        (Some(filter), Some(_)) => {
             object.refuse("/ids", "cannot be given together with filter");
-            JobFilter::new().into()
+            filter.into()
         }
+        // Ids that cannot be read: said already.
+        (None, None) if object.is_broken("/ids") => Vec::new().into(),
         (None, None) => JobFilter::new().into(),
     };
     Operation { deed, target, rate: object.get("rate", number) }
@@ -364,7 +373,7 @@ mod tests {
             (r#"{"action":"retry"}"#, vec!["/filter"]),
             (r#"{"action":"retry","filter":{}}"#, vec!["/filter"]),
             (r#"{"action":"retry","ids":[]}"#, vec!["/ids"]),
-            (r#"{"action":"retry","ids":["1"],"filter":{"queue":"q"}}"#, vec!["/ids", "/filter"]),
+            (r#"{"action":"retry","ids":["1"],"filter":{"queue":"q"}}"#, vec!["/ids"]),
             (
                 r#"{"action":"retry","filter":{"workflow_id":"1","batch_id":"1"}}"#,
                 vec!["/filter/batch_id"],
@@ -372,7 +381,7 @@ mod tests {
             (r#"{"action":"move","ids":["1"]}"#, vec!["/params/queue"]),
             (r#"{"action":"move","ids":["1"],"params":{"queue":"a b"}}"#, vec!["/params/queue"]),
             (r#"{"action":"shout","ids":["1"]}"#, vec!["/action"]),
-            (r#"{"action":"delete","filter":{"colour":"red"}}"#, vec!["/filter/colour", "/filter"]),
+            (r#"{"action":"delete","filter":{"colour":"red"}}"#, vec!["/filter/colour"]),
             (r#"{"action":"retry","ids":["1"],"rate":0}"#, vec!["/rate"]),
             (r#"{"action":"retry","ids":["1"],"params":{"force":true}}"#, vec!["/params/force"]),
             (

@@ -82,7 +82,7 @@ impl QueuePatch {
 /// Reads `{"name": "...", ...settings}`.
 ///
 /// # Errors
-/// [`Refusal::Incomplete`] without a name, [`Refusal::Invalid`] naming each broken rule.
+/// [`Refusal::Invalid`] naming each broken rule.
 pub fn read_new_queue(body: &[u8]) -> Result<(String, QueueSettings), Refusal> {
     let (name, patch) = with_name(body, read_settings)?;
     Ok((name, patch.apply(QueueSettings::default())))
@@ -100,7 +100,7 @@ pub fn read_queue_patch(body: &[u8]) -> Result<QueuePatch, Refusal> {
 /// Reads `{"name": "..."}`.
 ///
 /// # Errors
-/// [`Refusal::Incomplete`] without a name, [`Refusal::Invalid`] naming each broken rule.
+/// [`Refusal::Invalid`] naming each broken rule.
 pub fn read_name(body: &[u8]) -> Result<String, Refusal> {
     Ok(with_name(body, |_| ())?.0)
 }
@@ -166,20 +166,26 @@ pub(super) fn with_name<T>(
     let mut broken = object.finish();
     if name.is_empty() && !is_wrong {
         broken.insert(0, FieldError::new("/name", "is missing"));
-        return Err(Refusal::Incomplete(broken));
     }
     Refusal::unless_empty(broken)?;
     Ok((name, request))
 }
 
 fn read_settings(object: &mut Object<'_>) -> QueuePatch {
+    let mut names_initial = false;
     let backoff = match object.take_null("backoff") {
         true => Some(None),
-        false => object.object("backoff", read_backoff).map(Some),
+        false => {
+            let backoff = object.object("backoff", |inner| {
+                names_initial = inner.has("initial");
+                read_backoff(inner)
+            });
+            backoff.map(Some)
+        }
     };
     let retry_delay = object.get("retry_delay", duration);
     if let (Some(Some(backoff)), Some(delay)) = (&backoff, retry_delay)
-        && backoff.initial != delay
+        && (names_initial && backoff.initial != delay)
     {
         object.refuse("/retry_delay", "differs from the initial wait of backoff");
     }
@@ -283,7 +289,7 @@ mod tests {
         found.sort_unstable();
         expected.sort_unstable();
         assert_eq!(found, expected);
-        assert!(matches!(read_new_queue(b"{}"), Err(Refusal::Incomplete(_))));
+        assert!(matches!(read_new_queue(b"{}"), Err(Refusal::Invalid(_))));
         assert_eq!(pointers(read_queue_patch(br#"{"name":"other"}"#)), ["/name"]);
         assert_eq!(pointers(read_purge(br#"{"states":["gone"]}"#)), ["/states"]);
     }

@@ -67,7 +67,7 @@ impl SchedulePatch {
 /// Reads `{"name": "...", "cron": "..." or "interval": "...", "job": {...}, ...}`.
 ///
 /// # Errors
-/// [`Refusal::Incomplete`] without a name, [`Refusal::Invalid`] naming each broken rule.
+/// [`Refusal::Invalid`] naming each broken rule.
 pub fn read_new_schedule(body: &[u8]) -> Result<(String, Schedule), Refusal> {
     with_name(body, |object| {
         refuse_custom(object);
@@ -298,7 +298,7 @@ mod tests {
         ];
         assert_eq!(pointers(read_new_schedule(body)), expected);
         assert_eq!(pointers(read_new_schedule(br#"{"name":"n"}"#)), ["/cron", "/job"]);
-        assert!(matches!(read_new_schedule(b"{}"), Err(Refusal::Incomplete(_))));
+        assert!(matches!(read_new_schedule(b"{}"), Err(Refusal::Invalid(_))));
         assert_eq!(
             pointers(read_preview(br#"{"spec":"x","n":0,"timezone":"Y"}"#)),
             ["/n", "/spec", "/timezone"]

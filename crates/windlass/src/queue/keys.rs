@@ -39,7 +39,8 @@ impl Queue {
     }
 
     /// Says whose key this is; none for whatever does not count (no key, another secret, expired, revoked),
-    /// in the same way and with the same work.
+    /// in the same way and with the same work. With a secret that was rotated away, `expires_at` is at the latest
+    /// when the overlap ends.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -51,7 +52,11 @@ impl Queue {
             .map_or_else(|| (None, Digests::of_nobody()), |row| (Some(row.record), row.digests));
         let digest = parsed.map_or([1; 32], |key| key.digest());
         let is_right = digests.accept(&digest, now);
-        Ok(record.filter(|record| is_right && record.is_live(now)))
+        let mut record = record.filter(|record| is_right && record.is_live(now));
+        if let (Some(record), Some(end)) = (&mut record, digests.end_of(&digest)) {
+            record.expires_at = Some(record.expires_at.map_or(end, |at| at.min(end)));
+        }
+        Ok(record)
     }
 
     /// Whether any key was ever made.

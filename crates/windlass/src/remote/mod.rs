@@ -8,6 +8,7 @@ mod handed;
 mod leases;
 mod line;
 mod renewals;
+mod report;
 mod requests;
 mod retained;
 mod roster;
@@ -27,8 +28,7 @@ use crate::core::random_i64;
 use crate::job::{JobId, LEASE_RANGE, LeaseToken, Timestamp, WorkerId, WorkerState};
 use crate::queue::Queue;
 use crate::store::{
-    Beat, HeldBy, KnownWorker, NewWorker, ProgressNote, Report, Served, Settled, TakenBy,
-    WorkerKey, WorkerOrigin,
+    Beat, HeldBy, KnownWorker, NewWorker, ProgressNote, Served, TakenBy, WorkerKey, WorkerOrigin,
 };
 use crate::{Error, FieldError};
 
@@ -240,108 +240,6 @@ impl RemoteWorkers {
         self.queue.store().progress(&worker.key, notes).await
     }
 
-    /// Stores the ends of attempts of one worker, and answers each in its place. An item whose follow-up jobs
-    /// are refused changes nothing.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the worker is of another namespace, [`Error::Unavailable`] (safe to repeat).
-    pub async fn settle(
-        &self,
-        id: WorkerId,
-        items: Vec<ReportedJob>,
-    ) -> Result<Vec<ReportReply>, Error> {
-        let known = self.find(id).await?;
-        if let Some(worker) = &known {
-            // What is reported late counts as long as the lease stands, so an expired worker is no error.
-            self.is_heard(worker).await?;
-        }
-        let mut replies: Vec<Option<ReportReply>> = Vec::with_capacity(items.len());
-        let mut good = Vec::with_capacity(items.len());
-        for item in items {
-            let refused = refused(&item, id);
-            if refused.is_none() {
-                good.push(item);
-            }
-            replies.push(refused);
-        }
-        let mut settled = self.report(known.as_ref(), good, false).await?.into_iter();
-        let reply = |refused: Option<ReportReply>| refused.or_else(|| settled.next());
-        Ok(replies.into_iter().filter_map(reply).collect())
-    }
-
-    /// Stores the end of one attempt by its token alone.
-    ///
-    /// # Errors
-    /// [`Error::Lost`] when the lease is gone, [`Error::Invalid`] when the token is of another job, and what the
-    /// follow-up jobs were refused with.
-    pub async fn settle_one(&self, item: ReportedJob) -> Result<ReportReply, Error> {
-        check_job(item.job, &item.token)?;
-        let (job, known) = (item.job, self.find(item.token.worker).await?);
-        match self.report(known.as_ref(), vec![item], true).await?.pop() {
-            Some(ReportReply::Invalid(error)) => Err(error),
-            Some(ReportReply::LeaseLost) | None => Err(Error::Lost { job }),
-            Some(reply) => Ok(reply),
-        }
-    }
-
-    /// Reports what may be reported. A worker that is forgotten may still repeat what it has reported before.
-    async fn report(
-        &self,
-        known: Option<&KnownWorker>,
-        items: Vec<ReportedJob>,
-        may_pass: bool,
-    ) -> Result<Vec<ReportReply>, Error> {
-        let Some(first) = items.first().map(|item| item.token) else { return Ok(Vec::new()) };
-        let name = known.map_or_else(|| "".into(), |worker| Arc::clone(&worker.key.name));
-        let worker = WorkerKey { id: first.worker.as_i64(), nonce: first.nonce, name };
-        // Two transactions, so that follow-up jobs that are refused keep nobody else's end from being stored.
-        let mut replies: Vec<Option<ReportReply>> = items.iter().map(|_| None).collect();
-        let (mut plain, mut others) = (Vec::new(), Vec::new());
-        for (place, item) in items.into_iter().enumerate() {
-            let group = if item.follow_ups.is_empty() { &mut plain } else { &mut others };
-            group.push((place, item.into_report()));
-        }
-        for group in [plain, others] {
-            let (places, reports): (Vec<usize>, Vec<Report>) = group.into_iter().unzip();
-            let settled = self.report_all(&worker, reports, may_pass).await?;
-            for (place, reply) in places.into_iter().zip(settled) {
-                replies[place] = Some(reply);
-            }
-        }
-        Ok(replies.into_iter().flatten().collect())
-    }
-
-    /// Stores ends together, or one by one when one of them is refused.
-    async fn report_all(
-        &self,
-        worker: &WorkerKey,
-        reports: Vec<Report>,
-        may_pass: bool,
-    ) -> Result<Vec<ReportReply>, Error> {
-        if reports.is_empty() {
-            return Ok(Vec::new());
-        }
-        let namespace = Arc::from(self.queue.namespace());
-        let store = self.queue.store();
-        let refused = match store.report(&namespace, worker, reports.clone(), may_pass).await {
-            Ok(settled) => return Ok(settled.into_iter().map(ReportReply::from).collect()),
-            Err(error) if !is_of_one(&error) => return Err(error),
-            Err(error) => error,
-        };
-        if reports.len() == 1 {
-            return Ok(vec![ReportReply::Invalid(refused)]);
-        }
-        let mut replies = Vec::with_capacity(reports.len());
-        for report in reports {
-            match store.report(&namespace, worker, vec![report], may_pass).await {
-                Ok(settled) => replies.extend(settled.into_iter().map(ReportReply::from)),
-                Err(error) if is_of_one(&error) => replies.push(ReportReply::Invalid(error)),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(replies)
-    }
-
     /// Forgets a worker; what it holds goes back at once, uncounted.
     ///
     /// # Errors
@@ -363,7 +261,7 @@ impl RemoteWorkers {
     /// A registered worker of this namespace.
     async fn worker(&self, id: WorkerId) -> Result<KnownWorker, Error> {
         let found = self.find(id).await?.filter(|worker| worker.origin == WorkerOrigin::Remote);
-        found.ok_or_else(|| Error::not_found(format!("worker {id} (register anew)")))
+        found.ok_or_else(|| Error::not_found(format!("registered worker {id}")))
     }
 
     /// Whoever has this id in this namespace, as it was when this process first met it.
@@ -416,16 +314,6 @@ impl RemoteWorkers {
     }
 }
 
-/// Why an item may not be reported by this worker.
-fn refused(item: &ReportedJob, id: WorkerId) -> Option<ReportReply> {
-    let error = if item.token.worker == id {
-        check_job(item.job, &item.token).err()?
-    } else {
-        Error::invalid("/token", "is the token of another worker")
-    };
-    Some(ReportReply::Invalid(error))
-}
-
 fn check_job(job: JobId, token: &LeaseToken) -> Result<(), Error> {
     if token.job == job {
         return Ok(());
@@ -440,27 +328,9 @@ pub(crate) fn check_lease(lease: Duration) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether one item of a batch may be to blame: then the others stand without it.
-const fn is_of_one(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Invalid(_) | Error::Full { .. } | Error::Conflict { .. } | Error::NotFound { .. }
-    )
-}
-
 #[expect(clippy::cast_possible_truncation, reason = "between 0 and 100,000")]
 fn thousandths(percent: f64) -> i64 {
     (percent.clamp(0.0, 100.0) * 1000.0).round() as i64
-}
-
-impl From<Settled> for ReportReply {
-    fn from(settled: Settled) -> Self {
-        match settled {
-            Settled::Applied(state) => Self::Applied(state),
-            Settled::AlreadyApplied(state) => Self::AlreadyApplied(state),
-            Settled::Lost => Self::LeaseLost,
-        }
-    }
 }
 
 /// Checks that names of a claim are among those of the registration, where that has any.

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::driver::Driver;
+use super::rows::JobRow;
 use super::sql_store::SqlStore;
 use super::types::{Known, ServingWorker, Stored};
-use super::verb::{self, Prepared};
+use super::verb::{self, Prepared, tell_unserved};
 use super::within::Work;
 use crate::Error;
 use crate::job::{JobId, JobRecord, NewJob, Timestamp};
@@ -101,6 +102,16 @@ impl<D: Driver> SqlStore<D> {
         // Whoever asked is told after another look then.
         let Ok(workers) = self.serving(verb.now).await else { return Vec::new() };
         verb.records(namespace, &workers)
+    }
+
+    /// A job that was just changed, as it is read: whether it is served is at most a moment old.
+    pub(super) async fn told(&self, row: JobRow) -> JobRecord {
+        let mut job = row.record;
+        // Whoever cannot learn of the workers is told what stands in the database.
+        if let Ok(workers) = self.serving(self.now()).await {
+            tell_unserved(&mut job, row.namespace_id, &workers);
+        }
+        job
     }
 
     /// The live workers, at most a moment behind what other processes have changed.

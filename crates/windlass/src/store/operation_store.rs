@@ -80,7 +80,7 @@ impl<D: Driver> OperationStore for SqlStore<D> {
             };
             let (shared, ids) = (self.shared(), Arc::clone(self.ids()));
             let verb = verb::Edit { namespace, job, version, edit, queue_id, now, shared, ids };
-            Ok(self.act(verb).await?.record)
+            Ok(self.told(self.act(verb).await?).await)
         })
     }
 

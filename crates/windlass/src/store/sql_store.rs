@@ -321,7 +321,7 @@ impl<D: Driver> Store for SqlStore<D> {
             let (shared, ids) = (self.shared(), Arc::clone(&self.ids));
             let JobRef { id: job, version } = job;
             let verb = verb::Retry { namespace, job, version, options, now, shared, ids };
-            Ok(self.act(verb).await?.record)
+            Ok(self.told(self.act(verb).await?).await)
         })
     }
 

@@ -79,7 +79,7 @@ pub(super) async fn handle<S: Send + Sync + 'static>(
     let work = layered(layers, &attempt.info, work);
     let ending = tokio::select! {
         biased;
-        ending = guard(work, attempt) => ending,
+        ending = guard(work, attempt, started_at) => ending,
         () = engine.abort.cancelled() => return Ending::Release,
     };
     with_backoff(ending, attempt.info.attempt, handler.options.backoff.as_ref())
@@ -101,12 +101,13 @@ fn span(attempt: &Attempt) -> Span {
 }
 
 /// Runs a handler until it ends, its time is over, or it ignored a request to stop for too long.
-async fn guard<F>(work: std::pin::Pin<Box<F>>, attempt: &Attempt) -> Ending
+async fn guard<F>(work: std::pin::Pin<Box<F>>, attempt: &Attempt, started_at: Timestamp) -> Ending
 where
     F: Future<Output = Ending> + Send + ?Sized,
 {
     let clock = &attempt.clock;
-    let left = attempt.ends_at().since(clock.now());
+    let ends_at = attempt.ends_at();
+    let left = ends_at.since(clock.now());
     let mut work = Guarded(work);
     let ending = tokio::select! {
         biased;
@@ -115,7 +116,7 @@ where
         () = stopped_for_long(attempt) => None,
     };
     // A handler that blocks its thread can only be timed after the fact.
-    let late = clock.now() > attempt.ends_at();
+    let late = clock.now() > ends_at;
     match ending {
         Some(Ok(ending)) if !late => ending,
         Some(Err(failure)) => Ending::Fail(failure),
@@ -123,7 +124,7 @@ where
             Ending::Fail(Failure::new(FailureClass::Timeout, "asked to stop, and did not"))
         }
         _ => {
-            let ran = crate::job::format_duration(left);
+            let ran = crate::job::format_duration(ends_at.since(started_at));
             Ending::Fail(Failure::new(FailureClass::Timeout, format!("timed out after {ran}")))
         }
     }

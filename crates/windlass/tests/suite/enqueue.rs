@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use windlass::{
-    Backoff, Dependency, Error, FieldError, JobFilter, Limit, NewBatch, NewJob, PAYLOAD_BYTES_MAX,
-    Priority, QueueSettings, Reason, State, Unique,
+    Backoff, Dependency, Error, FieldError, JobEdit, JobFilter, Limit, NewBatch, NewJob,
+    PAYLOAD_BYTES_MAX, Priority, QueueSettings, Reason, RetryOptions, State, Unique,
 };
 use windlass_testkit::{Harness, Script, every_backend};
 
@@ -204,6 +204,11 @@ async fn a_job_without_a_worker_says_so(t: &Harness) {
 
     worker.stop_now().await;
     assert_eq!(t.get(id).await.reason, Some(Reason::NoWorker));
+    let edited = t.queue.edit(id, JobEdit::new().priority(Priority::HIGH)).await.expect("edited");
+    assert_eq!(edited.reason, Some(Reason::NoWorker));
+    t.queue.cancel(id, None).await.expect("cancelled");
+    let again = t.queue.retry(id, RetryOptions::default()).await.expect("retried");
+    assert_eq!(again.reason, Some(Reason::NoWorker));
 }
 
 async fn wait_for_ever(

@@ -77,7 +77,7 @@ async fn a_silent_worker_loses_its_jobs_and_its_late_outcome_is_refused(t: &Harn
 
     assert_eq!((done.attempt, done.crashes), (1, 1));
     let attempts = t.queue.attempts(id).await.expect("attempts");
-    assert_eq!(attempts[0].class, "crash");
+    assert_eq!((attempts[0].class.as_str(), attempts[0].attempt), ("crash", 1));
     let recovery = done.started_at.expect("started").since(attempts[0].started_at.expect("at"));
     assert!(recovery <= Duration::from_secs(40), "{recovery:?}");
     heir.stop().await;

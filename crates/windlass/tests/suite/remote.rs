@@ -12,6 +12,7 @@ use windlass_testkit::{Harness, Script, every_backend};
 
 every_backend!(
     an_end_is_stored_once_and_contradictions_are_refused,
+    of_two_ends_in_one_report_the_first_counts,
     tokens_of_others_are_refused,
     what_comes_after_a_rescue_is_refused,
     a_heartbeat_tells_what_is_lost_and_what_is_to_stop,
@@ -101,6 +102,24 @@ async fn an_end_is_stored_once_and_contradictions_are_refused(t: &Harness) {
     let job = t.get(id).await;
     assert_eq!((job.state, job.attempt, job.worker.as_deref()), (State::Completed, 1, Some("w")));
     assert_eq!(job.result.as_deref(), Some(&br#"{"n":1}"#[..]));
+    remote.stop().await;
+}
+
+async fn of_two_ends_in_one_report_the_first_counts(t: &Harness) {
+    let remote = RemoteWorkers::new(&t.queue);
+    let worker = register(&remote, "w").await;
+    for (ends, state) in [([FAIL, COMPLETE], State::Retrying), ([COMPLETE, FAIL], State::Completed)]
+    {
+        let id = t.job("mail").await;
+        let (job, token) = claim(&remote, worker, 1).await[0];
+
+        let items = ends.map(|end| item(job, token, end)).into();
+        let replies = remote.settle(worker, items).await.expect("answers");
+
+        let is_first = matches!(replies[0], ReportReply::Applied(given) if given == state);
+        assert!(is_first && matches!(replies[1], ReportReply::LeaseLost), "{replies:?}");
+        assert_eq!(t.get(id).await.state, state);
+    }
     remote.stop().await;
 }
 

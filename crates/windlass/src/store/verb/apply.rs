@@ -222,10 +222,12 @@ async fn write_history<T: Tx>(
     for ((item, _), class) in failed.zip(&classes) {
         let settlement = &item.settlement;
         let Some(failure) = &settlement.failure else { continue };
+        // A crash does not count, and yet it was the attempt with this number that crashed.
+        let attempt = settlement.counts.attempt + u32::from(failure.class == FailureClass::Crash);
         attempts.push([
             settlement.job.as_i64().into(),
             settlement.epoch.into(),
-            settlement.counts.attempt.into(),
+            attempt.into(),
             item.worker.into(),
             settlement.started_at.map(Timestamp::as_micros).into(),
             now.as_micros().into(),

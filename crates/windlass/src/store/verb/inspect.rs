@@ -164,13 +164,18 @@ async fn mark_unserved<T: Tx>(
         return Ok(());
     }
     let workers = workers(tx, now).await?;
-    for row in rows.iter_mut().filter(|row| matches!(row.room, Room::Ready { .. })) {
-        let job = &mut row.record;
-        if !workers.iter().any(|worker| serves(worker, row.namespace_id, job)) {
-            job.reason = Some(Reason::NoWorker);
-        }
+    for row in rows {
+        tell_unserved(&mut row.record, row.namespace_id, &workers);
     }
     Ok(())
+}
+
+/// A job that is ready says so when none of these workers serves its kind.
+pub(crate) fn tell_unserved(job: &mut JobRecord, namespace_id: i64, workers: &[ServingWorker]) {
+    let is_served = || workers.iter().any(|worker| serves(worker, namespace_id, job));
+    if job.reason == Some(Reason::Ready) && !is_served() {
+        job.reason = Some(Reason::NoWorker);
+    }
 }
 
 /// Whether a live worker serves the kind of a job.
@@ -184,7 +189,7 @@ pub(super) async fn is_served<T: Tx>(
 }
 
 /// Whether a worker serves the kind of a job.
-pub(super) fn serves(worker: &ServingWorker, namespace_id: i64, job: &JobRecord) -> bool {
+fn serves(worker: &ServingWorker, namespace_id: i64, job: &JobRecord) -> bool {
     worker.namespace_id.is_none_or(|id| id == namespace_id)
         && named(&worker.queues, &job.queue)
         && named(&worker.kinds, &job.kind)

@@ -102,7 +102,7 @@ pub(crate) use fire::{DueSchedules, Fire, Trigger};
 pub(crate) use fold::Fold;
 pub(crate) use gather::{CallBack, FindEnded, Gather, Place};
 pub(crate) use hand_out::HandOut;
-pub(crate) use inspect::{Attempts, Get, Serving, Stats};
+pub(crate) use inspect::{Attempts, Get, Serving, Stats, tell_unserved};
 pub(crate) use limits::{ListLimits, PutLimit, RemoveLimit};
 pub(crate) use list::{Find, List};
 #[cfg(all(test, feature = "sqlite"))]

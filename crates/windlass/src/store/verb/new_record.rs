@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::enqueue::{Enqueue, New};
-use super::inspect::serves;
+use super::inspect::tell_unserved;
 use crate::core::{Reason, State};
 use crate::job::JobRecord;
 use crate::store::ServingWorker;
@@ -18,10 +18,7 @@ impl Enqueue {
     ) -> Vec<Option<Box<JobRecord>>> {
         let each = self.items().map(|item| {
             let mut record = self.record(&item, namespace)?;
-            let is_served = || workers.iter().any(|it| serves(it, self.namespace_id, &record));
-            if record.reason == Some(Reason::Ready) && !is_served() {
-                record.reason = Some(Reason::NoWorker);
-            }
+            tell_unserved(&mut record, self.namespace_id, workers);
             Some(Box::new(record))
         });
         each.collect()
