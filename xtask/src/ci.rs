@@ -54,7 +54,7 @@ const FULL_STEPS: &[Step] = &[
     ("pooled", commands::pooled),
     ("versions", |_| versions::run(&[])),
     ("idle", idle),
-    ("sabotage", sabotage::run_with),
+    ("sabotage", |_| sabotage::run(&[])),
     ("bench", |_| bench::run(&[])),
 ];
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::members::Object;
-use super::refusal::{RefusedObject, document};
+use super::refusal::RefusedObject;
 use super::values::flag;
 use super::{Refusal, StoredJob, read_job};
 use crate::job::{BATCH_JOBS_MAX, NewJob, TraceContext};
@@ -78,10 +78,19 @@ pub fn read_batch(body: &RawValue) -> Result<BatchRequest, Refusal> {
 /// As [`read_batch`]. A line that is not JSON is refused in its place.
 pub fn read_lines(body: &[u8], atomic: bool) -> Result<BatchRequest, Refusal> {
     let lines = || body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let jobs = || lines().filter(|line| !line.is_empty());
+    let jobs = || (1_usize..).zip(lines()).filter(|(_, line)| !line.is_empty());
     check_count(jobs().count())?;
-    let read = |line| read_job(document(line)?, None);
+    let read = |(number, line)| {
+        let json = serde_json::from_slice(line).map_err(|error| unreadable(number, &error))?;
+        read_job(json, None)
+    };
     Ok(BatchRequest { jobs: jobs().map(read).collect(), atomic })
+}
+
+/// A line that is not JSON; to the parser it was the first.
+fn unreadable(number: usize, error: &serde_json::Error) -> Refusal {
+    let detail = error.to_string().replace(" at line 1 column", " at column");
+    Refusal::Unreadable(format!("line {number} is not JSON: {detail}"))
 }
 
 fn check_count(count: usize) -> Result<(), Refusal> {
@@ -150,6 +159,7 @@ impl<'a> BatchReply<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::document;
     use super::*;
 
     #[test]
@@ -171,7 +181,12 @@ mod tests {
         let batch = read_lines(b"{\"type\":\"a\"}\r\n\n{oops\n", true).unwrap();
 
         assert!(batch.atomic && batch.jobs[0].is_ok());
-        assert!(matches!(batch.jobs[1], Err(Refusal::Unreadable(_))));
+        let Err(refusal) = &batch.jobs[1] else { panic!("line 3 was read") };
+        let told = refusal.message();
+        assert!(
+            told.starts_with("line 3 is not JSON: ") && told.ends_with("at column 2"),
+            "{told}"
+        );
     }
 
     #[test]
