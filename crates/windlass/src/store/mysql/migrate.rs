@@ -13,7 +13,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 20] = [
+const MIGRATIONS: [Migration; 21] = [
     (1, include_str!("../../../migrations/mysql/0001_rooms.sql")),
     (2, include_str!("../../../migrations/mysql/0002_inbox.sql")),
     (3, include_str!("../../../migrations/mysql/0003_queues.sql")),
@@ -34,6 +34,7 @@ const MIGRATIONS: [Migration; 20] = [
     (18, include_str!("../../../migrations/mysql/0018_sessions.sql")),
     (19, include_str!("../../../migrations/mysql/0019_rates_reasons.sql")),
     (20, include_str!("../../../migrations/mysql/0020_keys_in_sql.sql")),
+    (21, include_str!("../../../migrations/mysql/0021_unique_in_sql.sql")),
 ];
 
 /// Seconds a starter waits for another one that migrates.

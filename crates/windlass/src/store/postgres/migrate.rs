@@ -10,7 +10,7 @@ use crate::store::server::answered;
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 20] = [
+const MIGRATIONS: [Migration; 21] = [
     (1, include_str!("../../../migrations/postgres/0001_rooms.sql")),
     (2, include_str!("../../../migrations/postgres/0002_inbox.sql")),
     (3, include_str!("../../../migrations/postgres/0003_queues.sql")),
@@ -31,6 +31,7 @@ const MIGRATIONS: [Migration; 20] = [
     (18, include_str!("../../../migrations/postgres/0018_sessions.sql")),
     (19, include_str!("../../../migrations/postgres/0019_rates_reasons.sql")),
     (20, include_str!("../../../migrations/postgres/0020_keys_in_sql.sql")),
+    (21, include_str!("../../../migrations/postgres/0021_unique_in_sql.sql")),
 ];
 
 /// What every migration builds on.

@@ -258,7 +258,8 @@ impl Session for PgTx<PgConnection> {
     }
 
     fn has_written(&self) -> bool {
-        self.changes > 0
+        // What a statement deletes and returns is not counted; reads alone open no transaction.
+        self.is_open || self.changes > 0
     }
 
     async fn close(self) {

@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a long run tells its figures")]
 
+mod calls;
 mod deadlocks;
 mod interleavings;
+mod keys;
 
 use std::sync::Arc;
 use std::time::Duration;

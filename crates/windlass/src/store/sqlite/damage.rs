@@ -96,3 +96,36 @@ async fn a_second_open_keeps_the_locks_of_the_first() {
 
     assert!(locked(), "the second handle cost the first its lock");
 }
+
+#[tokio::test]
+async fn what_the_database_undoes_by_itself_costs_nobody_else() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let (store, _) = store_in(&folder).await;
+    enqueue(&*store).await;
+    let other = Connection::open(folder.path().join("jobs.db")).unwrap();
+    // As a full disk does in the middle of a transaction.
+    let undo = "create trigger undo before insert on windlass_job when new.payload = x'30' \
+                begin select raise(rollback, 'undone'); end";
+    other.execute_batch(undo).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let store_one = async |payload: &'static str| {
+        let job = NewJob::new("mail", payload);
+        store.enqueue(&"default".into(), vec![job], true).await.map(drop).is_ok()
+    };
+
+    let (first, second, undone, third, fourth, ()) = tokio::join!(
+        store_one("1"),
+        store_one("2"),
+        store_one("0"),
+        store_one("3"),
+        store_one("4"),
+        async { other.execute_batch("commit").unwrap() },
+    );
+
+    assert_eq!([first, second, undone, third, fourth], [true, true, false, true, true]);
+    let jobs: i64 =
+        other.query_row("select count(*) from windlass_job", [], |row| row.get(0)).unwrap();
+    assert_eq!(jobs, 2 + 4);
+    let found = store.verify().await.unwrap();
+    assert!(found.is_empty(), "{found:#?}");
+}

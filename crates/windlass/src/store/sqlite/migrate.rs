@@ -8,7 +8,7 @@ use crate::store::schema::{self, SchemaStatus};
 use crate::{Error, Timestamp};
 
 /// Every migration of this release, in order; the number is the schema it leads to.
-const MIGRATIONS: [Migration; 20] = [
+const MIGRATIONS: [Migration; 21] = [
     (1, include_str!("../../../migrations/sqlite/0001_rooms.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_inbox.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_queues.sql")),
@@ -29,6 +29,7 @@ const MIGRATIONS: [Migration; 20] = [
     (18, include_str!("../../../migrations/sqlite/0018_sessions.sql")),
     (19, include_str!("../../../migrations/sqlite/0019_rates_reasons.sql")),
     (20, include_str!("../../../migrations/sqlite/0020_keys_in_sql.sql")),
+    (21, include_str!("../../../migrations/sqlite/0021_unique_in_sql.sql")),
 ];
 
 /// Brings the database to this release's schema. Safe beside other starters: the write lock is

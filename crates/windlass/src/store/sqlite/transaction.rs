@@ -45,11 +45,16 @@ impl SqliteTx {
     /// Undoes the transaction, if one is open (some errors have already undone it).
     pub(super) fn roll_back(&mut self) {
         self.effects = Effects::default();
-        if !self.connection.is_autocommit()
+        if self.is_open()
             && let Err(error) = self.control("rollback")
         {
             tracing::error!(%error, "rollback failed");
         }
+    }
+
+    /// Whether a transaction is open: some errors undo all of it at once, what other calls have written included.
+    pub(super) fn is_open(&self) -> bool {
+        !self.connection.is_autocommit()
     }
 
     /// Why this connection must not be used any more.

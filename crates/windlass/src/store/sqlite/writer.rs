@@ -184,10 +184,13 @@ impl WriterThread {
         self.tx.effects().observe(self.shared.watching.now_if_on());
         for call in group.iter_mut() {
             let before = self.tx.total_changes();
+            let succeeded = finish(call.run(&mut self.tx))?;
+            let is_sound = self.tx.is_open() && self.tx.fatal().is_none();
             // A call that failed before it wrote anything leaves nothing to undo.
-            if !finish(call.run(&mut self.tx))? && self.tx.total_changes() != before {
+            if !is_sound || (!succeeded && self.tx.total_changes() != before) {
                 self.tx.roll_back();
-                return Err(None);
+                let lost = || Error::unavailable("the database undid a transaction by itself");
+                return Err((succeeded && !is_sound).then(lost));
             }
         }
         crash_point!("commit");

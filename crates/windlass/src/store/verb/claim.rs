@@ -11,6 +11,7 @@ use crate::store::effects::Measure;
 use crate::store::floors::LaneKey;
 use crate::store::settings::Settings;
 use crate::store::statements::Sql;
+use crate::store::verb::apply::HeldLease;
 use crate::store::verb::claim_allowance::Allowances;
 use crate::store::verb::claim_gate::{Gate, LOOKS_MAX, LOT};
 use crate::store::verb::enter::Entry;
@@ -111,7 +112,9 @@ impl Verb for Claim {
         let Claims::Jobs { jobs, .. } = reply else { return Ok(false) };
         let Some(first) = jobs.first() else { return Ok(false) };
         let lease = [first.run.job.as_i64().into(), first.run.counts.epoch.into()];
-        Ok(!tx.query(Sql::LeaseGet, &lease).await?.is_empty())
+        // Another worker's claim of the same job makes the same epoch.
+        let lease = tx.query(Sql::LeaseGet, &lease).await?.first(HeldLease::read)?;
+        Ok(lease.is_some_and(|lease| lease.worker_id == self.worker.id))
     }
 
     fn weight(&self) -> usize {

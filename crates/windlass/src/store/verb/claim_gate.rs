@@ -67,12 +67,8 @@ impl Gate {
     /// Shuts out admissions and other claims until the commit.
     pub(super) async fn open<T: Tx>(tx: &mut T, now: Timestamp) -> Result<Self, Error> {
         tx.execute(Sql::LimitLock, &[]).await?;
-        let any = tx.query(Sql::SlotAny, &[]).await?.first_int()?.is_some_and(|n| n > 0);
-        if any {
-            // This process has to tell admission what its jobs leave behind.
-            tx.effects().keyed();
-        }
-        Ok(Self { any, lines: HashMap::new(), bodies: HashMap::new(), is_cut: false, now })
+        let (lines, bodies) = (HashMap::new(), HashMap::new());
+        Ok(Self { any: false, lines, bodies, is_cut: false, now })
     }
 
     /// Lets jobs of these rows pass in their order, `most` of them; the others wait in line, and what was not
@@ -145,26 +141,47 @@ impl Gate {
             }
             self.lines.insert(line.clone(), Line { rule, taken: Vec::new(), is_waited: false });
         }
-        if limited.is_empty() {
-            return Ok(());
+        // Leases first: what comes back from one holds its slot until the next, and whoever gives one back
+        // takes no lock of ours.
+        if !limited.is_empty() {
+            self.count_taken(tx, Sql::LeaseSlots, &limited).await?;
         }
-        // Leases first: what comes back from one holds its slot until the next.
-        let sources: &[Sql] =
-            if self.any { &[Sql::LeaseSlots, Sql::SlotLine] } else { &[Sql::LeaseSlots] };
-        for sql in sources {
-            let rows = tx.query_each(*sql, &limited).await?;
-            for (line, n) in rows.read(|row| Ok((row.text()?, row.int()?)))? {
-                if let Some(line) = self.lines.get_mut(&line) {
-                    put_slot(&mut line.taken, n);
-                }
-            }
-        }
-        if self.any {
+        self.look_for_any(tx).await?;
+        if self.any && !limited.is_empty() {
+            self.count_taken(tx, Sql::SlotLine, &limited).await?;
             let names = Batch::of_rows(1, limited.rows().map(|row| row[0]).collect());
             for line in tx.query_each(Sql::ThrottledAny, &names).await?.texts()? {
                 if let Some(line) = self.lines.get_mut(&line) {
                     line.is_waited = true;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there are slots before leases, or lines with somebody in them: asked after the jobs were taken, so
+    /// that one that came back with its slot is known by it.
+    async fn look_for_any<T: Tx>(&mut self, tx: &mut T) -> Result<(), Error> {
+        if !self.any {
+            self.any = tx.query(Sql::SlotAny, &[]).await?.first_int()?.is_some_and(|n| n > 0);
+            if self.any {
+                // This process has to tell admission what its jobs leave behind.
+                tx.effects().keyed();
+            }
+        }
+        Ok(())
+    }
+
+    async fn count_taken<T: Tx>(
+        &mut self,
+        tx: &mut T,
+        sql: Sql,
+        limited: &Batch<'_>,
+    ) -> Result<(), Error> {
+        let rows = tx.query_each(sql, limited).await?;
+        for (line, n) in rows.read(|row| Ok((row.text()?, row.int()?)))? {
+            if let Some(line) = self.lines.get_mut(&line) {
+                put_slot(&mut line.taken, n);
             }
         }
         Ok(())

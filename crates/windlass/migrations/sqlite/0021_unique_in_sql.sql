@@ -1,0 +1,1 @@
+-- Version 21: only servers have a function or procedure that stores jobs, which is mended.
