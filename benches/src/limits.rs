@@ -42,16 +42,13 @@ pub(crate) async fn limits(
     figures.goal("ratio.limit_10000_keys", Goal::AtLeast(0.85));
     queue.close().await;
     progress("drain, with and without throttled jobs beside, three times each");
-    let (empty, queue) = (
-        Queue::open(&url(folder, "no-lines.db")).await?,
-        Queue::open(&url(folder, "lines.db")).await?,
-    );
+    let lines = url(folder, "lines.db");
+    let queue = Queue::open(&lines).await?;
     throttle(&queue, options.jobs).await?;
-    let (plain, beside) = side_by_side(&empty, &queue, options).await?;
+    queue.close().await;
+    let (plain, beside) = side_by_side(&url(folder, "no-lines.db"), &lines, options).await?;
     figures.set("drain_beside_throttled", beside);
     figures.set("ratio.drain_beside_throttled", beside / plain);
-    empty.close().await;
-    queue.close().await;
     Ok(())
 }
 
