@@ -325,8 +325,11 @@ pub(crate) async fn each(
     for id in ids {
         if let Err(failure) = act(*id).await {
             let text = failure.to_string();
-            let about =
-                if text.contains(&id.to_string()) { String::new() } else { format!(" (job {id})") };
+            let about = if text.contains(&format!("job {id}")) {
+                String::new()
+            } else {
+                format!(" (job {id})")
+            };
             output::say(&format!("{text}{about}"));
             failures.push(failure.exit);
         }

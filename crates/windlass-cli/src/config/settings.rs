@@ -57,8 +57,8 @@ pub(crate) fn stray<'a>(
             return None;
         }
         let table = format!("{PREFIX}{table}__");
-        let near: Vec<&String> = known.iter().filter(|it| it.starts_with(&table)).collect();
-        let near: Vec<&str> = near.into_iter().map(String::as_str).collect();
+        let near = known.iter().map(String::as_str).filter(|it| it.starts_with(&table));
+        let near: Vec<&str> = near.collect();
         Some(match near.as_slice() {
             [] => format!("the variable {variable} is no setting"),
             near => {

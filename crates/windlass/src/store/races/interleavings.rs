@@ -7,21 +7,6 @@ use crate::store::RetryOptions;
 /// Rounds of a race without a gate.
 const ROUNDS: usize = 10;
 
-macro_rules! both_servers {
-    ($($behaviour:ident),+ $(,)?) => {
-        mod postgres {
-            $(#[tokio::test] async fn $behaviour() {
-                super::$behaviour(windlass_testkit::Backend::Postgres).await;
-            })+
-        }
-        mod mysql {
-            $(#[tokio::test] async fn $behaviour() {
-                super::$behaviour(windlass_testkit::Backend::Mysql).await;
-            })+
-        }
-    };
-}
-
 both_servers!(
     claim_and_claim,
     a_claim_passes_rows_that_another_one_holds,

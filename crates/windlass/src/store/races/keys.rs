@@ -5,21 +5,6 @@ use crate::Limit;
 use crate::job::QueueSettings;
 use crate::store::Expected;
 
-macro_rules! both_servers {
-    ($($behaviour:ident),+ $(,)?) => {
-        mod postgres {
-            $(#[tokio::test] async fn $behaviour() {
-                super::$behaviour(windlass_testkit::Backend::Postgres).await;
-            })+
-        }
-        mod mysql {
-            $(#[tokio::test] async fn $behaviour() {
-                super::$behaviour(windlass_testkit::Backend::Mysql).await;
-            })+
-        }
-    };
-}
-
 both_servers!(a_slot_that_comes_back_while_a_claim_looks, one_key_in_two_open_transactions);
 
 /// The claim stands at the queue's own limit, with the lock of admission, while the first job comes back.

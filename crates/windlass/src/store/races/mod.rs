@@ -4,6 +4,22 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a long run tells its figures")]
 
+/// Runs each behaviour on both servers.
+macro_rules! both_servers {
+    ($($behaviour:ident),+ $(,)?) => {
+        mod postgres {
+            $(#[tokio::test] async fn $behaviour() {
+                super::$behaviour(windlass_testkit::Backend::Postgres).await;
+            })+
+        }
+        mod mysql {
+            $(#[tokio::test] async fn $behaviour() {
+                super::$behaviour(windlass_testkit::Backend::Mysql).await;
+            })+
+        }
+    };
+}
+
 mod calls;
 mod deadlocks;
 mod interleavings;
